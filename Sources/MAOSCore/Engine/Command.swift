@@ -1,0 +1,96 @@
+/// A wish or a report, on its way to the engine.
+public enum Command: Sendable {
+    // What clients ask for.
+    case createTask(TaskSpecification, id: TaskID?, idempotency: IdempotencyKey?)
+    case cancelTask(TaskID, reason: String?)
+    /// Starts an ended task over: failed and cancelled ones only.
+    case retryTask(TaskID)
+    case changePriority(TaskID, Priority, reason: String?)
+    case pauseTask(TaskID)
+    case resumeTask(TaskID)
+    case spawnAgent(AgentSpecification, id: AgentID?)
+    case configureAgent(AgentID, AgentChange)
+    case pauseAgent(AgentID)
+    case resumeAgent(AgentID)
+    case terminateAgent(AgentID, graceful: Bool)
+
+    // What the runtime that carries out the effects reports.
+    case agentStarted(AgentID, process: ProcessIdentity?)
+    /// The agent's resident process ended, or could not be started; `reason` is for people.
+    case agentCrashed(AgentID, reason: String)
+    /// Everything of the agent is gone, after ``Effect/stopAgent(_:graceful:)``.
+    case agentStopped(AgentID)
+    case agentsAlive([AgentID])
+    case attemptStarted(AttemptID, process: ProcessIdentity?)
+    /// Progress 0…1.
+    case attemptProgressed(AttemptID, progress: Double?, step: String?)
+    case attemptStopping(AttemptID, CancellationStage)
+    case attemptEnded(AttemptID, AttemptOutcome)
+
+    // What the orchestrator itself sends.
+    /// Sees to the timers that are due.
+    case tick
+    /// The first command after a start: what an earlier run left under way has ended with it.
+    case recover
+    /// Ends attempts in an orderly way before the process ends; they run again after the next start.
+    case drain
+    /// Makes a fact of the server an event.
+    case announce(SystemEvent)
+}
+
+/// How an attempt ended.
+public enum AttemptOutcome: Hashable, Sendable {
+    case completed(result: JSONText?)
+    case failed(TaskFailure)
+    /// Its whole process tree is gone, as was asked for.
+    case stopped
+}
+
+/// Identifies a request, so that its repetition gets the first answer again.
+public struct IdempotencyKey: Hashable, Sendable {
+    /// 1…255 characters, unique per subject.
+    public var key: String
+    /// A digest of the request; the same key with another digest is a conflict.
+    public var fingerprint: UInt64
+
+    public init(key: String, fingerprint: UInt64) {
+        self.key = key
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A change to an agent's configuration; `nil` leaves a part as it is.
+public struct AgentChange: Hashable, Sendable {
+    public var resources: ResourceRequirements?
+    public var capabilities: [Capability]?
+    public var model: String?
+    public var workspace: String?
+    public var environment: [String: String]?
+    public var maximumConcurrentTasks: Int?
+    public var commandTimeout: Milliseconds?
+    public var heartbeatInterval: Milliseconds?
+    public var settings: JSONText?
+
+    public init() {}
+}
+
+/// A command and whom it comes from.
+public struct Request: Sendable {
+    public var principal: Principal
+    public var command: Command
+
+    public init(_ command: Command, from principal: Principal) {
+        self.command = command
+        self.principal = principal
+    }
+}
+
+/// What an accepted command brought about.
+public enum Reply: Sendable {
+    case none
+    /// The task as it is after the command.
+    case task(TaskRecord)
+    /// A repeated request: the task that its first sending created, as it was answered then.
+    case repeated(TaskID)
+    case agent(AgentRecord)
+}

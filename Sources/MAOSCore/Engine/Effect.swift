@@ -1,0 +1,29 @@
+/// Something to be done in the world, once the decision behind it is durable.
+public enum Effect: Sendable {
+    /// Makes the agent ready to take tasks; answered by ``Command/agentStarted(_:process:)`` or ``Command/agentCrashed(_:reason:)``.
+    case startAgent(AgentRecord)
+    /// Ends the agent's resident process, if it has one; answered by ``Command/agentStopped(_:)``.
+    case stopAgent(AgentID, graceful: Bool)
+    /// Starts an attempt; answered by ``Command/attemptStarted(_:process:)`` and ``Command/attemptEnded(_:_:)``, or the latter alone.
+    case startAttempt(AttemptLaunch)
+    /// Ends an attempt's whole process tree; answered by ``Command/attemptEnded(_:_:)``.
+    case stopAttempt(AttemptID, StopReason)
+}
+
+/// Why an attempt is stopped.
+public enum StopReason: UInt8, Sendable {
+    case cancelled = 1
+    case timeout
+    case deadline
+    case agentTerminated
+    case draining
+}
+
+/// All that is needed to start an attempt.
+public struct AttemptLaunch: Sendable {
+    public var id: AttemptID
+    public var task: TaskRecord
+    public var agent: AgentRecord
+    /// Results of the tasks it depends on, by id; `null` for those without one.
+    public var inputs: [(task: TaskID, result: JSONText?)]
+}

@@ -1,0 +1,25 @@
+/// What an operator may set about the engine.
+public struct EngineConfiguration: Sendable, Hashable {
+    public var limits = EngineLimits()
+    /// Which type of agent works on which kind of task; kinds that are not named go to any.
+    public var routing: [TaskKind: AgentType] = [
+        .code: .coder, .testing: .tester, .review: .reviewer, .documentation: .documenter,
+    ]
+    /// The pool that makes agents when tasks wait for one.
+    public var onDemand = OnDemandPool()
+    /// Heartbeats an agent may miss before it counts as lost.
+    public var missedHeartbeats: Int = 3
+
+    public init() {}
+
+    /// The pool `default` of the contract.
+    public struct OnDemandPool: Sendable, Hashable {
+        /// 0 switches it off.
+        public var maximum: Int = 4
+        public var idleTime: Milliseconds = .seconds(60)
+        /// The type made for tasks that any agent may take.
+        public var fallbackType: AgentType = .coder
+
+        public init() {}
+    }
+}

@@ -1,0 +1,19 @@
+/// Every bound of the engine, in one place; reaching one is a ``Rejection``, never growth.
+public struct EngineLimits: Sendable, Hashable {
+    /// Tasks that are not terminal.
+    public var liveTasks: Int = 2_000_000
+    /// Agents that are not terminated.
+    public var agents: Int = 10_000
+    /// Dependencies of one task.
+    public var dependencies: Int = 1_000
+    /// Requests remembered for their repetition.
+    public var idempotencyKeys: Int = 200_000
+    /// How long they are remembered.
+    public var idempotencyRetention: Milliseconds = .seconds(24 * 60 * 60)
+    /// Attempts of one task that the server's own end may interrupt.
+    public var interruptions: Int = 3
+    /// The longest wait between two attempts or two starts of an agent.
+    public var backoff: Milliseconds = .seconds(10 * 60)
+
+    public init() {}
+}

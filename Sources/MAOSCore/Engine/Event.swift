@@ -1,0 +1,136 @@
+/// A fact in the one ordered history; sequence numbers start at 1 and have no gaps.
+public struct Event: Sendable, Hashable {
+    public var sequence: UInt64
+    public var time: Instant
+    public var body: EventBody
+
+    public init(sequence: UInt64, time: Instant, body: EventBody) {
+        self.sequence = sequence
+        self.time = time
+        self.body = body
+    }
+
+    /// The name of the event's type, as filters and the wire have it.
+    public var type: String {
+        switch body {
+        case .task(let event): event.kind.name
+        case .agent(let event): event.kind.name
+        case .system(let event): event.type
+        }
+    }
+}
+
+/// What the fact is about.
+public enum EventBody: Sendable, Hashable {
+    case task(TaskEvent)
+    case agent(AgentEvent)
+    case system(SystemEvent)
+}
+
+/// What happened to a task.
+public struct TaskEvent: Sendable, Hashable {
+    public enum Kind: UInt8, Sendable, CaseIterable {
+        case created = 1
+        case queued
+        case assigned
+        case started
+        case progressed
+        case paused
+        case resumed
+        case retryScheduled
+        case interrupted
+        case cancelRequested
+        case cancelStage
+        case priorityChanged
+        case completed
+        case failed
+        case cancelled
+        case restarted
+
+        public var name: String {
+            switch self {
+            case .created: "task_created"
+            case .queued: "task_queued"
+            case .assigned: "task_assigned"
+            case .started: "task_started"
+            case .progressed: "task_progress"
+            case .paused: "task_paused"
+            case .resumed: "task_resumed"
+            case .retryScheduled: "task_retry_scheduled"
+            case .interrupted: "task_interrupted"
+            case .cancelRequested: "task_cancel_requested"
+            case .cancelStage: "task_cancel_stage"
+            case .priorityChanged: "task_priority_changed"
+            case .completed: "task_completed"
+            case .failed: "task_failed"
+            case .cancelled: "task_cancelled"
+            case .restarted: "task_restarted"
+            }
+        }
+    }
+
+    public var kind: Kind
+    public var id: TaskID
+    public var taskKind: TaskKind
+    public var project: String?
+    /// The task's state right after the event.
+    public var state: TaskState
+    /// The whole task, with ``Kind/created`` only.
+    public var created: TaskRecord?
+    /// What the client said for a reason, where it said one.
+    public var reason: String?
+    /// The agent the event is about, also where the task has already been taken from it.
+    public var agent: AgentID?
+}
+
+/// What happened to an agent.
+public struct AgentEvent: Sendable, Hashable {
+    public enum Kind: UInt8, Sendable, CaseIterable {
+        case spawned = 1
+        case ready
+        /// Its tasks, and so perhaps its status, changed.
+        case workChanged
+        case configured
+        case paused
+        case resumed
+        case crashed
+        case stopping
+        case terminated
+
+        public var name: String {
+            switch self {
+            case .spawned: "agent_spawned"
+            case .ready: "agent_ready"
+            case .workChanged: "agent_work_changed"
+            case .configured: "agent_configured"
+            case .paused: "agent_paused"
+            case .resumed: "agent_resumed"
+            case .crashed: "agent_crashed"
+            case .stopping: "agent_stopping"
+            case .terminated: "agent_terminated"
+            }
+        }
+    }
+
+    public var kind: Kind
+    public var id: AgentID
+    public var agentType: AgentType
+    public var name: String
+    /// The agent's state right after the event.
+    public var state: AgentState
+    /// The whole agent, with ``Kind/spawned`` and ``Kind/configured`` only.
+    public var record: AgentRecord?
+}
+
+/// A fact about the server as a whole.
+public struct SystemEvent: Sendable, Hashable {
+    /// A word of lower-case letters and `_`, such as `server_started`.
+    public var type: String
+    /// What there is to say about it: a JSON object.
+    public var data: JSONText
+
+    public init(type: String, data: JSONText = .emptyObject) {
+        self.type = type
+        self.data = data
+    }
+}

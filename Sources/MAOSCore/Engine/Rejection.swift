@@ -1,0 +1,33 @@
+/// Why the engine refuses a command; nothing has changed when it does.
+public enum Rejection: Error, Hashable, Sendable {
+    /// The kinds of things that have identifiers.
+    public enum Entity: String, Sendable {
+        case task
+        case agent
+    }
+
+    /// One value that was not acceptable.
+    public struct Issue: Hashable, Sendable {
+        /// The member of the command, dotted.
+        public var field: String
+        public var value: String
+        public var expected: String
+
+        public init(field: String, value: String, expected: String) {
+            self.field = field
+            self.value = value
+            self.expected = expected
+        }
+    }
+
+    case invalid(Issue)
+    /// The permission that is missing.
+    case forbidden(Permissions)
+    case notFound(Entity, id: String)
+    /// The thing is in no state for this; the reason is a word of lower-case letters and `_`.
+    case conflict(reason: String, message: String)
+    /// A bound is reached: which, and its value.
+    case limitReached(String, limit: Int)
+    /// Nothing can be stored at the moment.
+    case unavailable(String)
+}

@@ -1,0 +1,214 @@
+/// The role an agent plays; the core column of the vocabulary table.
+public enum AgentType: UInt8, Sendable, CaseIterable {
+    case coder = 1
+    case tester
+    case reviewer
+    case documenter
+    case specialist
+    case custom
+
+    public var name: String {
+        switch self {
+        case .coder: "coder"
+        case .tester: "tester"
+        case .reviewer: "reviewer"
+        case .documenter: "documenter"
+        case .specialist: "specialist"
+        case .custom: "custom"
+        }
+    }
+
+    public init?(name: String) {
+        guard let match: AgentType = AgentType.allCases.first(where: { $0.name == name }) else { return nil }
+        self = match
+    }
+}
+
+/// Where an agent stands; the core column of the vocabulary table.
+public enum AgentStatus: UInt8, Sendable, CaseIterable {
+    case initializing = 1
+    /// Started, and has not had a task yet.
+    case ready
+    case idle
+    case busy
+    case paused
+    /// Finishes what it has, then terminates.
+    case stopping
+    /// Crashed or silent; starts again after a back-off.
+    case error
+    case terminated
+
+    public var name: String {
+        switch self {
+        case .initializing: "initializing"
+        case .ready: "ready"
+        case .idle: "idle"
+        case .busy: "busy"
+        case .paused: "paused"
+        case .stopping: "stopping"
+        case .error: "error"
+        case .terminated: "terminated"
+        }
+    }
+}
+
+/// Something an agent can do, and how well.
+public struct Capability: Hashable, Sendable {
+    public var name: String
+    /// 0…1.
+    public var proficiency: Double
+
+    public init(name: String, proficiency: Double = 0.5) {
+        self.name = name
+        self.proficiency = proficiency
+    }
+}
+
+/// What an agent may use.
+public struct ResourceRequirements: Hashable, Sendable {
+    /// Cores.
+    public var cpu: Double
+    /// MB.
+    public var memory: Double
+    /// Devices.
+    public var gpu: Double?
+    /// MB.
+    public var storage: Double?
+    /// The network requirements as the client wrote them: a JSON object.
+    public var network: JSONText?
+
+    public init(
+        cpu: Double, memory: Double, gpu: Double? = nil, storage: Double? = nil, network: JSONText? = nil
+    ) {
+        self.cpu = cpu
+        self.memory = memory
+        self.gpu = gpu
+        self.storage = storage
+        self.network = network
+    }
+}
+
+/// What a client asks for when it spawns an agent; parts of it may be changed later.
+public struct AgentSpecification: Hashable, Sendable {
+    public var type: AgentType
+    public var name: String?
+    public var capabilities: [Capability]
+    public var model: String?
+    /// The folder its processes start in.
+    public var workspace: String?
+    public var environment: [String: String]
+    /// 1…1000.
+    public var maximumConcurrentTasks: Int
+    /// How long one command may take where the task says nothing.
+    public var commandTimeout: Milliseconds?
+    /// How often it must be heard of; 1 s … 1 h.
+    public var heartbeatInterval: Milliseconds
+    /// Whether it has a resident process on a PTY of its own.
+    public var terminal: Bool
+    public var resources: ResourceRequirements?
+    /// Settings the orchestrator does not look into: a JSON object.
+    public var settings: JSONText
+
+    public init(
+        type: AgentType, name: String? = nil, capabilities: [Capability] = [], model: String? = nil,
+        workspace: String? = nil, environment: [String: String] = [:], maximumConcurrentTasks: Int = 1,
+        commandTimeout: Milliseconds? = nil, heartbeatInterval: Milliseconds = .seconds(10), terminal: Bool = false,
+        resources: ResourceRequirements? = nil, settings: JSONText = .emptyObject
+    ) {
+        self.type = type
+        self.name = name
+        self.capabilities = capabilities
+        self.model = model
+        self.workspace = workspace
+        self.environment = environment
+        self.maximumConcurrentTasks = maximumConcurrentTasks
+        self.commandTimeout = commandTimeout
+        self.heartbeatInterval = heartbeatInterval
+        self.terminal = terminal
+        self.resources = resources
+        self.settings = settings
+    }
+}
+
+/// An agent as the orchestrator keeps it.
+public struct AgentRecord: Hashable, Sendable {
+    /// Why an agent exists.
+    public enum Origin: UInt8, Sendable {
+        /// Somebody asked for it.
+        case spawned = 1
+        /// A task waited for one of its type; goes away when it has been idle.
+        case onDemand
+    }
+
+    public let id: AgentID
+    /// 1 for the first agent ever made here.
+    public let number: UInt64
+    public let origin: Origin
+    /// The subject that asked for it.
+    public let owner: String
+    public let createdAt: Instant
+    public var specification: AgentSpecification
+    public var state: AgentState
+
+    public init(
+        id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
+        specification: AgentSpecification, state: AgentState
+    ) {
+        self.id = id
+        self.number = number
+        self.origin = origin
+        self.owner = owner
+        self.createdAt = createdAt
+        self.specification = specification
+        self.state = state
+    }
+
+    public var status: AgentStatus { state.status }
+
+    /// The name people see; made from type and number where none was given.
+    public var name: String { specification.name ?? "\(specification.type.name)-\(number)" }
+}
+
+/// The part of an agent that changes.
+public struct AgentState: Hashable, Sendable {
+    public var status: AgentStatus
+    /// In order of assignment.
+    public var currentTasks: [TaskID] = []
+    public var lastHeartbeat: Instant
+    public var updatedAt: Instant
+    public var statistics = AgentStatistics()
+    /// Crashes since it last ran for a while.
+    public var restarts: Int = 0
+    public var error: String?
+    /// The resident process, where it has one.
+    public var process: ProcessIdentity?
+    public var terminatedAt: Instant?
+
+    public init(status: AgentStatus, at now: Instant) {
+        self.status = status
+        lastHeartbeat = now
+        updatedAt = now
+    }
+}
+
+/// What an agent has done so far.
+public struct AgentStatistics: Hashable, Sendable {
+    public var tasksCompleted: Int = 0
+    public var tasksFailed: Int = 0
+    /// The time its ended attempts took together.
+    public var totalRuntime: Milliseconds = 0
+
+    public init() {}
+
+    /// 0…1; 1 before the first task.
+    public var successRate: Double {
+        let ended: Int = tasksCompleted + tasksFailed
+        return ended == 0 ? 1 : Double(tasksCompleted) / Double(ended)
+    }
+
+    /// Milliseconds per ended attempt; 0 before the first.
+    public var averageRuntime: Double {
+        let ended: Int = tasksCompleted + tasksFailed
+        return ended == 0 ? 0 : Double(totalRuntime.count) / Double(ended)
+    }
+}

@@ -1,0 +1,58 @@
+/// What every entity identifier has in common: an opaque string of 1 to 100 letters, digits, `_` and `-`.
+public protocol EntityIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The identifier as clients see it.
+    var rawValue: String { get }
+
+    /// Takes text that is already known to have the grammar.
+    init(unchecked rawValue: String)
+}
+
+extension EntityIdentifier {
+    /// Reads an identifier; `nil` when the text is empty, longer than 100 bytes, or holds another character.
+    public init?(_ text: String) {
+        let bytes: String.UTF8View = text.utf8
+        guard (1...100).contains(bytes.count), bytes.allSatisfy(isIdentifierByte) else { return nil }
+        self.init(unchecked: text)
+    }
+
+    public var description: String { rawValue }
+
+    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+private func isIdentifierByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+        true
+    default:
+        false
+    }
+}
+
+/// Names one task, for as long as its record is kept.
+public struct TaskID: EntityIdentifier {
+    public let rawValue: String
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// Names one agent, for as long as its record is kept.
+public struct AgentID: EntityIdentifier {
+    public let rawValue: String
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// One try at a task; results that carry an older number than the task's current one are refused.
+public struct AttemptID: Hashable, Sendable, CustomStringConvertible {
+    /// The task that is tried.
+    public let task: TaskID
+    /// 1 for the first try.
+    public let number: Int
+
+    public init(task: TaskID, number: Int) {
+        self.task = task
+        self.number = number
+    }
+
+    public var description: String { "\(task.rawValue)#\(number)" }
+}

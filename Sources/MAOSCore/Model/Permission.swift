@@ -1,0 +1,95 @@
+/// A set of rights, each a `noun:verb` of the contract; checked in one place, the engine.
+public struct Permissions: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    private static let names: [String] = [
+        "tasks:create", "tasks:read", "tasks:list", "tasks:update", "tasks:cancel", "tasks:subscribe",
+        "agents:create", "agents:read", "agents:list", "agents:update", "agents:terminate", "agents:command",
+        "agents:subscribe",
+        "workflows:create", "workflows:read", "workflows:execute", "workflows:cancel",
+        "pools:read", "pools:scale",
+        "resources:read", "resources:allocate", "resources:release", "resources:quota",
+        "projects:create", "projects:read", "projects:update", "chat:read", "chat:write",
+        "system:read", "system:subscribe", "system:admin",
+        "metrics:read", "metrics:subscribe", "processes:read", "processes:kill", "logs:read", "approvals:answer",
+    ]
+
+    private static func named(_ name: String) -> Permissions {
+        guard let index: Int = names.firstIndex(of: name) else { preconditionFailure("no permission \(name)") }
+        return Permissions(rawValue: 1 << UInt64(index))
+    }
+
+    public static let tasksCreate = named("tasks:create")
+    public static let tasksRead = named("tasks:read")
+    public static let tasksList = named("tasks:list")
+    public static let tasksUpdate = named("tasks:update")
+    public static let tasksCancel = named("tasks:cancel")
+    public static let tasksSubscribe = named("tasks:subscribe")
+    public static let agentsCreate = named("agents:create")
+    public static let agentsRead = named("agents:read")
+    public static let agentsList = named("agents:list")
+    public static let agentsUpdate = named("agents:update")
+    public static let agentsTerminate = named("agents:terminate")
+    public static let agentsCommand = named("agents:command")
+    public static let agentsSubscribe = named("agents:subscribe")
+    public static let systemRead = named("system:read")
+    public static let systemSubscribe = named("system:subscribe")
+    public static let systemAdmin = named("system:admin")
+    public static let metricsRead = named("metrics:read")
+    public static let metricsSubscribe = named("metrics:subscribe")
+    public static let resourcesQuota = named("resources:quota")
+    public static let all = Permissions(rawValue: (1 << UInt64(names.count)) - 1)
+
+    /// Every `…:read`, `…:list` and `…:subscribe`.
+    public static let viewer: Permissions = matching { $0 == "read" || $0 == "list" || $0 == "subscribe" }
+
+    /// Everything but administration.
+    public static let `operator`: Permissions = all.subtracting([.systemAdmin, .resourcesQuota])
+
+    private static func matching(verb: (Substring) -> Bool) -> Permissions {
+        var found: Permissions = []
+        for (index, name) in names.enumerated() {
+            guard let colon: String.Index = name.firstIndex(of: ":") else { continue }
+            if verb(name[name.index(after: colon)...]) { found.formUnion(Permissions(rawValue: 1 << UInt64(index))) }
+        }
+        return found
+    }
+
+    /// What one name of a token stands for: itself, `noun:*`, or `admin:*`; nothing for a name that does not exist.
+    public init(name: String) {
+        if name == "admin:*" {
+            self = .all
+        } else if name.hasSuffix(":*") {
+            let noun: Substring = name.dropLast(1)
+            var found: Permissions = []
+            for (index, known) in Permissions.names.enumerated() where known.hasPrefix(noun) {
+                found.formUnion(Permissions(rawValue: 1 << UInt64(index)))
+            }
+            self = found
+        } else if let index: Int = Permissions.names.firstIndex(of: name) {
+            self = Permissions(rawValue: 1 << UInt64(index))
+        } else {
+            self = []
+        }
+    }
+
+    /// What a role of a token stands for: `admin`, `operator`, `viewer`; nothing for any other.
+    public init(role: String) {
+        switch role {
+        case "admin": self = .all
+        case "operator": self = .operator
+        case "viewer": self = .viewer
+        default: self = []
+        }
+    }
+
+    /// The names of the members, in the order of the contract.
+    public var names: [String] {
+        Permissions.names.enumerated().filter { rawValue & (1 << UInt64($0.offset)) != 0 }.map(\.element)
+    }
+
+    /// The name of a set of one; of a larger set, of its first member.
+    public var name: String { names.first ?? "none" }
+}

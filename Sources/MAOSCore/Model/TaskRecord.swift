@@ -1,0 +1,117 @@
+/// A task as the orchestrator keeps it: what was asked for, and what has become of it.
+public struct TaskRecord: Hashable, Sendable {
+    public let id: TaskID
+    /// 1 for the first task ever created here; the order of creation.
+    public let number: UInt64
+    public let specification: TaskSpecification
+    /// The subject that created it.
+    public let owner: String
+    public let team: String?
+    public let createdAt: Instant
+    public var state: TaskState
+
+    public init(
+        id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?, createdAt: Instant,
+        state: TaskState
+    ) {
+        self.id = id
+        self.number = number
+        self.specification = specification
+        self.owner = owner
+        self.team = team
+        self.createdAt = createdAt
+        self.state = state
+    }
+
+    public var status: TaskStatus { state.status }
+}
+
+/// The part of a task that changes.
+public struct TaskState: Hashable, Sendable {
+    public var status: TaskStatus
+    public var priority: Priority
+    /// 0…1.
+    public var progress: Double = 0
+    /// What the agent says it is doing.
+    public var step: String?
+    /// The number of the newest attempt; 0 before the first.
+    public var attempt: Int = 0
+    /// Attempts that failed and count against the retry policy.
+    public var failures: Int = 0
+    /// Attempts that the server's own end interrupted.
+    public var interruptions: Int = 0
+    public var agent: AgentID?
+    /// The root of the running attempt's process tree.
+    public var process: ProcessIdentity?
+    /// What the task produced; a JSON value.
+    public var result: JSONText?
+    public var error: TaskFailure?
+    public var cancellation: CancellationStage?
+    public var updatedAt: Instant
+    public var queuedAt: Instant?
+    public var startedAt: Instant?
+    public var finishedAt: Instant?
+    /// Before this the task is not queued again.
+    public var notBefore: Instant?
+
+    public init(status: TaskStatus, priority: Priority, updatedAt: Instant) {
+        self.status = status
+        self.priority = priority
+        self.updatedAt = updatedAt
+    }
+}
+
+/// Why a task or an attempt failed.
+public struct TaskFailure: Hashable, Sendable, Error {
+    public enum Code: UInt8, Sendable, CaseIterable {
+        /// The process ended with another code than 0, or by a signal.
+        case execution = 1
+        /// The program could not be started, or nothing says what to start.
+        case startFailed
+        case timeout
+        case deadline
+        /// A task it depends on failed or was cancelled.
+        case dependency
+        /// The server ended while it ran.
+        case interrupted
+        case agentLost
+        case limitExceeded
+        case invalidResult
+
+        /// The name on the wire.
+        public var name: String {
+            switch self {
+            case .execution: "TASK_EXECUTION_FAILED"
+            case .startFailed: "TASK_START_FAILED"
+            case .timeout: "TASK_TIMEOUT_EXCEEDED"
+            case .deadline: "TASK_DEADLINE_EXCEEDED"
+            case .dependency: "TASK_DEPENDENCY_FAILED"
+            case .interrupted: "TASK_INTERRUPTED"
+            case .agentLost: "TASK_AGENT_LOST"
+            case .limitExceeded: "TASK_LIMIT_EXCEEDED"
+            case .invalidResult: "TASK_RESULT_INVALID"
+            }
+        }
+    }
+
+    public var code: Code
+    /// For people; names the value that was wrong.
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// A process that can be told from a later one with the same id.
+public struct ProcessIdentity: Hashable, Sendable {
+    public var pid: Int32
+    /// Field 22 of `/proc/PID/stat`: clock ticks between boot and the start of the process.
+    public var startTicks: UInt64
+
+    public init(pid: Int32, startTicks: UInt64) {
+        self.pid = pid
+        self.startTicks = startTicks
+    }
+}

@@ -1,0 +1,129 @@
+/// What kind of work a task is: `^[a-z][a-z0-9_]{0,63}$`, open to new words.
+public struct TaskKind: Hashable, Sendable, CustomStringConvertible {
+    /// The word itself.
+    public let rawValue: String
+
+    /// Reads a kind; `nil` when the text has another form.
+    public init?(_ text: String) {
+        let bytes: String.UTF8View = text.utf8
+        guard let first: UInt8 = bytes.first, bytes.count <= 64, isLowercaseLetter(first) else { return nil }
+        guard bytes.allSatisfy({ isLowercaseLetter($0) || isDigit($0) || $0 == UInt8(ascii: "_") }) else { return nil }
+        rawValue = text
+    }
+
+    init(unchecked rawValue: String) { self.rawValue = rawValue }
+
+    public var description: String { rawValue }
+
+    public static let code = TaskKind(unchecked: "code")
+    public static let testing = TaskKind(unchecked: "testing")
+    public static let review = TaskKind(unchecked: "review")
+    public static let deployment = TaskKind(unchecked: "deployment")
+    public static let documentation = TaskKind(unchecked: "documentation")
+    public static let analysis = TaskKind(unchecked: "analysis")
+}
+
+private func isLowercaseLetter(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
+private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+/// What is started for one attempt.
+public enum RunnerCommand: Hashable, Sendable {
+    /// Program and arguments, started without a shell; at least one element.
+    case arguments([String])
+    /// A line for `/bin/sh -c`.
+    case shell(String)
+}
+
+/// A capability that an agent must have before it is given the task.
+public struct CapabilityRequirement: Hashable, Sendable {
+    public var name: String
+    /// 0…1; agents below it do not qualify.
+    public var minimumProficiency: Double
+
+    public init(name: String, minimumProficiency: Double = 0) {
+        self.name = name
+        self.minimumProficiency = minimumProficiency
+    }
+}
+
+/// When and how often a failed task is tried again.
+public struct RetryPolicy: Hashable, Sendable {
+    /// What becomes of an attempt that the server's own end interrupted.
+    public enum Interruption: UInt8, Sendable {
+        /// Queued again, at most ``EngineLimits/interruptions`` times; does not count as a failure.
+        case retry = 1
+        case fail
+    }
+
+    /// Attempts that may fail before the task does; 1…100.
+    public var maximumAttempts: Int
+    /// The wait after the first failure; 0…24 h.
+    public var backoff: Milliseconds
+    /// By what the wait grows after each further failure; 1…10.
+    public var factor: Double
+    public var onInterruption: Interruption
+
+    public init(
+        maximumAttempts: Int = 1, backoff: Milliseconds = 1_000, factor: Double = 2,
+        onInterruption: Interruption = .retry
+    ) {
+        self.maximumAttempts = maximumAttempts
+        self.backoff = backoff
+        self.factor = factor
+        self.onInterruption = onInterruption
+    }
+}
+
+/// What a client asks for when it creates a task; never changes afterwards.
+public struct TaskSpecification: Hashable, Sendable {
+    public var kind: TaskKind
+    /// 1…1000 characters.
+    public var description: String
+    public var priority: Priority
+    public var capabilities: [CapabilityRequirement]
+    public var dependencies: [TaskID]
+    /// When the task fails if it has not ended by then.
+    public var deadline: Instant?
+    /// How long one attempt may take; 1 s … 24 h.
+    public var timeout: Milliseconds?
+    public var retryPolicy: RetryPolicy
+    public var project: String?
+    /// What to run; without one the runner of the agent's type applies.
+    public var command: RunnerCommand?
+    public var environment: [String: String]
+    public var workingDirectory: String?
+    /// The requirements as the client wrote them: a JSON array.
+    public var requirements: JSONText
+    /// The constraints as the client wrote them: a JSON array.
+    public var constraints: JSONText
+    /// The client's own data: a JSON object, handed to the agent as it is.
+    public var context: JSONText
+    /// Data of the dialect that created the task: a JSON object.
+    public var metadata: JSONText
+
+    public init(
+        kind: TaskKind, description: String, priority: Priority = .medium,
+        capabilities: [CapabilityRequirement] = [], dependencies: [TaskID] = [], deadline: Instant? = nil,
+        timeout: Milliseconds? = nil, retryPolicy: RetryPolicy = RetryPolicy(), project: String? = nil,
+        command: RunnerCommand? = nil, environment: [String: String] = [:], workingDirectory: String? = nil,
+        requirements: JSONText = .emptyArray, constraints: JSONText = .emptyArray,
+        context: JSONText = .emptyObject, metadata: JSONText = .emptyObject
+    ) {
+        self.kind = kind
+        self.description = description
+        self.priority = priority
+        self.capabilities = capabilities
+        self.dependencies = dependencies
+        self.deadline = deadline
+        self.timeout = timeout
+        self.retryPolicy = retryPolicy
+        self.project = project
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.requirements = requirements
+        self.constraints = constraints
+        self.context = context
+        self.metadata = metadata
+    }
+}

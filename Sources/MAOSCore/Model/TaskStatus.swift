@@ -1,0 +1,54 @@
+/// Where a task stands; the core column of the vocabulary table.
+public enum TaskStatus: UInt8, Sendable, CaseIterable {
+    /// Waits for the tasks it depends on.
+    case pending = 1
+    /// Waits for its time.
+    case scheduled
+    /// May run; waits for an agent.
+    case queued
+    /// Given to an agent whose process has not been confirmed yet.
+    case assigned
+    /// An attempt is under way.
+    case running
+    /// Waits for a person's answer.
+    case awaitingApproval
+    /// Held back by request.
+    case paused
+    /// An attempt failed; the next one waits for its back-off.
+    case retrying
+    case completed
+    case failed
+    case cancelled
+
+    /// Whether nothing can change any more, except by an explicit retry.
+    public var isTerminal: Bool { self >= .completed }
+
+    /// Whether an attempt is bound to an agent and may have a process.
+    public var isActive: Bool { self == .assigned || self == .running }
+
+    /// The name of the core value.
+    public var name: String {
+        switch self {
+        case .pending: "pending"
+        case .scheduled: "scheduled"
+        case .queued: "queued"
+        case .assigned: "assigned"
+        case .running: "running"
+        case .awaitingApproval: "awaiting_approval"
+        case .paused: "paused"
+        case .retrying: "retrying"
+        case .completed: "completed"
+        case .failed: "failed"
+        case .cancelled: "cancelled"
+        }
+    }
+
+    private static func >= (left: TaskStatus, right: TaskStatus) -> Bool { left.rawValue >= right.rawValue }
+}
+
+/// How far a requested cancellation has come; an attempt is over only when its whole process tree is gone.
+public enum CancellationStage: UInt8, Sendable {
+    case requested = 1
+    case signalled
+    case killed
+}
