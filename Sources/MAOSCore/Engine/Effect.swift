@@ -8,6 +8,8 @@ public enum Effect: Sendable {
     case startAttempt(AttemptLaunch)
     /// Ends an attempt's whole process tree; answered by ``Command/attemptEnded(_:_:)``.
     case stopAttempt(AttemptID, StopReason)
+    /// Stops (SIGSTOP) or continues (SIGCONT) an attempt's whole process tree.
+    case suspendAttempt(AttemptID, Bool)
 }
 
 /// Why an attempt is stopped.
@@ -24,6 +26,25 @@ public struct AttemptLaunch: Sendable {
     public var id: AttemptID
     public var task: TaskRecord
     public var agent: AgentRecord
-    /// Results of the tasks it depends on, by id; `null` for those without one.
-    public var inputs: [(task: TaskID, result: JSONText?)]
+    /// Results of the tasks it depends on; filled in by the orchestrator after the commit.
+    public var inputs: [AttemptInput] = []
+
+    public init(id: AttemptID, task: TaskRecord, agent: AgentRecord, inputs: [AttemptInput] = []) {
+        self.id = id
+        self.task = task
+        self.agent = agent
+        self.inputs = inputs
+    }
+}
+
+/// What a task gets from one that it depends on.
+public struct AttemptInput: Hashable, Sendable {
+    public var task: TaskID
+    /// `nil` for a task without a result.
+    public var result: JSONText?
+
+    public init(task: TaskID, result: JSONText?) {
+        self.task = task
+        self.result = result
+    }
 }

@@ -47,6 +47,8 @@ public struct TaskState: Hashable, Sendable {
     public var result: JSONText?
     public var error: TaskFailure?
     public var cancellation: CancellationStage?
+    /// Whether a paused task still holds its agent and a stopped process.
+    public var isSuspended: Bool = false
     public var updatedAt: Instant
     public var queuedAt: Instant?
     public var startedAt: Instant?
@@ -59,6 +61,9 @@ public struct TaskState: Hashable, Sendable {
         self.priority = priority
         self.updatedAt = updatedAt
     }
+
+    /// Whether an attempt is bound to an agent and may have a process.
+    public var holdsAgent: Bool { status == .assigned || status == .running || isSuspended }
 }
 
 /// Why a task or an attempt failed.

@@ -23,9 +23,6 @@ public enum TaskStatus: UInt8, Sendable, CaseIterable {
     /// Whether nothing can change any more, except by an explicit retry.
     public var isTerminal: Bool { self >= .completed }
 
-    /// Whether an attempt is bound to an agent and may have a process.
-    public var isActive: Bool { self == .assigned || self == .running }
-
     /// The name of the core value.
     public var name: String {
         switch self {

@@ -1,0 +1,52 @@
+/// A binary heap: the smallest element comes out first.
+struct Heap<Element: Comparable & Sendable>: Sendable {
+    private var elements: [Element] = []
+
+    var count: Int { elements.count }
+    var isEmpty: Bool { elements.isEmpty }
+    var first: Element? { elements.first }
+
+    /// Adds an element; O(log n).
+    mutating func insert(_ element: Element) {
+        elements.append(element)
+        siftUp(from: elements.count - 1)
+    }
+
+    /// Takes the smallest element out; O(log n).
+    mutating func popFirst() -> Element? {
+        guard let last: Element = elements.popLast() else { return nil }
+        guard let first: Element = elements.first else { return last }
+        elements[0] = last
+        siftDown(from: 0)
+        return first
+    }
+
+    /// Keeps only the elements that satisfy the condition; O(n).
+    mutating func removeAll(where shouldRemove: (Element) -> Bool) {
+        elements.removeAll(where: shouldRemove)
+        for index in stride(from: elements.count / 2 - 1, through: 0, by: -1) { siftDown(from: index) }
+    }
+
+    private mutating func siftUp(from start: Int) {
+        var index: Int = start
+        while index > 0 {
+            let parent: Int = (index - 1) / 2
+            guard elements[index] < elements[parent] else { return }
+            elements.swapAt(index, parent)
+            index = parent
+        }
+    }
+
+    private mutating func siftDown(from start: Int) {
+        var index: Int = start
+        while true {
+            var smallest: Int = index
+            let left: Int = 2 * index + 1
+            if left < elements.count, elements[left] < elements[smallest] { smallest = left }
+            if left + 1 < elements.count, elements[left + 1] < elements[smallest] { smallest = left + 1 }
+            guard smallest != index else { return }
+            elements.swapAt(index, smallest)
+            index = smallest
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/// What becomes due at a time. A timer whose reason has gone is a no-op: the engine looks at the state when it fires.
+enum TimerReason: Hashable, Sendable {
+    case taskDeadline(TaskID)
+    case attemptTimeout(AttemptID)
+    case taskRetry(TaskID)
+    case agentHeartbeat(AgentID)
+    case agentRestart(AgentID)
+    case agentIdle(AgentID)
+}
+
+/// Timers in the order in which they become due; equal times in the order of setting.
+struct TimerQueue: Sendable {
+    private struct Entry: Comparable, Sendable {
+        var due: Instant
+        var order: UInt64
+        var reason: TimerReason
+
+        static func < (left: Entry, right: Entry) -> Bool {
+            left.due != right.due ? left.due < right.due : left.order < right.order
+        }
+
+        static func == (left: Entry, right: Entry) -> Bool { left.order == right.order }
+    }
+
+    private var heap = Heap<Entry>()
+    private var nextOrder: UInt64 = 0
+    private var abandoned: Int = 0
+
+    /// When the next timer is due.
+    var nextDue: Instant? { heap.first?.due }
+
+    mutating func set(_ reason: TimerReason, at due: Instant) {
+        heap.insert(Entry(due: due, order: nextOrder, reason: reason))
+        nextOrder += 1
+    }
+
+    /// The next timer that is due, taken out.
+    mutating func popDue(at now: Instant) -> TimerReason? {
+        guard let first: Entry = heap.first, first.due <= now else { return nil }
+        return heap.popFirst()?.reason
+    }
+
+    /// Notes that a timer's reason has gone long before it is due.
+    ///
+    /// - Returns: Whether so many have that ``removeAll(where:)`` is worth its cost.
+    mutating func abandon() -> Bool {
+        abandoned += 1
+        return abandoned > 1_024 && abandoned > heap.count / 2
+    }
+
+    /// Forgets the timers that have nothing to do any more; O(n).
+    mutating func removeAll(where isStale: (TimerReason) -> Bool) {
+        heap.removeAll { isStale($0.reason) }
+        abandoned = 0
+    }
+}
