@@ -48,6 +48,8 @@ package struct Descriptor: ~Copyable, Sendable {
     /// The two ends of a pipe, closed on exec.
     ///
     /// - Parameter nonBlocking: Whether both ends answer "not now" instead of waiting.
+    /// - Returns: The two ends.
+    /// - Throws: ``SystemError`` if the process has no descriptor left.
     package static func pipe(nonBlocking: Bool) throws(SystemError) -> Pipe {
         var numbers: (CInt, CInt) = (-1, -1)
         try systemCall("pipe2") {
@@ -64,6 +66,8 @@ package struct Descriptor: ~Copyable, Sendable {
     ///   - path: The file's path.
     ///   - flags: `O_RDONLY` and its relatives; `O_CLOEXEC` is added.
     ///   - mode: The permissions of a file that the call creates.
+    /// - Returns: The open file.
+    /// - Throws: ``SystemError`` with the kernel's reason, and the path in the call's name.
     package static func open(_ path: String, flags: CInt, mode: UInt32 = 0o600) throws(SystemError) -> Descriptor {
         Descriptor(owning: try systemCall("open \(path)") { Glibc.open(path, flags | O_CLOEXEC, mode_t(mode)) })
     }

@@ -91,7 +91,9 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
         execute { [self] in isStopping = true }
     }
 
-    /// Waits until the loop has ended. Not to be called on the loop.
+    /// Waits until the loop has ended.
+    ///
+    /// - Precondition: Not called on the loop.
     package func join() {
         thread.withLock { $0 }?.join()
     }

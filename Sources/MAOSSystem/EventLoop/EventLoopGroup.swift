@@ -11,6 +11,7 @@ package struct EventLoopGroup: Sendable {
     /// - Parameters:
     ///   - count: How many; one or more.
     ///   - name: What their threads are called, before a number.
+    /// - Throws: ``SystemError`` if the system has no thread or descriptor left.
     package init(count: Int = EventLoopGroup.coreCount, name: String = "maos-loop") throws(SystemError) {
         precondition(count > 0, "a group has a loop")
         var loops: [EventLoop] = []

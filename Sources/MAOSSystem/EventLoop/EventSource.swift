@@ -38,13 +38,17 @@ open class EventSource: @unchecked Sendable {
     /// An edge-triggered source reads until less came than fitted, or nothing: the loop does not ask again.
     open func ready(_ events: EventSet) {}
 
-    /// The deadline has passed. It is gone by now; set another if there is one.
+    /// The deadline has passed.
+    ///
+    /// It is gone by now; set another if there is one.
     open func deadlineReached() {}
 
     /// The turn's events are handled; ``EventLoop/flushLater(_:)`` asked for this.
     open func flush() {}
 
-    /// The loop ends: let go of everything. The descriptor is closed afterwards.
+    /// The loop ends: let go of everything.
+    ///
+    /// The descriptor is closed afterwards.
     open func loopStopped() {}
 
     // MARK: - The descriptor
@@ -78,6 +82,7 @@ open class EventSource: @unchecked Sendable {
     ///   - interest: What to watch for; failure and hang-up are always watched.
     ///   - trigger: With `.edge`, register once for reading and writing and never change it again: no system call
     ///     is then spent on interest.
+    /// - Throws: ``SystemError`` if the kernel cannot watch the descriptor.
     package final func register(for interest: EventSet, trigger: Trigger) throws(SystemError) {
         try loop.register(self, number: descriptorNumber, interest: interest, trigger: trigger)
     }
@@ -140,7 +145,9 @@ open class EventSource: @unchecked Sendable {
 
     // MARK: - The deadline
 
-    /// Sets the deadline, in place of an earlier one. Moving it later costs nothing until the earlier one fires.
+    /// Sets the deadline, in place of an earlier one.
+    ///
+    /// Moving it later costs nothing until the earlier one fires.
     ///
     /// - Parameter milliseconds: A reading of the loop's clock; one that has passed means the next turn, at least 1 ms later.
     package final func setDeadline(at milliseconds: Int64) {

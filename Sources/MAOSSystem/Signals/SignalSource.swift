@@ -11,6 +11,7 @@ package final class SignalSource: EventSource, @unchecked Sendable {
     ///   - signals: The signals to receive.
     ///   - loop: Where the handler runs.
     ///   - handler: Called once for each signal received, with its number.
+    /// - Throws: ``SystemError`` if the process has no descriptor left.
     package init(
         _ signals: [CInt], on loop: EventLoop, handler: @escaping @Sendable (CInt) -> Void
     ) throws(SystemError) {

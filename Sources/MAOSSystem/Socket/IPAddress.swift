@@ -13,7 +13,7 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// `::1`.
     package static let loopback6 = IPAddress.v6(high: 0, low: 1)
 
-    /// Reads an address in numbers: `192.0.2.1`, `2001:db8::1`; brackets are not part of it. Nil for anything else.
+    /// Reads an address in numbers: `192.0.2.1`, `2001:db8::1`; nil for anything else, brackets included.
     package init?(_ text: String) {
         var four = in_addr()
         var six = in6_addr()

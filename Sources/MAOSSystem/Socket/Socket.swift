@@ -22,6 +22,8 @@ package enum Socket {
     /// - Parameters:
     ///   - address: Where to listen; port 0 picks a free port.
     ///   - backlog: How many connections wait to be accepted at most.
+    /// - Returns: The listener.
+    /// - Throws: ``SystemError``, where ``SystemError/isAddressInUse`` says that somebody else listens there.
     package static func listen(on address: SocketAddress, backlog: CInt = 1_024) throws(SystemError) -> Descriptor {
         let descriptor = try open(address, nonBlocking: true)
         let number = descriptor.number
@@ -65,6 +67,7 @@ package enum Socket {
     /// - Parameters:
     ///   - address: The peer.
     ///   - timeout: Milliseconds to wait.
+    /// - Returns: The connection.
     /// - Throws: ``SystemError`` with `ETIMEDOUT` if the time passes without an answer.
     package static func connect(to address: SocketAddress, timeout: Int) throws(SystemError) -> Descriptor {
         let descriptor = try startConnecting(to: address)
@@ -98,6 +101,8 @@ package enum Socket {
     ///   - descriptor: What to wait for.
     ///   - writable: True to wait for room to write, false for something to read.
     ///   - timeout: Milliseconds to wait; negative waits for ever.
+    /// - Returns: Whether it is ready.
+    /// - Throws: ``SystemError`` if the kernel cannot watch it.
     package static func wait(
         for descriptor: borrowing Descriptor, writable: Bool, timeout: Int
     ) throws(SystemError) -> Bool {
@@ -141,7 +146,9 @@ package enum Socket {
         try set(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
-    /// Bounds the kernel's buffers of a socket, in bytes; the kernel doubles the numbers. Nil leaves one as it is.
+    /// Bounds the kernel's buffers of a socket, in bytes.
+    ///
+    /// The kernel doubles the numbers. Nil leaves one as it is.
     package static func setBuffers(
         _ descriptor: borrowing Descriptor, send: Int?, receive: Int?
     ) throws(SystemError) {

@@ -23,6 +23,7 @@ package final class SystemThread: Sendable {
     /// - Parameters:
     ///   - name: What tools show; cut to 15 bytes.
     ///   - body: Runs on the new thread, which ends when it returns.
+    /// - Throws: ``SystemError`` if the system has no thread left.
     package init(name: String, body: @escaping @Sendable () -> Void) throws(SystemError) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var handle = pthread_t()

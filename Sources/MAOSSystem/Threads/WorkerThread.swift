@@ -83,7 +83,9 @@ package final class WorkerThread: SerialExecutor, @unchecked Sendable {
         }
     }
 
-    /// Waits until the worker has ended. Not to be called on the worker.
+    /// Waits until the worker has ended.
+    ///
+    /// - Precondition: Not called on the worker.
     package func join() {
         thread.withLock { $0 }?.join()
     }
