@@ -1,0 +1,253 @@
+/// Writes compact JSON text into a buffer of its own, for hot paths that build no ``JSONValue``.
+///
+/// Commas come by themselves. The caller keeps begin and end in pairs and gives each value in an object a key; a debug build checks the pairs.
+public struct JSONWriter: Sendable {
+    private var buffer: [UInt8]
+    private var needsComma = false
+    private var depth = 0
+
+    /// A writer with an empty buffer.
+    ///
+    /// - Parameter capacity: Bytes to make room for at once.
+    public init(reservingCapacity capacity: Int = 256) {
+        buffer = []
+        buffer.reserveCapacity(capacity)
+    }
+
+    /// A writer that appends to bytes which are already there; the comma logic starts afresh.
+    public init(appendingTo bytes: consuming [UInt8]) {
+        buffer = bytes
+    }
+
+    /// The number of bytes in the buffer.
+    public var count: Int { buffer.count }
+
+    /// The bytes so far.
+    public var bytes: [UInt8] { buffer }
+
+    /// Gives the bytes away and starts anew.
+    public mutating func take() -> [UInt8] {
+        assert(depth == 0, "an object or array is still open")
+        let bytes = buffer
+        buffer = []
+        needsComma = false
+        depth = 0
+        return bytes
+    }
+
+    /// Gives the bytes away as text that needs no further check.
+    public mutating func takeText() -> JSONText {
+        JSONText(trusted: take())
+    }
+
+    /// Empties the buffer and keeps its memory.
+    public mutating func removeAll() {
+        buffer.removeAll(keepingCapacity: true)
+        needsComma = false
+        depth = 0
+    }
+
+    /// Makes room for that many more bytes.
+    public mutating func reserveCapacity(_ additional: Int) {
+        buffer.reserveCapacity(buffer.count + additional)
+    }
+
+    // MARK: Structure
+
+    /// Begins an object as the next value.
+    public mutating func beginObject() {
+        open(0x7B)
+    }
+
+    /// Ends the object begun last.
+    public mutating func endObject() {
+        close(0x7D)
+    }
+
+    /// Begins an array as the next value.
+    public mutating func beginArray() {
+        open(0x5B)
+    }
+
+    /// Ends the array begun last.
+    public mutating func endArray() {
+        close(0x5D)
+    }
+
+    /// Writes the name of the member whose value follows.
+    public mutating func key(_ name: String) {
+        separate()
+        appendQuoted(name)
+        buffer.append(0x3A)
+        needsComma = false
+    }
+
+    /// Begins an object as a member.
+    public mutating func beginObject(_ name: String) {
+        key(name)
+        open(0x7B)
+    }
+
+    /// Begins an array as a member.
+    public mutating func beginArray(_ name: String) {
+        key(name)
+        open(0x5B)
+    }
+
+    private mutating func open(_ byte: UInt8) {
+        separate()
+        buffer.append(byte)
+        needsComma = false
+        depth += 1
+    }
+
+    private mutating func close(_ byte: UInt8) {
+        assert(depth > 0, "nothing is open")
+        buffer.append(byte)
+        needsComma = true
+        depth -= 1
+    }
+
+    @inline(__always)
+    private mutating func separate() {
+        if needsComma {
+            buffer.append(0x2C)
+        }
+        needsComma = true
+    }
+
+    // MARK: Values
+
+    /// Writes a string.
+    public mutating func string(_ value: String) {
+        separate()
+        appendQuoted(value)
+    }
+
+    /// Writes bytes as a string; what is not UTF-8 becomes U+FFFD.
+    public mutating func string(utf8 value: ArraySlice<UInt8>) {
+        string(String(decoding: value, as: UTF8.self))
+    }
+
+    /// Writes a whole number.
+    public mutating func integer(_ value: Int64) {
+        separate()
+        Decimal.append(value, to: &buffer)
+    }
+
+    /// Writes a whole number.
+    public mutating func integer(_ value: Int) {
+        integer(Int64(value))
+    }
+
+    /// Writes a whole number.
+    public mutating func integer(_ value: UInt64) {
+        separate()
+        Decimal.append(value, to: &buffer)
+    }
+
+    /// Writes the shortest decimal that reads back as the same double: `1` for 1.0, `null` for infinities and NaN.
+    public mutating func number(_ value: Double) {
+        separate()
+        JSONNumber.append(value, to: &buffer)
+    }
+
+    /// Writes `true` or `false`.
+    public mutating func boolean(_ value: Bool) {
+        separate()
+        buffer.append(contentsOf: value ? "true".utf8 : "false".utf8)
+    }
+
+    /// Writes `null`.
+    public mutating func null() {
+        separate()
+        buffer.append(contentsOf: "null".utf8)
+    }
+
+    /// Writes a time as an ISO 8601 string in UTC with milliseconds.
+    ///
+    /// - Parameter milliseconds: Milliseconds since 1970.
+    public mutating func timestamp(_ milliseconds: Int64) {
+        separate()
+        buffer.append(0x22)
+        ISO8601.append(milliseconds: milliseconds, to: &buffer)
+        buffer.append(0x22)
+    }
+
+    /// Writes text that is JSON already.
+    public mutating func raw(_ text: JSONText) {
+        separate()
+        buffer.append(contentsOf: text.utf8)
+    }
+
+    /// Writes any value.
+    public mutating func value(_ value: JSONValue) {
+        switch value {
+        case .null: null()
+        case .boolean(let boolean): self.boolean(boolean)
+        case .integer(let integer): self.integer(integer)
+        case .number(let number):
+            separate()
+            number.append(to: &buffer)
+        case .string(let string): self.string(string)
+        case .array(let elements):
+            beginArray()
+            for element in elements {
+                self.value(element)
+            }
+            endArray()
+        case .object(let object):
+            beginObject()
+            for member in object.members {
+                key(member.key)
+                self.value(member.value)
+            }
+            endObject()
+        }
+    }
+
+    // MARK: Escaping (RFC 8259 §7)
+
+    /// Copies the string in one go and only then looks for what needs an escape, which is rare.
+    private mutating func appendQuoted(_ string: String) {
+        buffer.append(0x22)
+        let start = buffer.count
+        buffer.append(contentsOf: string.utf8)
+        var index = start
+        let end = buffer.count
+        while index < end {
+            let byte = buffer[index]
+            guard byte >= 0x20, byte != 0x22, byte != 0x5C else {
+                escape(from: index)
+                break
+            }
+            index += 1
+        }
+        buffer.append(0x22)
+    }
+
+    private mutating func escape(from first: Int) {
+        let rest = Array(buffer[first...])
+        buffer.removeLast(rest.count)
+        buffer.reserveCapacity(buffer.count + rest.count + 16)
+        for byte in rest {
+            guard byte < 0x20 || byte == 0x22 || byte == 0x5C else {
+                buffer.append(byte)
+                continue
+            }
+            buffer.append(0x5C)
+            switch byte {
+            case 0x22, 0x5C: buffer.append(byte)
+            case 0x08: buffer.append(UInt8(ascii: "b"))
+            case 0x09: buffer.append(UInt8(ascii: "t"))
+            case 0x0A: buffer.append(UInt8(ascii: "n"))
+            case 0x0C: buffer.append(UInt8(ascii: "f"))
+            case 0x0D: buffer.append(UInt8(ascii: "r"))
+            default:
+                buffer.append(contentsOf: "u00".utf8)
+                buffer.append(Hex.digit(byte >> 4))
+                buffer.append(Hex.digit(byte & 0x0F))
+            }
+        }
+    }
+}
