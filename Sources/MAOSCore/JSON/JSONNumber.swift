@@ -41,6 +41,15 @@ public struct JSONNumber: Sendable, Hashable {
         }
     }
 
+    /// The double as an integer if that is exact.
+    ///
+    /// Needs nothing from the C library's mathematics, as the standard library's exact conversions do.
+    static func whole(_ double: Double) -> Int64? {
+        guard double.magnitude < 9_223_372_036_854_775_808 else { return nil }
+        let integer = Int64(double)
+        return Double(integer) == double ? integer : nil
+    }
+
     func append(to bytes: inout [UInt8]) {
         switch storage {
         case .double(let double): JSONNumber.append(double, to: &bytes)
@@ -54,11 +63,11 @@ public struct JSONNumber: Sendable, Hashable {
             bytes.append(contentsOf: "null".utf8)
             return
         }
-        if double.magnitude < 9_007_199_254_740_992, double == double.rounded(.towardZero) {
+        if double.magnitude < 9_007_199_254_740_992, let whole = whole(double) {
             if double == 0, double.sign == .minus {
                 bytes.append(UInt8(ascii: "-"))
             }
-            Decimal.append(Int64(double), to: &bytes)
+            Decimal.append(whole, to: &bytes)
         } else {
             bytes.append(contentsOf: double.description.utf8)
         }

@@ -231,7 +231,7 @@ struct JSONScanner: ~Escapable {
     ]
 
     /// What a number's text says, before it becomes a value.
-    private struct Digits {
+    private struct Digits: Equatable {
         var isNegative = false
         var isWhole = true
         /// The first 19 significant digits.
@@ -239,6 +239,18 @@ struct JSONScanner: ~Escapable {
         var significant = 0
         /// The power of ten that the mantissa is to be multiplied with, saturating.
         var exponent = 0
+
+        /// The same number without zeros at its end, so that equal numbers of up to 19 digits are equal.
+        var normalized: Digits {
+            var digits = self
+            digits.isWhole = false
+            digits.significant = 0
+            while digits.mantissa != 0, digits.mantissa.isMultiple(of: 10) {
+                digits.mantissa /= 10
+                digits.exponent += 1
+            }
+            return digits
+        }
 
         mutating func take(_ byte: UInt8) {
             guard significant > 0 || byte != 0x30 else { return }
@@ -334,12 +346,20 @@ struct JSONScanner: ~Escapable {
             return JSONValue(digits.isNegative ? -absolute : absolute)
         }
         let text = String(copying: ascii(start..<position))
-        guard !(digits.isWhole && digits.significant > 17), let double = Double(text), double.isFinite,
-            double.isNormal && digits.significant <= 15 || double.description == text
+        guard digits.significant <= 17, let double = Double(text), double.isFinite,
+            double.isNormal && digits.significant <= 15 || JSONScanner.digits(of: double) == digits.normalized
         else {
             return .number(JSONNumber(decimal: text))
         }
         return .number(JSONNumber(finite: double))
+    }
+
+    /// The digits of the shortest decimal that reads back as the double.
+    private static func digits(of double: Double) -> Digits? {
+        let text = double.description
+        var scanner = JSONScanner(text.utf8.span)
+        guard let digits = try? scanner.numberDigits() else { return nil }
+        return digits.normalized
     }
 
     @_lifetime(borrow self)

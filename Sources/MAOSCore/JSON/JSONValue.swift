@@ -19,10 +19,10 @@ public enum JSONValue: Sendable, Hashable {
 
     /// The value of a double: ``integer(_:)`` where it is whole and exact, ``null`` where it is not finite.
     public init(_ double: Double) {
-        if double.magnitude <= 9_007_199_254_740_992, double == double.rounded(.towardZero),
-            double != 0 || double.sign == .plus
+        if double.magnitude <= 9_007_199_254_740_992, double != 0 || double.sign == .plus,
+            let whole = JSONNumber.whole(double)
         {
-            self = .integer(Int64(double))
+            self = .integer(whole)
         } else if let number = JSONNumber(double) {
             self = .number(number)
         } else {
@@ -71,7 +71,7 @@ public enum JSONValue: Sendable, Hashable {
     public var intValue: Int? {
         switch self {
         case .integer(let integer): Int(exactly: integer)
-        case .number(let number) where number.isDouble: Int(exactly: number.doubleValue)
+        case .number(let number) where number.isDouble: JSONNumber.whole(number.doubleValue).flatMap(Int.init(exactly:))
         case .null, .boolean, .number, .string, .array, .object: nil
         }
     }
