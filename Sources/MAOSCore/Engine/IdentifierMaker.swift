@@ -7,7 +7,7 @@ enum IdentifierMaker {
         let time = UInt64(truncatingIfNeeded: now.milliseconds) & 0xFFFF_FFFF_FFFF
         let high: UInt64 = time << 16 | 0x4000 | (random.next() & 0x0FFF)
         let low: UInt64 = 0x8000_0000_0000_0000 | (random.next() & 0x3FFF_FFFF_FFFF_FFFF)
-        return String(capacity: 36) { (text: inout OutputSpan<UInt8>) in
+        let text = [UInt8](capacity: 36) { (text: inout OutputSpan<UInt8>) in
             append(high, from: 60, to: 32, text: &text)
             text.append(UInt8(ascii: "-"))
             append(high, from: 28, to: 16, text: &text)
@@ -18,6 +18,7 @@ enum IdentifierMaker {
             text.append(UInt8(ascii: "-"))
             append(low, from: 44, to: 0, text: &text)
         }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func append(_ value: UInt64, from first: UInt64, to last: UInt64, text: inout OutputSpan<UInt8>) {

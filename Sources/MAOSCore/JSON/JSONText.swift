@@ -34,6 +34,12 @@ public struct JSONText: Sendable, Hashable {
         utf8 = writer.take()
     }
 
+    /// `{}`.
+    public static let emptyObject = JSONText(trusted: [UInt8(ascii: "{"), UInt8(ascii: "}")])
+
+    /// `[]`.
+    public static let emptyArray = JSONText(trusted: [UInt8(ascii: "["), UInt8(ascii: "]")])
+
     /// The value that the text describes.
     public func value() -> JSONValue {
         do throws(JSONError) {

@@ -21,7 +21,7 @@ public enum TaskStatus: UInt8, Sendable, CaseIterable {
     case cancelled
 
     /// Whether nothing can change any more, except by an explicit retry.
-    public var isTerminal: Bool { self >= .completed }
+    public var isTerminal: Bool { rawValue >= TaskStatus.completed.rawValue }
 
     /// The name of the core value.
     public var name: String {
@@ -39,8 +39,6 @@ public enum TaskStatus: UInt8, Sendable, CaseIterable {
         case .cancelled: "cancelled"
         }
     }
-
-    private static func >= (left: TaskStatus, right: TaskStatus) -> Bool { left.rawValue >= right.rawValue }
 }
 
 /// How far a requested cancellation has come; an attempt is over only when its whole process tree is gone.

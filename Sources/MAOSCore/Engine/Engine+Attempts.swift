@@ -1,0 +1,307 @@
+/// How tasks reach agents, and how attempts end.
+extension Engine {
+    // MARK: Queueing and assignment
+
+    /// Puts a queued task into its lane and looks for an agent.
+    mutating func enqueue(_ id: TaskID) {
+        guard let record: TaskRecord = state.tasks[id]?.record else { return }
+        precondition(record.status == .queued, "only queued tasks wait in lanes")
+        let queuedAt: Instant = record.state.queuedAt ?? state.now
+        let lane = ReadyQueue.LaneKey(
+            type: configuration.routing[record.specification.kind], capabilities: record.specification.capabilities)
+        let key: Int64 = queuedAt.milliseconds - record.state.priority.credit.count
+        let index: Int = state.ready.enqueue(id, number: record.number, key: key, lane: lane)
+        assignWaiting(inLane: index)
+    }
+
+    mutating func assignWaiting(inLane index: Int) {
+        guard !state.isDraining else { return }
+        while let match = state.ready.match(lane: index) { assign(match.task, to: match.agent) }
+        startAgentsOnDemand(forLane: index)
+    }
+
+    /// Offers an agent's free slots, and gives it tasks that wait for them.
+    mutating func offerSlots(of id: AgentID) {
+        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
+        let load: Int = agent.record.state.currentTasks.count
+        guard !state.isDraining, agent.termination == nil, agent.record.status.takesTasks,
+            load < agent.record.specification.maximumConcurrentTasks
+        else {
+            state.ready.withdrawSeat(of: id)
+            return
+        }
+        guard let profile: Int = state.ready.offerSeat(of: id, load: load) else { return }
+        while let match = state.ready.match(profile: profile) { assign(match.task, to: match.agent) }
+    }
+
+    private mutating func assign(_ id: TaskID, to agentID: AgentID) {
+        guard state.tasks[id] != nil, state.agents[agentID] != nil else {
+            preconditionFailure("what waits is live")
+        }
+        state.tasks[id]?.record.state.status = .assigned
+        state.tasks[id]?.record.state.attempt += 1
+        state.tasks[id]?.record.state.agent = agentID
+        state.tasks[id]?.record.state.startedAt = state.now
+        state.tasks[id]?.record.state.error = nil
+        state.tasks[id]?.record.state.notBefore = nil
+        touch(id)
+        state.agents[agentID]?.record.state.currentTasks.append(id)
+        state.agents[agentID]?.record.state.status = .busy
+        state.agents[agentID]?.idleSince = nil
+        workChanged(agentID)
+        guard let task: TaskRecord = state.tasks[id]?.record, let agent: AgentRecord = state.agents[agentID]?.record
+        else { return }
+        emitTask(.assigned, task)
+        let attempt = AttemptID(task: id, number: task.state.attempt)
+        if let timeout: Milliseconds = task.specification.timeout ?? agent.specification.commandTimeout {
+            state.timers.set(.attemptTimeout(attempt), at: state.now + timeout)
+        }
+        batch.effects.append(.startAttempt(AttemptLaunch(id: attempt, task: task, agent: agent)))
+        if agent.state.currentTasks.count < agent.specification.maximumConcurrentTasks {
+            _ = state.ready.offerSeat(of: agentID, load: agent.state.currentTasks.count)
+        }
+    }
+
+    /// Queues a task that waits for nothing else any more, or lets it go on waiting for what remains.
+    mutating func makeRunnable(_ id: TaskID) {
+        guard let task: EngineState.LiveTask = state.tasks[id] else { return }
+        if task.openDependencies > 0 {
+            state.tasks[id]?.record.state.status = .pending
+            touch(id)
+        } else if let notBefore: Instant = task.record.state.notBefore, notBefore > state.now {
+            state.tasks[id]?.record.state.status = .retrying
+            touch(id)
+            state.timers.set(.taskRetry(id), at: notBefore)
+        } else {
+            state.tasks[id]?.record.state.status = .queued
+            state.tasks[id]?.record.state.queuedAt = state.now
+            touch(id)
+            emitTaskNow(.queued, id)
+            enqueue(id)
+        }
+    }
+
+    // MARK: Reports
+
+    mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
+        let task: TaskRecord = try runningTask(of: id)
+        state.tasks[id.task]?.record.state.process = process
+        if task.status == .assigned {
+            state.tasks[id.task]?.record.state.status = .running
+            state.tasks[id.task]?.record.state.startedAt = state.now
+        }
+        touch(id.task)
+        emitTaskNow(.started, id.task)
+    }
+
+    mutating func attemptProgressed(_ id: AttemptID, progress: Double?, step: String?) throws(Rejection) {
+        _ = try runningTask(of: id)
+        if let progress, progress.isFinite {
+            state.tasks[id.task]?.record.state.progress = min(max(progress, 0), 1)
+        }
+        if let step, state.tasks[id.task]?.record.state.cancellation == nil {
+            state.tasks[id.task]?.record.state.step = step
+        }
+        touch(id.task)
+        emitTaskNow(.progressed, id.task)
+    }
+
+    mutating func attemptStopping(_ id: AttemptID, stage: CancellationStage) throws(Rejection) {
+        let task: TaskRecord = try runningTask(of: id)
+        guard let current: CancellationStage = task.state.cancellation, current.rawValue < stage.rawValue else { return }
+        state.tasks[id.task]?.record.state.cancellation = stage
+        touch(id.task)
+        emitTaskNow(.cancelStage, id.task)
+    }
+
+    mutating func attemptEnded(_ id: AttemptID, outcome: AttemptOutcome) throws(Rejection) {
+        let task: TaskRecord = try runningTask(of: id)
+        let pending: TaskFailure? = state.tasks[id.task]?.pendingFailure
+        switch outcome {
+        case .completed(let result):
+            state.tasks[id.task]?.record.state.result = result
+            endTask(id.task, as: .completed, failure: nil)
+        case .failed(let failure):
+            if task.state.cancellation != nil {
+                endTask(id.task, as: .cancelled, failure: nil)
+            } else {
+                attemptFailed(id.task, pending ?? failure)
+            }
+        case .stopped:
+            if task.state.cancellation != nil {
+                endTask(id.task, as: .cancelled, failure: nil)
+            } else if let pending {
+                attemptFailed(id.task, pending)
+            } else {
+                attemptInterrupted(id.task)
+            }
+        }
+    }
+
+    /// The task of a report, if the report is about its current attempt.
+    private func runningTask(of id: AttemptID) throws(Rejection) -> TaskRecord {
+        guard let task: TaskRecord = state.tasks[id.task]?.record else {
+            throw .notFound(.task, id: id.task.rawValue)
+        }
+        guard task.state.holdsAgent, task.state.attempt == id.number else {
+            throw .conflict(
+                reason: "stale_attempt",
+                message: "Attempt \(id.number) of task \(id.task) is over; the newest is \(task.state.attempt)")
+        }
+        return task
+    }
+
+    // MARK: Ends
+
+    private mutating func attemptFailed(_ id: TaskID, _ failure: TaskFailure) {
+        guard let task: TaskRecord = state.tasks[id]?.record else { return }
+        let policy: RetryPolicy = task.specification.retryPolicy
+        let failures: Int = task.state.failures + 1
+        state.tasks[id]?.record.state.failures = failures
+        guard failures < policy.maximumAttempts, failure.code != .deadline else {
+            endTask(id, as: .failed, failure: failure)
+            return
+        }
+        let delay: Milliseconds = backoff(after: failures, first: policy.backoff, factor: policy.factor)
+        let agent: AgentID? = releaseAgent(of: id, completed: false)
+        state.tasks[id]?.record.state.error = failure
+        state.tasks[id]?.record.state.notBefore = state.now + delay
+        state.tasks[id]?.record.state.status = .retrying
+        touch(id)
+        if let record: TaskRecord = state.tasks[id]?.record { emitTask(.retryScheduled, record, agent: agent) }
+        state.timers.set(.taskRetry(id), at: state.now + delay)
+        if let agent { offerSlots(of: agent) }
+    }
+
+    /// Puts a task back that lost its attempt through no fault of its own.
+    mutating func attemptInterrupted(_ id: TaskID) {
+        guard let task: TaskRecord = state.tasks[id]?.record else { return }
+        let interruptions: Int = task.state.interruptions + 1
+        state.tasks[id]?.record.state.interruptions = interruptions
+        let isTooOften: Bool = interruptions > configuration.limits.interruptions
+        guard task.specification.retryPolicy.onInterruption == .retry, !isTooOften else {
+            let reason: String = isTooOften ? "interrupted \(interruptions) times" : "interrupted"
+            endTask(id, as: .failed, failure: TaskFailure(.interrupted, "The attempt was \(reason)"))
+            return
+        }
+        let wasPaused: Bool = task.status == .paused
+        let agent: AgentID? = releaseAgent(of: id, completed: nil)
+        touch(id)
+        if let record: TaskRecord = state.tasks[id]?.record { emitTask(.interrupted, record, agent: agent) }
+        if wasPaused {
+            state.tasks[id]?.record.state.status = .paused
+        } else {
+            makeRunnable(id)
+        }
+        if let agent { offerSlots(of: agent) }
+    }
+
+    /// The wait before try number `failures` + 1: exponential, bounded, and spread by a fifth either way.
+    mutating func backoff(after failures: Int, first: Milliseconds, factor: Double) -> Milliseconds {
+        let bound: Double = Double(configuration.limits.backoff.count)
+        var delay: Double = min(Double(max(first.count, 0)), bound)
+        for _ in 1..<max(failures, 1) where delay < bound { delay *= factor }
+        let whole: Int64 = Int64(min(delay, bound))
+        guard whole > 5 else { return Milliseconds(whole) }
+        let spread: UInt64 = UInt64(whole) / 5
+        return Milliseconds(whole - Int64(spread) + Int64(random.below(2 * spread + 1)))
+    }
+
+    /// Ends a task for good, and all that depend on it if it did not complete.
+    mutating func endTask(_ id: TaskID, as status: TaskStatus, failure: TaskFailure?, reason: String? = nil) {
+        var work: [(id: TaskID, status: TaskStatus, failure: TaskFailure?, reason: String?)] = [
+            (id, status, failure, reason)
+        ]
+        var released: [AgentID] = []
+        var runnable: [TaskID] = []
+        while let next = work.popLast() {
+            guard let task: TaskRecord = state.tasks[next.id]?.record else { continue }
+            state.ready.withdraw(next.id)
+            let agent: AgentID? = task.state.holdsAgent
+                ? releaseAgent(of: next.id, completed: next.status == .completed) : nil
+            if let agent { released.append(agent) }
+            let ended: TaskRecord = store(ended: next.id, as: next.status, failure: next.failure, agent: agent)
+            switch next.status {
+            case .completed: emitTask(.completed, ended, reason: next.reason, agent: agent)
+            case .failed: emitTask(.failed, ended, reason: next.reason, agent: agent)
+            default: emitTask(.cancelled, ended, reason: next.reason, agent: agent)
+            }
+            for dependent: TaskID in state.dependents.removeValue(forKey: next.id) ?? [] {
+                guard state.tasks[dependent] != nil else { continue }
+                if next.status == .completed {
+                    state.tasks[dependent]?.openDependencies -= 1
+                    if state.tasks[dependent]?.openDependencies == 0 { runnable.append(dependent) }
+                } else {
+                    work.append((dependent, .cancelled, dependencyFailure(ended), nil))
+                }
+            }
+        }
+        for id: TaskID in runnable where state.tasks[id]?.record.status == .pending { makeRunnable(id) }
+        for agent: AgentID in released { offerSlots(of: agent) }
+    }
+
+    private mutating func store(
+        ended id: TaskID, as status: TaskStatus, failure: TaskFailure?, agent: AgentID?
+    ) -> TaskRecord {
+        guard var record: TaskRecord = state.tasks.removeValue(forKey: id)?.record else {
+            preconditionFailure("a task ends once")
+        }
+        record.state.status = status
+        record.state.updatedAt = state.now
+        record.state.finishedAt = state.now
+        record.state.error = failure
+        record.state.notBefore = nil
+        record.state.process = nil
+        record.state.isSuspended = false
+        record.state.agent = agent ?? record.state.agent
+        if status == .completed {
+            record.state.progress = 1
+            record.state.cancellation = nil
+        }
+        if record.state.step == "cancelling" { record.state.step = nil }
+        ended[id] = batch.tasks.count
+        batch.tasks.append(record)
+        let hasTimer: Bool = record.specification.deadline != nil || record.specification.timeout != nil
+        if hasTimer, state.timers.abandon() { discardStaleTimers() }
+        return record
+    }
+
+    func dependencyFailure(_ dependency: TaskRecord) -> TaskFailure {
+        TaskFailure(.dependency, "The task \(dependency.id) that it depends on \(dependency.status == .failed ? "failed" : "was cancelled")")
+    }
+
+    /// Takes the task from its agent.
+    ///
+    /// - Parameter completed: How the attempt counts for the agent; `nil` for not at all.
+    private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
+        guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else { return nil }
+        state.tasks[id]?.record.state.agent = nil
+        state.tasks[id]?.record.state.process = nil
+        state.tasks[id]?.record.state.isSuspended = false
+        state.tasks[id]?.pendingFailure = nil
+        guard state.agents[agentID] != nil else { return agentID }
+        state.agents[agentID]?.record.state.currentTasks.removeAll { $0 == id }
+        if let completed {
+            let runtime: Milliseconds = state.now - (task.state.startedAt ?? state.now)
+            state.agents[agentID]?.record.state.statistics.totalRuntime.count += runtime.count
+            if completed {
+                state.agents[agentID]?.record.state.statistics.tasksCompleted += 1
+            } else {
+                state.agents[agentID]?.record.state.statistics.tasksFailed += 1
+            }
+        }
+        agentBecameLessBusy(agentID)
+        return agentID
+    }
+
+    private mutating func discardStaleTimers() {
+        let state: EngineState = self.state
+        self.state.timers.removeAll { (reason: TimerReason) in
+            switch reason {
+            case .taskDeadline(let id), .taskRetry(let id): state.tasks[id] == nil
+            case .attemptTimeout(let id): state.tasks[id.task]?.record.state.attempt != id.number
+            case .agentHeartbeat, .agentRestart, .agentIdle: false
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+/// What becomes due, and what happens around the end and the start of the server.
+extension Engine {
+    /// Sees to every timer that is due.
+    mutating func fireTimers() {
+        while let reason: TimerReason = state.timers.popDue(at: state.now) {
+            switch reason {
+            case .taskDeadline(let id): deadlineDue(id)
+            case .attemptTimeout(let id): timeoutDue(id)
+            case .taskRetry(let id): retryDue(id)
+            case .agentHeartbeat(let id): heartbeatDue(id)
+            case .agentRestart(let id): restartDue(id)
+            case .agentIdle(let id): idleDue(id)
+            }
+        }
+    }
+
+    private mutating func deadlineDue(_ id: TaskID) {
+        guard let task: TaskRecord = state.tasks[id]?.record, let deadline: Instant = task.specification.deadline,
+            deadline <= state.now
+        else { return }
+        let failure = TaskFailure(.deadline, "The deadline passed before the task had ended")
+        guard task.state.holdsAgent else {
+            endTask(id, as: .failed, failure: failure)
+            return
+        }
+        guard task.state.cancellation == nil else { return }
+        state.tasks[id]?.pendingFailure = failure
+        batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .deadline))
+    }
+
+    private mutating func timeoutDue(_ id: AttemptID) {
+        guard let task: EngineState.LiveTask = state.tasks[id.task], task.record.state.holdsAgent,
+            task.record.state.attempt == id.number, task.record.state.cancellation == nil, task.pendingFailure == nil
+        else { return }
+        let agent: AgentRecord? = task.record.state.agent.flatMap { state.agents[$0]?.record }
+        let limit: Milliseconds? = task.record.specification.timeout ?? agent?.specification.commandTimeout
+        let text: String = limit.map { "The attempt took longer than \($0.count) ms" } ?? "The attempt took too long"
+        state.tasks[id.task]?.pendingFailure = TaskFailure(.timeout, text)
+        batch.effects.append(.stopAttempt(id, .timeout))
+    }
+
+    private mutating func retryDue(_ id: TaskID) {
+        guard let task: TaskRecord = state.tasks[id]?.record, task.status == .retrying,
+            let notBefore: Instant = task.state.notBefore, notBefore <= state.now
+        else { return }
+        makeRunnable(id)
+    }
+
+    /// Stops every attempt in an orderly way; the tasks run again after the next start.
+    mutating func drain() {
+        guard !state.isDraining else { return }
+        state.isDraining = true
+        let active: [TaskRecord] = state.tasks.values.map(\.record).filter(\.state.holdsAgent)
+        for task: TaskRecord in active.sorted(by: { $0.number < $1.number }) {
+            batch.effects.append(.stopAttempt(AttemptID(task: task.id, number: task.state.attempt), .draining))
+        }
+    }
+
+    /// Takes over what is stored; to be called once, before the first command.
+    package mutating func load(_ recovered: RecoveredState, at now: Instant) {
+        precondition(state.tasks.isEmpty && state.agents.isEmpty, "an engine is loaded once, at its start")
+        state.now = now
+        state.lastSequence = recovered.lastSequence
+        state.lastTaskNumber = recovered.lastTaskNumber
+        state.lastAgentNumber = recovered.lastAgentNumber
+        for entry: IdempotencyEntry in recovered.idempotency { remember(entry) }
+        for agent: AgentRecord in recovered.agents {
+            var live = EngineState.LiveAgent(record: agent)
+            if agent.status == .stopping { live.termination = .graceful }
+            state.agents[agent.id] = live
+            if agent.origin == .onDemand, agent.status != .stopping {
+                state.onDemandAgents += 1
+                if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] += 1 }
+            }
+            state.ready.join(agent.id, profile: profile(of: agent.specification))
+        }
+        for task: TaskRecord in recovered.tasks { state.tasks[task.id] = EngineState.LiveTask(record: task) }
+        for task: TaskRecord in recovered.tasks { loadOrders(of: task) }
+        for agent: AgentRecord in recovered.agents where agent.status.takesTasks {
+            setTimersOfLoadedAgent(agent)
+        }
+    }
+
+    private mutating func loadOrders(of task: TaskRecord) {
+        var open: Int = 0
+        for dependency: TaskID in task.specification.dependencies where state.tasks[dependency] != nil {
+            open += 1
+            state.dependents[dependency, default: []].append(task.id)
+        }
+        state.tasks[task.id]?.openDependencies = open
+        if let deadline: Instant = task.specification.deadline { state.timers.set(.taskDeadline(task.id), at: deadline) }
+        switch task.status {
+        case .queued:
+            let lane = ReadyQueue.LaneKey(
+                type: configuration.routing[task.specification.kind], capabilities: task.specification.capabilities)
+            let queuedAt: Instant = task.state.queuedAt ?? task.createdAt
+            _ = state.ready.enqueue(
+                task.id, number: task.number, key: queuedAt.milliseconds - task.state.priority.credit.count, lane: lane)
+        case .retrying:
+            state.timers.set(.taskRetry(task.id), at: task.state.notBefore ?? state.now)
+        case .assigned, .running, .paused:
+            let agent: AgentRecord? = task.state.agent.flatMap { state.agents[$0]?.record }
+            guard task.state.holdsAgent,
+                let timeout: Milliseconds = task.specification.timeout ?? agent?.specification.commandTimeout
+            else { return }
+            let attempt = AttemptID(task: task.id, number: task.state.attempt)
+            state.timers.set(.attemptTimeout(attempt), at: (task.state.startedAt ?? state.now) + timeout)
+        case .pending, .scheduled, .awaitingApproval, .completed, .failed, .cancelled:
+            break
+        }
+    }
+
+    private mutating func setTimersOfLoadedAgent(_ agent: AgentRecord) {
+        let silence = Milliseconds(agent.specification.heartbeatInterval.count * Int64(configuration.missedHeartbeats))
+        state.timers.set(.agentHeartbeat(agent.id), at: state.now + silence)
+        state.agents[agent.id]?.record.state.lastHeartbeat = state.now
+        if agent.state.currentTasks.isEmpty {
+            state.agents[agent.id]?.idleSince = state.now
+            if agent.origin == .onDemand {
+                state.timers.set(.agentIdle(agent.id), at: state.now + configuration.onDemand.idleTime)
+            }
+        }
+        if agent.state.currentTasks.count < agent.specification.maximumConcurrentTasks {
+            _ = state.ready.offerSeat(of: agent.id, load: agent.state.currentTasks.count)
+        }
+    }
+
+    /// What an earlier run left under way has ended with it: attempts are repeated or failed by their policy.
+    mutating func recover() {
+        recoverAgents()
+        let active: [TaskRecord] = state.tasks.values.map(\.record).filter(\.state.holdsAgent)
+        for task: TaskRecord in active.sorted(by: { $0.number < $1.number }) {
+            if task.state.cancellation != nil {
+                endTask(task.id, as: .cancelled, failure: nil)
+            } else {
+                attemptInterrupted(task.id)
+            }
+        }
+        reconsiderDemand()
+    }
+}

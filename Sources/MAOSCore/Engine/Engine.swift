@@ -1,0 +1,201 @@
+/// The only writer of ``EngineState``: commands in; events, effects and changed records out; nothing else.
+///
+/// A value without clock, I/O, locks or randomness of its own: the same commands at the same times with the same seed give
+/// the same bytes. A command is checked first, against the principal and the state, and may be refused; from then on it
+/// cannot fail. What the commands of a batch bring about is collected until ``takeBatch()``.
+package struct Engine: Sendable {
+    package internal(set) var state = EngineState()
+    package let configuration: EngineConfiguration
+    var random: SeededRandom
+    var batch = Batch(time: Instant(milliseconds: 0))
+    /// Live tasks noted in this batch, in order of their first change.
+    var changedTasks: [TaskID] = []
+    /// Agents noted in this batch, in order of their first change.
+    var changedAgents: [AgentID] = []
+    /// Agents whose tasks the current command changed.
+    var agentsWithNewWork: [AgentID] = []
+    /// Tasks that ended in this batch: where in the batch they stand.
+    var ended: [TaskID: Int] = [:]
+    var batchNumber: UInt64 = 1
+    /// Terminal tasks that commands of this batch name; read from the journal beforehand.
+    var recalled: [TaskID: TaskRecord] = [:]
+
+    package init(configuration: EngineConfiguration, seed: UInt64) {
+        self.configuration = configuration
+        random = SeededRandom(seed: seed)
+    }
+
+    /// When the engine next wants a ``Command/tick``.
+    package var nextDue: Instant? { state.timers.nextDue }
+
+    /// Carries out a request, or refuses it and changes nothing.
+    ///
+    /// - Parameter now: Never earlier than in an earlier call; an earlier time counts as the last one.
+    /// - Throws: ``Rejection``, when the principal may not, or the state does not allow it.
+    package mutating func apply(_ request: Request, at now: Instant) throws(Rejection) -> Reply {
+        state.now = max(now, state.now)
+        let principal: Principal = request.principal
+        let reply: Reply
+        switch request.command {
+        case .createTask(let specification, let id, let idempotency):
+            reply = try createTask(specification, id: id, idempotency: idempotency, by: principal)
+        case .cancelTask(let id, let reason):
+            reply = try cancelTask(id, reason: reason, by: principal)
+        case .retryTask(let id):
+            reply = try retryTask(id, by: principal)
+        case .changePriority(let id, let priority, let reason):
+            reply = try changePriority(of: id, to: priority, reason: reason, by: principal)
+        case .pauseTask(let id):
+            reply = try pauseTask(id, by: principal)
+        case .resumeTask(let id):
+            reply = try resumeTask(id, by: principal)
+        case .spawnAgent(let specification, let id):
+            reply = try spawnAgent(specification, id: id, by: principal)
+        case .configureAgent(let id, let change):
+            reply = try configureAgent(id, change, by: principal)
+        case .pauseAgent(let id):
+            reply = try pauseAgent(id, by: principal)
+        case .resumeAgent(let id):
+            reply = try resumeAgent(id, by: principal)
+        case .terminateAgent(let id, let graceful):
+            reply = try terminateAgent(id, graceful: graceful, by: principal)
+        case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
+            .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
+            try principal.require(.all)
+            try applyReport(request.command)
+            reply = .none
+        }
+        noteChangedWork()
+        return reply
+    }
+
+    private mutating func applyReport(_ command: Command) throws(Rejection) {
+        switch command {
+        case .agentStarted(let id, let process): try agentStarted(id, process: process)
+        case .agentCrashed(let id, let reason): try agentCrashed(id, reason: reason)
+        case .agentStopped(let id): try agentStopped(id)
+        case .agentsAlive(let ids): agentsAlive(ids)
+        case .attemptStarted(let id, let process): try attemptStarted(id, process: process)
+        case .attemptProgressed(let id, let progress, let step):
+            try attemptProgressed(id, progress: progress, step: step)
+        case .attemptStopping(let id, let stage): try attemptStopping(id, stage: stage)
+        case .attemptEnded(let id, let outcome): try attemptEnded(id, outcome: outcome)
+        case .tick: fireTimers()
+        case .recover: recover()
+        case .drain: drain()
+        case .announce(let event): emit(.system(event))
+        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .spawnAgent,
+            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent:
+            preconditionFailure("a client's command is not a report")
+        }
+    }
+
+    // MARK: Batches
+
+    /// Gives what has come together since the last call, and begins anew.
+    package mutating func takeBatch() -> Batch {
+        for id: TaskID in changedTasks {
+            if let task: TaskRecord = state.tasks[id]?.record { batch.tasks.append(task) }
+        }
+        for id: AgentID in changedAgents {
+            if let agent: AgentRecord = state.agents[id]?.record { batch.agents.append(agent) }
+        }
+        changedTasks.removeAll(keepingCapacity: true)
+        changedAgents.removeAll(keepingCapacity: true)
+        ended.removeAll(keepingCapacity: true)
+        recalled.removeAll(keepingCapacity: true)
+        batchNumber += 1
+        batch.time = state.now
+        let finished: Batch = batch
+        batch = Batch(time: state.now)
+        return finished
+    }
+
+    /// The stored tasks that a command refers to and the engine does not hold.
+    package func missing(for command: Command) -> [TaskID] {
+        switch command {
+        case .createTask(let specification, let id, _):
+            var missing: [TaskID] = specification.dependencies.filter { !knows($0) }
+            if let id, !knows(id) { missing.append(id) }
+            return missing
+        case .cancelTask(let id, _), .changePriority(let id, _, _), .pauseTask(let id), .resumeTask(let id):
+            return knows(id) ? [] : [id]
+        case .retryTask(let id):
+            guard knows(id) else { return [id] }
+            return recalled[id]?.specification.dependencies.filter { !knows($0) } ?? []
+        default:
+            return []
+        }
+    }
+
+    /// Makes a stored terminal task known for the rest of the batch.
+    package mutating func recall(_ task: TaskRecord) {
+        precondition(task.status.isTerminal, "live tasks are never recalled")
+        recalled[task.id] = task
+    }
+
+    private func knows(_ id: TaskID) -> Bool {
+        state.tasks[id] != nil || ended[id] != nil || recalled[id] != nil
+    }
+
+    /// A terminal task, as far as this batch knows it.
+    func terminalTask(_ id: TaskID) -> TaskRecord? {
+        if let index: Int = ended[id] { return batch.tasks[index] }
+        return recalled[id]
+    }
+
+    // MARK: Notes
+
+    /// Adds an event, with the next sequence number.
+    mutating func emit(_ body: EventBody) {
+        state.lastSequence += 1
+        batch.events.append(Event(sequence: state.lastSequence, time: state.now, body: body))
+    }
+
+    /// Notes that a live task changed; its record is stored with the batch.
+    mutating func noteChange(of id: TaskID) {
+        guard let last: UInt64 = state.tasks[id]?.batch, last != batchNumber else { return }
+        state.tasks[id]?.batch = batchNumber
+        changedTasks.append(id)
+    }
+
+    /// Notes that an agent changed; its record is stored with the batch.
+    mutating func noteChange(of id: AgentID) {
+        guard let last: UInt64 = state.agents[id]?.batch, last != batchNumber else { return }
+        state.agents[id]?.batch = batchNumber
+        changedAgents.append(id)
+    }
+
+    /// One event for each agent whose tasks the command changed, however often they did.
+    private mutating func noteChangedWork() {
+        guard !agentsWithNewWork.isEmpty else { return }
+        let agents: [AgentID] = agentsWithNewWork
+        agentsWithNewWork.removeAll(keepingCapacity: true)
+        for (index, id) in agents.enumerated() where !agents[..<index].contains(id) {
+            emitAgent(.workChanged, id)
+        }
+    }
+
+    mutating func emitTask(_ kind: TaskEvent.Kind, _ task: TaskRecord, reason: String? = nil, agent: AgentID? = nil) {
+        emit(
+            .task(
+                TaskEvent(
+                    kind: kind, id: task.id, taskKind: task.specification.kind, project: task.specification.project,
+                    state: task.state, created: kind == .created ? task : nil, reason: reason,
+                    agent: agent ?? task.state.agent)))
+    }
+
+    mutating func emitAgent(_ kind: AgentEvent.Kind, _ id: AgentID) {
+        guard let agent: AgentRecord = state.agents[id]?.record else { return }
+        emitAgent(kind, agent)
+    }
+
+    mutating func emitAgent(_ kind: AgentEvent.Kind, _ agent: AgentRecord) {
+        let whole: Bool = kind == .spawned || kind == .configured
+        emit(
+            .agent(
+                AgentEvent(
+                    kind: kind, id: agent.id, agentType: agent.specification.type, name: agent.name,
+                    state: agent.state, record: whole ? agent : nil)))
+    }
+}

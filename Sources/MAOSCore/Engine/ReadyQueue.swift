@@ -1,0 +1,303 @@
+/// Tasks that may run and agents that may take them, and which go together.
+///
+/// Tasks that ask for the same (agent type, capabilities) wait in one lane, in a fixed order: time of queueing minus the
+/// credit of the priority, so that ageing never sorts anything again. Agents that offer the same (type, capabilities) share
+/// one profile. Whether a lane and a profile go together is worked out once, when the later of the two appears. A decision
+/// costs O(log n) in tasks and agents, plus the few lanes or profiles that go together.
+struct ReadyQueue: Sendable {
+    /// What the tasks of a lane ask for.
+    struct LaneKey: Hashable, Sendable {
+        var type: AgentType?
+        var capabilities: [CapabilityRequirement]
+    }
+
+    /// What the agents of a profile offer.
+    struct ProfileKey: Hashable, Sendable {
+        var type: AgentType
+        var capabilities: [Capability]
+    }
+
+    struct Place: Comparable, Sendable {
+        /// Milliseconds: the time of queueing minus the credit.
+        var key: Int64
+        var number: UInt64
+        var task: TaskID
+
+        static func < (left: Place, right: Place) -> Bool {
+            left.key != right.key ? left.key < right.key : left.number < right.number
+        }
+
+        static func == (left: Place, right: Place) -> Bool { left.key == right.key && left.number == right.number }
+    }
+
+    private struct Seat: Comparable, Sendable {
+        /// Tasks it already has; emptier agents come first.
+        var load: Int
+        var order: UInt64
+        var agent: AgentID
+
+        static func < (left: Seat, right: Seat) -> Bool {
+            left.load != right.load ? left.load < right.load : left.order < right.order
+        }
+
+        static func == (left: Seat, right: Seat) -> Bool { left.order == right.order }
+    }
+
+    private struct Lane: Sendable {
+        var key: LaneKey
+        var heap = Heap<Place>()
+        var waiting: Int = 0
+        /// Profiles that go with it, the most proficient first.
+        var profiles: [Int] = []
+    }
+
+    private struct Profile: Sendable {
+        var key: ProfileKey
+        var heap = Heap<Seat>()
+        var available: Int = 0
+        var members: Int = 0
+        var lanes: [Int] = []
+    }
+
+    /// So many lanes stay when they become empty, because the next task like the last is soon to come.
+    private static let keptLanes: Int = 64
+
+    private var lanes: [Lane?] = []
+    private var freeLanes: [Int] = []
+    private var laneIndex: [LaneKey: Int] = [:]
+    private var profiles: [Profile?] = []
+    private var freeProfiles: [Int] = []
+    private var profileIndex: [ProfileKey: Int] = [:]
+    /// The valid place of each waiting task; a place in a heap that differs from it is stale.
+    private var places: [TaskID: (lane: Int, key: Int64)] = [:]
+    /// The valid seat of each available agent; a seat in a heap that differs from it is stale.
+    private var seats: [AgentID: (profile: Int, order: UInt64)] = [:]
+    private var memberships: [AgentID: Int] = [:]
+    private var nextOrder: UInt64 = 0
+
+    /// How many tasks wait for an agent.
+    var waitingCount: Int { places.count }
+
+    // MARK: Tasks
+
+    /// Puts a task into its lane.
+    ///
+    /// - Returns: The lane, for ``match(lane:)``.
+    mutating func enqueue(_ task: TaskID, number: UInt64, key: Int64, lane laneKey: LaneKey) -> Int {
+        let index: Int = laneNumber(for: laneKey)
+        lanes[index]?.heap.insert(Place(key: key, number: number, task: task))
+        lanes[index]?.waiting += 1
+        places[task] = (index, key)
+        return index
+    }
+
+    /// Takes a task out that will not run after all; nothing happens to one that is not waiting.
+    mutating func withdraw(_ task: TaskID) {
+        guard let place = places.removeValue(forKey: task) else { return }
+        leaveLane(place.lane)
+    }
+
+    private mutating func leaveLane(_ index: Int) {
+        guard let waiting: Int = lanes[index]?.waiting else { return }
+        lanes[index]?.waiting = waiting - 1
+        if waiting == 1, laneIndex.count > ReadyQueue.keptLanes {
+            removeLane(index)
+        } else if let stored: Int = lanes[index]?.heap.count, stored > 1_024, stored > 2 * waiting {
+            let places: [TaskID: (lane: Int, key: Int64)] = self.places
+            lanes[index]?.heap.removeAll { (place: Place) in
+                guard let valid = places[place.task] else { return true }
+                return valid.lane != index || valid.key != place.key
+            }
+        }
+    }
+
+    // MARK: Agents
+
+    /// Makes an agent known, without a seat yet.
+    mutating func join(_ agent: AgentID, profile key: ProfileKey) {
+        leave(agent)
+        let index: Int = profileNumber(for: key)
+        profiles[index]?.members += 1
+        memberships[agent] = index
+    }
+
+    /// Forgets an agent.
+    mutating func leave(_ agent: AgentID) {
+        withdrawSeat(of: agent)
+        guard let index: Int = memberships.removeValue(forKey: agent) else { return }
+        guard let members: Int = profiles[index]?.members else { return }
+        profiles[index]?.members = members - 1
+        if members == 1 { removeProfile(index) }
+    }
+
+    /// Offers an agent's next free slot; replaces the seat it had.
+    ///
+    /// - Returns: The profile, for ``match(profile:)``; `nil` for an agent that has not joined.
+    mutating func offerSeat(of agent: AgentID, load: Int) -> Int? {
+        withdrawSeat(of: agent)
+        guard let index: Int = memberships[agent] else { return nil }
+        profiles[index]?.heap.insert(Seat(load: load, order: nextOrder, agent: agent))
+        profiles[index]?.available += 1
+        seats[agent] = (index, nextOrder)
+        nextOrder += 1
+        return index
+    }
+
+    /// Takes an agent's seat away; nothing happens when it has none.
+    mutating func withdrawSeat(of agent: AgentID) {
+        guard let seat = seats.removeValue(forKey: agent) else { return }
+        guard let available: Int = profiles[seat.profile]?.available else { return }
+        profiles[seat.profile]?.available = available - 1
+        if let stored: Int = profiles[seat.profile]?.heap.count, stored > 1_024, stored > 2 * available {
+            let seats: [AgentID: (profile: Int, order: UInt64)] = self.seats
+            profiles[seat.profile]?.heap.removeAll { (stored: Seat) in seats[stored.agent]?.order != stored.order }
+        }
+    }
+
+    // MARK: Matching
+
+    /// The next task of a lane with the best agent that is free for it, both taken out; `nil` when there is none.
+    mutating func match(lane index: Int) -> (task: TaskID, agent: AgentID)? {
+        guard index < lanes.count, (lanes[index]?.waiting ?? 0) > 0 else { return nil }
+        // Only the list is copied: a copy of the lane would make the heap's next change copy the heap.
+        let candidates: [Int] = lanes[index]?.profiles ?? []
+        for profile: Int in candidates where (profiles[profile]?.available ?? 0) > 0 {
+            guard let agent: AgentID = takeSeat(of: profile) else { continue }
+            guard let task: TaskID = takeFirst(of: index) else { return nil }
+            return (task, agent)
+        }
+        return nil
+    }
+
+    /// The next task for a profile's agents with one of them, both taken out; `nil` when there is none.
+    mutating func match(profile index: Int) -> (task: TaskID, agent: AgentID)? {
+        guard index < profiles.count, (profiles[index]?.available ?? 0) > 0 else { return nil }
+        let candidates: [Int] = profiles[index]?.lanes ?? []
+        var best: (lane: Int, place: Place)?
+        for lane: Int in candidates {
+            guard let place: Place = firstPlace(of: lane) else { continue }
+            if let current = best, current.place < place { continue }
+            best = (lane, place)
+        }
+        guard let best, let agent: AgentID = takeSeat(of: index), let task: TaskID = takeFirst(of: best.lane) else {
+            return nil
+        }
+        return (task, agent)
+    }
+
+    /// A lane with waiting tasks: what they ask for, and how many there are.
+    struct Backlog: Sendable {
+        var key: LaneKey
+        var waiting: Int
+        /// Whether any agent, busy or free, could take them.
+        var hasAgents: Bool
+    }
+
+    func backlog(of index: Int) -> Backlog? {
+        guard index < lanes.count, let lane: Lane = lanes[index], lane.waiting > 0 else { return nil }
+        return Backlog(key: lane.key, waiting: lane.waiting, hasAgents: !lane.profiles.isEmpty)
+    }
+
+    /// The lanes with waiting tasks, in a fixed order.
+    var busyLanes: [Int] { lanes.indices.filter { (lanes[$0]?.waiting ?? 0) > 0 } }
+
+    private mutating func firstPlace(of index: Int) -> Place? {
+        while let place: Place = lanes[index]?.heap.first {
+            if let valid = places[place.task], valid.lane == index, valid.key == place.key { return place }
+            _ = lanes[index]?.heap.popFirst()
+        }
+        return nil
+    }
+
+    private mutating func takeFirst(of index: Int) -> TaskID? {
+        guard let place: Place = firstPlace(of: index) else { return nil }
+        _ = lanes[index]?.heap.popFirst()
+        withdraw(place.task)
+        return place.task
+    }
+
+    private mutating func takeSeat(of index: Int) -> AgentID? {
+        while let seat: Seat = profiles[index]?.heap.popFirst() {
+            guard let valid = seats[seat.agent], valid.profile == index, valid.order == seat.order else { continue }
+            withdrawSeat(of: seat.agent)
+            return seat.agent
+        }
+        return nil
+    }
+
+    // MARK: Lanes and profiles
+
+    private mutating func laneNumber(for key: LaneKey) -> Int {
+        if let known: Int = laneIndex[key] { return known }
+        let index: Int = freeLanes.popLast() ?? lanes.count
+        if index == lanes.count { lanes.append(nil) }
+        lanes[index] = Lane(key: key)
+        laneIndex[key] = index
+        for (number, profile) in profiles.enumerated() {
+            guard let profile, ReadyQueue.fits(key, profile.key) else { continue }
+            profiles[number]?.lanes.append(index)
+            lanes[index]?.profiles.append(number)
+        }
+        sortProfiles(of: index)
+        return index
+    }
+
+    private mutating func removeLane(_ index: Int) {
+        guard let lane: Lane = lanes[index] else { return }
+        for profile: Int in lane.profiles { profiles[profile]?.lanes.removeAll { $0 == index } }
+        laneIndex[lane.key] = nil
+        lanes[index] = nil
+        freeLanes.append(index)
+    }
+
+    private mutating func profileNumber(for key: ProfileKey) -> Int {
+        if let known: Int = profileIndex[key] { return known }
+        let index: Int = freeProfiles.popLast() ?? profiles.count
+        if index == profiles.count { profiles.append(nil) }
+        profiles[index] = Profile(key: key)
+        profileIndex[key] = index
+        for (number, lane) in lanes.enumerated() {
+            guard let lane, ReadyQueue.fits(lane.key, key) else { continue }
+            lanes[number]?.profiles.append(index)
+            profiles[index]?.lanes.append(number)
+            sortProfiles(of: number)
+        }
+        return index
+    }
+
+    private mutating func removeProfile(_ index: Int) {
+        guard let profile: Profile = profiles[index] else { return }
+        for lane: Int in profile.lanes { lanes[lane]?.profiles.removeAll { $0 == index } }
+        profileIndex[profile.key] = nil
+        profiles[index] = nil
+        freeProfiles.append(index)
+    }
+
+    private mutating func sortProfiles(of index: Int) {
+        guard let lane: Lane = lanes[index], lane.profiles.count > 1 else { return }
+        let ranked: [(profile: Int, rank: Int)] = lane.profiles.map { (number: Int) in
+            (number, profiles[number].map { ReadyQueue.rank(of: $0.key, for: lane.key) } ?? 0)
+        }
+        lanes[index]?.profiles = ranked.sorted {
+            $0.rank != $1.rank ? $0.rank > $1.rank : $0.profile < $1.profile
+        }.map(\.profile)
+    }
+
+    /// Whether an agent of this profile may take a task of this lane.
+    static func fits(_ lane: LaneKey, _ profile: ProfileKey) -> Bool {
+        if let type: AgentType = lane.type, type != profile.type { return false }
+        return lane.capabilities.allSatisfy { (requirement: CapabilityRequirement) in
+            profile.capabilities.contains {
+                $0.name == requirement.name && $0.proficiency >= requirement.minimumProficiency
+            }
+        }
+    }
+
+    /// How well a profile fits a lane, in thousandths: the proficiency in what is asked for, added up.
+    private static func rank(of profile: ProfileKey, for lane: LaneKey) -> Int {
+        lane.capabilities.reduce(0) { (sum: Int, requirement: CapabilityRequirement) in
+            let best: Double = profile.capabilities.first { $0.name == requirement.name }?.proficiency ?? 0
+            return sum + Int(best * 1_000)
+        }
+    }
+}
