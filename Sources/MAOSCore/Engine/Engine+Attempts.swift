@@ -108,7 +108,9 @@ extension Engine {
 
     mutating func attemptStopping(_ id: AttemptID, stage: CancellationStage) throws(Rejection) {
         let task: TaskRecord = try runningTask(of: id)
-        guard let current: CancellationStage = task.state.cancellation, current.rawValue < stage.rawValue else { return }
+        guard let current: CancellationStage = task.state.cancellation, current.rawValue < stage.rawValue else {
+            return
+        }
         state.tasks[id.task]?.record.state.cancellation = stage
         touch(id.task)
         emitTaskNow(.cancelStage, id.task)
@@ -217,7 +219,8 @@ extension Engine {
         while let next = work.popLast() {
             guard let task: TaskRecord = state.tasks[next.id]?.record else { continue }
             state.ready.withdraw(next.id)
-            let agent: AgentID? = task.state.holdsAgent
+            let agent: AgentID? =
+                task.state.holdsAgent
                 ? releaseAgent(of: next.id, completed: next.status == .completed) : nil
             if let agent { released.append(agent) }
             let ended: TaskRecord = store(ended: next.id, as: next.status, failure: next.failure, agent: agent)
@@ -267,14 +270,18 @@ extension Engine {
     }
 
     func dependencyFailure(_ dependency: TaskRecord) -> TaskFailure {
-        TaskFailure(.dependency, "The task \(dependency.id) that it depends on \(dependency.status == .failed ? "failed" : "was cancelled")")
+        TaskFailure(
+            .dependency,
+            "The task \(dependency.id) that it depends on \(dependency.status == .failed ? "failed" : "was cancelled")")
     }
 
     /// Takes the task from its agent.
     ///
     /// - Parameter completed: How the attempt counts for the agent; `nil` for not at all.
     private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
-        guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else { return nil }
+        guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else {
+            return nil
+        }
         state.tasks[id]?.record.state.agent = nil
         state.tasks[id]?.record.state.process = nil
         state.tasks[id]?.record.state.isSuspended = false

@@ -75,7 +75,8 @@ extension Engine {
             guard dependency != id else {
                 throw .invalid(
                     Rejection.Issue(
-                        field: field, value: dependency.rawValue, expected: "another task: a task cannot wait for itself"))
+                        field: field, value: dependency.rawValue,
+                        expected: "another task: a task cannot wait for itself"))
             }
             guard seen.insert(dependency).inserted else {
                 throw .invalid(
@@ -122,12 +123,14 @@ extension Engine {
         if let live: TaskRecord = state.tasks[id]?.record {
             _ = try reachable(live, id: id, by: principal)
             throw .conflict(
-                reason: "not_ended", message: "Task \(id) is \(live.status.name); only a failed or cancelled task can be retried")
+                reason: "not_ended",
+                message: "Task \(id) is \(live.status.name); only a failed or cancelled task can be retried")
         }
         var task: TaskRecord = try reachable(terminalTask(id), id: id, by: principal)
         guard task.status != .completed else {
             throw .conflict(
-                reason: "completed", message: "Task \(id) has completed; only a failed or cancelled task can be retried")
+                reason: "completed", message: "Task \(id) has completed; only a failed or cancelled task can be retried"
+            )
         }
         for dependency: TaskID in task.specification.dependencies where state.tasks[dependency] == nil {
             guard terminalTask(dependency)?.status == .completed else {

@@ -88,7 +88,9 @@ extension Engine {
             state.dependents[dependency, default: []].append(task.id)
         }
         state.tasks[task.id]?.openDependencies = open
-        if let deadline: Instant = task.specification.deadline { state.timers.set(.taskDeadline(task.id), at: deadline) }
+        if let deadline: Instant = task.specification.deadline {
+            state.timers.set(.taskDeadline(task.id), at: deadline)
+        }
         switch task.status {
         case .queued:
             let lane = ReadyQueue.LaneKey(

@@ -3,3 +3,10 @@ public protocol IDSource: AnyObject, Sendable {
     /// 64 bits that nobody can predict.
     func random() -> UInt64
 }
+
+/// The system's own random source.
+public final class SystemIDSource: IDSource {
+    public init() {}
+
+    public func random() -> UInt64 { UInt64.random(in: .min ... .max) }
+}

@@ -90,7 +90,8 @@ public protocol OutputStore: AnyObject, Sendable {
     func whenWritten(_ body: @escaping @Sendable () -> Void)
 
     /// Entries from `from` on, at most `limit` of them and about `byteLimit` bytes; at least one if there is any. Blocks on the disk.
-    func read(_ owner: OutputOwner, from sequence: UInt64, limit: Int, byteLimit: Int) throws(JournalError) -> OutputPage
+    func read(_ owner: OutputOwner, from sequence: UInt64, limit: Int, byteLimit: Int) throws(JournalError)
+        -> OutputPage
 
     /// Tells the observer of everything written from now on, until the observer is gone.
     func observe(_ observer: any OutputObserver)

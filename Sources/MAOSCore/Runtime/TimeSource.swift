@@ -6,3 +6,21 @@ public protocol TimeSource: AnyObject, Sendable {
     /// Calls `body` once, at or soon after `instant`, on any thread.
     func wake(at instant: Instant, _ body: @escaping @Sendable () -> Void)
 }
+
+/// A clock for embedding programs: reads the time through a function, and wakes with Swift's own timers.
+public final class FunctionTimeSource: TimeSource {
+    private let read: @Sendable () -> Double
+
+    /// - Parameter secondsSince1970: UTC now, for example `{ Date().timeIntervalSince1970 }`.
+    public init(secondsSince1970 read: @escaping @Sendable () -> Double) { self.read = read }
+
+    public func now() -> Instant { Instant(milliseconds: Int64(read() * 1_000)) }
+
+    public func wake(at instant: Instant, _ body: @escaping @Sendable () -> Void) {
+        let wait: Int64 = max(0, (instant - now()).count)
+        Task.detached {
+            try? await Task.sleep(for: .milliseconds(wait))
+            body()
+        }
+    }
+}

@@ -1,0 +1,128 @@
+internal import Synchronization
+
+/// The one ordered history, live: tells everybody who listens of each event once, in order, after it is durable.
+public final class EventBus: Sendable {
+    private struct State {
+        /// The newest events, oldest first.
+        var recent = Deque<Event>()
+        var lastSequence: UInt64
+        var sinks: [any EventSink] = []
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    /// Events kept at hand for subscribers that are a little behind.
+    private static let recentLimit: Int = 4_096
+
+    private let state: Mutex<State>
+    private let history: (any History)?
+
+    init(lastSequence: UInt64, history: (any History)?) {
+        state = Mutex(State(lastSequence: lastSequence))
+        self.history = history
+    }
+
+    /// Sequence number of the newest event; 0 before the first.
+    public var lastSequence: UInt64 { state.withLock { $0.lastSequence } }
+
+    /// Calls a sink with every event from now on.
+    ///
+    /// - Returns: Sequence number of the newest event that it is not told of.
+    @discardableResult
+    package func attach(_ sink: any EventSink) -> UInt64 {
+        state.withLock { (state: inout State) in
+            state.sinks.append(sink)
+            return state.lastSequence
+        }
+    }
+
+    package func detach(_ sink: any EventSink) {
+        state.withLock { (state: inout State) in state.sinks.removeAll { $0 === sink } }
+    }
+
+    /// The events from a sequence number on, as far as they are at hand; `nil` when older ones have to be read from the history.
+    package func recent(from sequence: UInt64) -> [Event]? {
+        state.withLock { (state: inout State) in
+            guard sequence <= state.lastSequence else { return [] }
+            guard let first: Event = state.recent.first, first.sequence <= sequence else { return nil }
+            let offset = Int(sequence - first.sequence)
+            return (offset..<state.recent.count).compactMap { state.recent[$0] }
+        }
+    }
+
+    /// Follows the history from a sequence number on; from the next event when there is none given.
+    public func subscribe(from sequence: UInt64? = nil) -> EventSubscription {
+        EventSubscription(bus: self, next: sequence ?? lastSequence + 1)
+    }
+
+    func publish(_ events: [Event]) {
+        guard let last: Event = events.last else { return }
+        let (sinks, waiters) = state.withLock { (state: inout State) in
+            for event: Event in events {
+                state.recent.append(event)
+                if state.recent.count > EventBus.recentLimit { _ = state.recent.popFirst() }
+            }
+            state.lastSequence = last.sequence
+            defer { state.waiters = [] }
+            return (state.sinks, state.waiters)
+        }
+        for sink: any EventSink in sinks { sink.receive(events) }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// A stretch of events from a sequence number on; waits until there is one.
+    func events(from sequence: UInt64) async throws(JournalError) -> [Event] {
+        while true {
+            if let events: [Event] = recent(from: sequence) {
+                if !events.isEmpty { return events }
+            } else if let history {
+                let page: EventPage = try history.events(from: sequence, limit: 1_000, types: [])
+                if !page.events.isEmpty { return page.events }
+            } else {
+                throw .unavailable("The events from \(sequence) on are no longer at hand")
+            }
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                let isThere: Bool = state.withLock { (state: inout State) in
+                    guard state.lastSequence < sequence else { return true }
+                    state.waiters.append(continuation)
+                    return false
+                }
+                if isThere { continuation.resume() }
+            }
+        }
+    }
+}
+
+/// Hears of events in batches; called on the orchestrator's executor, must return at once.
+package protocol EventSink: AnyObject, Sendable {
+    func receive(_ events: [Event])
+}
+
+/// Events in order, without gaps, at the pace of whoever iterates: what it has not asked for is not kept for it.
+public struct EventSubscription: AsyncSequence, Sendable {
+    let bus: EventBus
+    let next: UInt64
+
+    public func makeAsyncIterator() -> Iterator { Iterator(bus: bus, next: next) }
+
+    /// Reads on from where it is.
+    public struct Iterator: AsyncIteratorProtocol {
+        let bus: EventBus
+        var next: UInt64
+        private var page: ArraySlice<Event> = []
+
+        init(bus: EventBus, next: UInt64) {
+            self.bus = bus
+            self.next = next
+        }
+
+        /// The next event; waits for it.
+        ///
+        /// - Throws: ``JournalError`` when older events cannot be read.
+        public mutating func next() async throws(JournalError) -> Event? {
+            if page.isEmpty { page = try await bus.events(from: next)[...] }
+            guard let event: Event = page.popFirst() else { return nil }
+            next = event.sequence + 1
+            return event
+        }
+    }
+}

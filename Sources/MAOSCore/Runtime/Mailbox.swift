@@ -1,0 +1,103 @@
+internal import Synchronization
+
+/// A command on its way to the orchestrator, and where its answer goes.
+package struct Submission: Sendable {
+    package var request: Request
+    package var target: ReplyTarget
+
+    package init(request: Request, target: ReplyTarget) {
+        self.request = request
+        self.target = target
+    }
+
+    /// Whether it tells what has already happened, and so must not be lost.
+    var isReport: Bool {
+        if case .none = target { return request.principal == .system }
+        return false
+    }
+}
+
+/// Where an answer goes.
+package enum ReplyTarget: Sendable {
+    case none
+    case continuation(CheckedContinuation<Result<Reply, Rejection>, Never>)
+    /// A sink that takes the answers of many commands at once; the token is its own.
+    case sink(any ReplySink, token: UInt64)
+}
+
+/// An answer with the token that its command was submitted with.
+package struct TokenReply: Sendable {
+    package var token: UInt64
+    package var result: Result<Reply, Rejection>
+}
+
+/// Takes answers in batches; called on the orchestrator's executor, must return at once.
+package protocol ReplySink: AnyObject, Sendable {
+    /// Answers in the order in which the commands were submitted.
+    func deliver(_ replies: [TokenReply])
+}
+
+/// Commands that wait for the orchestrator.
+final class Mailbox: Sendable {
+    private struct State {
+        var waiting: [Submission] = []
+        var isScheduled = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Adds commands.
+    ///
+    /// - Returns: Whether somebody has to schedule a drain.
+    func append(_ submissions: [Submission]) -> Bool {
+        state.withLock { (state: inout State) in
+            state.waiting.append(contentsOf: submissions)
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+    }
+
+    /// Takes what waits, oldest first; `nil` when nothing does, and the next append has to schedule a drain.
+    func take(atMost limit: Int) -> [Submission]? {
+        state.withLock { (state: inout State) in
+            guard !state.waiting.isEmpty else {
+                state.isScheduled = false
+                return nil
+            }
+            guard state.waiting.count > limit else {
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            let taken = Array(state.waiting[..<limit])
+            state.waiting.removeFirst(limit)
+            return taken
+        }
+    }
+}
+
+/// Answers of one turn, gathered by sink so that each sink is called once.
+struct ReplyBatch {
+    private var continuations: [(CheckedContinuation<Result<Reply, Rejection>, Never>, Result<Reply, Rejection>)] = []
+    private var sinks: [(sink: any ReplySink, replies: [TokenReply])] = []
+
+    mutating func add(_ result: Result<Reply, Rejection>, for target: ReplyTarget) {
+        switch target {
+        case .none:
+            break
+        case .continuation(let continuation):
+            continuations.append((continuation, result))
+        case .sink(let sink, let token):
+            let reply = TokenReply(token: token, result: result)
+            if let index: Int = sinks.firstIndex(where: { $0.sink === sink }) {
+                sinks[index].replies.append(reply)
+            } else {
+                sinks.append((sink, [reply]))
+            }
+        }
+    }
+
+    func deliver() {
+        for (sink, replies) in sinks { sink.deliver(replies) }
+        for (continuation, result) in continuations { continuation.resume(returning: result) }
+    }
+}

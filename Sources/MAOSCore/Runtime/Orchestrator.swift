@@ -1,0 +1,267 @@
+internal import Synchronization
+
+/// The one writer: takes commands from everywhere, lets the engine decide, makes the decisions durable, and tells the world.
+///
+/// It drains its mailbox, applies what it found, commits once, shows the result in ``view``, publishes the events on
+/// ``events``, answers, and only then has the effects carried out. Batching comes by itself under load; an idle
+/// orchestrator commits each command at once.
+public actor Orchestrator {
+    /// What queries read.
+    public nonisolated let view: CommittedView
+    /// What subscribers follow.
+    public nonisolated let events: EventBus
+    private nonisolated let mailbox = Mailbox()
+    private nonisolated let executor: any OrchestratorExecutor
+    private nonisolated let condition = Mutex(Condition.ready)
+    private let journal: any Journal
+    private let runtime: any AgentRuntime
+    private let time: any TimeSource
+    private let ids: any IDSource
+    private let configuration: EngineConfiguration
+    private var engine: Engine
+    /// Reports that could not be stored yet; they must not be lost.
+    private var postponed: [Submission] = []
+    private var retryDelay: Milliseconds = 250
+    private var wakesAt: Instant?
+
+    /// How the orchestrator fares.
+    public enum Condition: Sendable, Hashable {
+        case ready
+        /// Nothing can be stored; writes are refused, reads go on. The text says why.
+        case degraded(String)
+    }
+
+    /// At most so many commands share a commit, so that the first of them does not wait for ever.
+    private static let batchLimit: Int = 1_024
+
+    /// Loads what the journal holds, and takes over.
+    ///
+    /// - Parameters:
+    ///   - journal: Where decisions are kept.
+    ///   - runtime: What carries out effects.
+    ///   - time: The clock.
+    ///   - ids: Where identifiers get their randomness from.
+    ///   - executor: Where the orchestrator runs; its own place in the shared pool when `nil`.
+    /// - Throws: ``JournalError`` when what is stored cannot be read.
+    public init(
+        configuration: EngineConfiguration = EngineConfiguration(), journal: any Journal, runtime: any AgentRuntime,
+        time: any TimeSource, ids: any IDSource = SystemIDSource(), history: (any History)? = nil,
+        executor: (any OrchestratorExecutor)? = nil
+    ) throws(JournalError) {
+        let recovered: RecoveredState = try journal.load()
+        var engine = Engine(configuration: configuration, seed: ids.random())
+        engine.load(recovered, at: time.now())
+        self.configuration = configuration
+        self.journal = journal
+        self.runtime = runtime
+        self.time = time
+        self.ids = ids
+        self.engine = engine
+        self.executor = executor ?? PooledExecutor()
+        view = CommittedView(recovered)
+        events = EventBus(lastSequence: recovered.lastSequence, history: history ?? journal as? any History)
+    }
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    /// Ends what an earlier run left under way, and begins to work.
+    ///
+    /// - Throws: ``Rejection/unavailable(_:)`` when the journal cannot be written.
+    public func start() async throws(Rejection) {
+        runtime.connect(self)
+        _ = try await submit(.recover, as: .system)
+    }
+
+    /// Carries out a command; returns when its outcome is durable and visible.
+    ///
+    /// - Throws: ``Rejection`` when it is refused.
+    public nonisolated func submit(_ command: Command, as principal: Principal) async throws(Rejection) -> Reply {
+        let result: Result<Reply, Rejection> = await withCheckedContinuation { continuation in
+            submit([Submission(request: Request(command, from: principal), target: .continuation(continuation))])
+        }
+        return try result.get()
+    }
+
+    /// Hands over commands that came together; their answers go to the targets. Never waits.
+    package nonisolated func submit(_ submissions: [Submission]) {
+        guard mailbox.append(submissions) else { return }
+        executor.execute { [self] in assumeIsolated { $0.drain() } }
+    }
+
+    /// How the orchestrator fares; from any thread.
+    public nonisolated var currentCondition: Condition { condition.withLock { $0 } }
+
+    /// Deletes a bounded amount of what is past its retention.
+    ///
+    /// - Returns: Whether there is more to delete.
+    package func discardExpired() -> Bool {
+        do throws(JournalError) {
+            return try journal.discardExpired(at: time.now())
+        } catch {
+            return false
+        }
+    }
+
+    // MARK: Turns
+
+    private func drain() {
+        while let submissions: [Submission] = mailbox.take(atMost: Orchestrator.batchLimit) { turn(submissions) }
+    }
+
+    private func turn(_ submissions: [Submission]) {
+        if case .degraded(let reason) = currentCondition {
+            postponed.append(contentsOf: submissions.filter(\.isReport))
+            refuse(submissions.filter { !$0.isReport }, because: reason)
+            return
+        }
+        do throws(JournalError) {
+            try commit(submissions)
+        } catch {
+            fail(submissions, error)
+        }
+    }
+
+    private func commit(_ submissions: [Submission]) throws(JournalError) {
+        let now: Instant = time.now()
+        var replies = ReplyBatch()
+        var heartbeats: [AgentID] = []
+        for submission: Submission in submissions {
+            let command: Command = submission.request.command
+            try recall(for: command)
+            if case .agentsAlive(let agents) = command { heartbeats += agents }
+            do throws(Rejection) {
+                replies.add(.success(try engine.apply(submission.request, at: now)), for: submission.target)
+            } catch {
+                replies.add(.failure(error), for: submission.target)
+            }
+        }
+        if let due: Instant = engine.nextDue, due <= now {
+            do throws(Rejection) {
+                _ = try engine.apply(Request(.tick, from: .system), at: now)
+            } catch {
+                preconditionFailure("a tick cannot be refused")
+            }
+        }
+        let batch: Batch = engine.takeBatch()
+        let effects: [Effect] = try completed(batch)
+        if !batch.isEmpty {
+            try journal.append(batch)
+            view.apply(batch)
+            events.publish(batch.events)
+        }
+        if !heartbeats.isEmpty { view.heard(from: heartbeats, at: now) }
+        replies.deliver()
+        if !effects.isEmpty { runtime.perform(effects) }
+        armTimer()
+    }
+
+    /// Makes stored tasks known to the engine that a command names: the task itself, then what it depends on.
+    private func recall(for command: Command) throws(JournalError) {
+        for _ in 0..<2 {
+            let missing: [TaskID] = engine.missing(for: command)
+            guard !missing.isEmpty else { return }
+            for id: TaskID in missing {
+                if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
+            }
+        }
+    }
+
+    private func storedTask(_ id: TaskID) throws(JournalError) -> TaskRecord? {
+        if let task: TaskRecord = view.task(id) { return task }
+        return try journal.task(id)
+    }
+
+    /// The batch's effects; launches with what the tasks they depend on have produced.
+    private func completed(_ batch: Batch) throws(JournalError) -> [Effect] {
+        var completed: [Effect] = batch.effects
+        for (index, effect) in batch.effects.enumerated() {
+            guard case .startAttempt(var launch) = effect, !launch.task.specification.dependencies.isEmpty else {
+                continue
+            }
+            for dependency: TaskID in launch.task.specification.dependencies {
+                var task: TaskRecord? = batch.tasks.first { $0.id == dependency }
+                if task == nil { task = try storedTask(dependency) }
+                launch.inputs.append(AttemptInput(task: dependency, result: task?.state.result))
+            }
+            completed[index] = .startAttempt(launch)
+        }
+        return completed
+    }
+
+    private func armTimer() {
+        guard let due: Instant = engine.nextDue else { return }
+        if let wakesAt, wakesAt <= due { return }
+        wakesAt = due
+        time.wake(at: due) { [weak self] in self?.wake() }
+    }
+
+    private nonisolated func wake() {
+        executor.execute { [self] in
+            assumeIsolated { orchestrator in
+                orchestrator.wakesAt = nil
+                orchestrator.turn([])
+            }
+        }
+    }
+
+    // MARK: When nothing can be stored
+
+    /// The engine is ahead of its journal: goes back to what is stored, and refuses writes until storing works again.
+    private func fail(_ submissions: [Submission], _ error: JournalError) {
+        let reason: String = error.summary
+        condition.withLock { $0 = .degraded(reason) }
+        postponed = submissions.filter(\.isReport) + postponed
+        refuse(submissions.filter { !$0.isReport }, because: reason)
+        let delay: Milliseconds = retryDelay
+        retryDelay = Milliseconds(min(retryDelay.count * 2, 2_000))
+        time.wake(at: time.now() + delay) { [weak self] in self?.tryAgain() }
+    }
+
+    private nonisolated func tryAgain() {
+        executor.execute { [self] in assumeIsolated { $0.resume() } }
+    }
+
+    private func resume() {
+        let waiting: [Submission] = postponed
+        postponed = []
+        do throws(JournalError) {
+            var fresh = Engine(configuration: configuration, seed: ids.random())
+            fresh.load(try journal.load(), at: time.now())
+            engine = fresh
+            let recovery = SystemEvent(
+                type: "resource_alert", data: JSONText(trusted: Array(#"{"storage":"writable"}"#.utf8)))
+            let note = Submission(request: Request(.announce(recovery), from: .system), target: .none)
+            try commit([note] + waiting)
+            condition.withLock { $0 = .ready }
+            retryDelay = 250
+        } catch {
+            fail(waiting, error)
+        }
+    }
+
+    private func refuse(_ submissions: [Submission], because reason: String) {
+        var replies = ReplyBatch()
+        for submission: Submission in submissions {
+            replies.add(.failure(.unavailable(reason)), for: submission.target)
+        }
+        replies.deliver()
+    }
+}
+
+extension Orchestrator: ReportSink {
+    public nonisolated func report(_ commands: [Command]) {
+        submit(commands.map { Submission(request: Request($0, from: .system), target: .none) })
+    }
+}
+
+extension JournalError {
+    /// For clients: what is wrong, without paths.
+    public var summary: String {
+        switch self {
+        case .unavailable: "Storage is not available at the moment"
+        case .corrupt: "Stored data is damaged"
+        case .newerVersion: "Stored data was made by a newer version"
+        case .locked: "Storage is in use by another process"
+        }
+    }
+}
