@@ -1,0 +1,118 @@
+internal import MAOSCore
+
+/// One thing an operator may set: by a flag, by a variable, or in the configuration file.
+struct Setting {
+    /// What a value looks like.
+    enum Form {
+        case text
+        case words([String])
+        /// A whole number in a range.
+        case number(ClosedRange<Int64>)
+        case texts
+        /// Agent types, or task kinds, to whatever ``Configuration`` checks.
+        case object
+        /// `documented`, `off`, or an object of limits.
+        case limits
+    }
+
+    /// The dotted key of the configuration file.
+    var key: String
+    /// The flag, for those that have one of their own.
+    var flag: String?
+    var form: Form
+    /// What holds when nothing is said; `nil` where the value depends on the machine.
+    var fallback: JSONValue?
+    /// One line for `--help` and the reference.
+    var summary: String
+
+    /// The variable that sets it: `MAOS_`, then the key with words apart.
+    var variable: String {
+        var name: String = "MAOS_"
+        for character: Character in key {
+            if character == "." {
+                name.append("_")
+            } else if character.isUppercase {
+                name.append("_")
+                name.append(character)
+            } else {
+                name.append(Character(character.uppercased()))
+            }
+        }
+        return name
+    }
+
+    /// Every setting, in the order of the reference.
+    static let all: [Setting] = [
+        Setting(
+            key: "data", flag: "--data", form: .text, fallback: nil,
+            summary: "data directory (default $XDG_DATA_HOME/maos, else ~/.local/share/maos)"),
+        Setting(
+            key: "listen", flag: "--listen", form: .texts, fallback: .array([.string("localhost:7400=all")]),
+            summary: "ADDR:PORT=SURFACE[,SURFACE…]; may be repeated; port 0 picks a free one"),
+        Setting(
+            key: "auth", flag: "--auth", form: .words(["required", "local"]), fallback: "required",
+            summary: "required asks everybody for a token; local trusts loopback callers as the administrator"),
+        Setting(
+            key: "limits", flag: "--limits", form: .limits, fallback: "documented",
+            summary: "documented, off, or per dialect an object of limits"),
+        Setting(
+            key: "logLevel", flag: "--log-level", form: .words(["trace", "debug", "info", "warn", "error"]),
+            fallback: "info", summary: "what is logged to standard error"),
+        Setting(
+            key: "logFormat", flag: "--log-format", form: .words(["text", "json"]), fallback: "text",
+            summary: "how it is logged"),
+        Setting(
+            key: "runners", flag: nil, form: .object, fallback: .object([:]),
+            summary: "agent type, or *, to what is run for a task without a command"),
+        Setting(
+            key: "workspaceRoot", flag: nil, form: .text, fallback: nil,
+            summary: "folder inside which clients may choose a workspace (default DATA/workspaces)"),
+        Setting(
+            key: "routing", flag: nil, form: .object, fallback: .object([:]),
+            summary: "task kind to agent type, on top of the built-in routes"),
+        Setting(
+            key: "agents.max", flag: nil, form: .number(1...1_000_000), fallback: 10_000,
+            summary: "agents the server holds at most"),
+        Setting(
+            key: "pools.default.max", flag: nil, form: .number(0...10_000), fallback: nil,
+            summary: "agents made on demand at most (default twice the number of processors; 0 makes none)"),
+        Setting(
+            key: "pools.default.type", flag: nil, form: .words(AgentType.allCases.map(\.name)), fallback: "coder",
+            summary: "type of agent made for tasks that any type may take"),
+        Setting(
+            key: "pools.default.idleSeconds", flag: nil, form: .number(1...86_400), fallback: 60,
+            summary: "seconds after which an idle agent made on demand goes away"),
+        Setting(
+            key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
+            summary: "whether loopback callers of the gateway need a token"),
+        Setting(
+            key: "origins", flag: nil, form: .texts, fallback: .array([]),
+            summary: "browser origins that are allowed besides loopback"),
+        Setting(
+            key: "hosts", flag: nil, form: .texts, fallback: .array([]),
+            summary: "host names that are accepted besides loopback"),
+        Setting(
+            key: "allow", flag: nil, form: .texts, fallback: .array([]),
+            summary: "address ranges that may connect; none means all"),
+        Setting(
+            key: "deny", flag: nil, form: .texts, fallback: .array([]), summary: "address ranges that may not connect"),
+        Setting(
+            key: "jwt.leewaySeconds", flag: nil, form: .number(0...300), fallback: 0,
+            summary: "seconds by which clocks may differ when a token's times are checked"),
+        Setting(
+            key: "drainSeconds", flag: nil, form: .number(0...3_600), fallback: 10,
+            summary: "seconds that running work gets when the server is asked to stop"),
+        Setting(
+            key: "retention.eventsDays", flag: nil, form: .number(1...36_500), fallback: 30,
+            summary: "days that events are kept"),
+        Setting(
+            key: "retention.tasksDays", flag: nil, form: .number(1...36_500), fallback: 90,
+            summary: "days that ended tasks are kept"),
+        Setting(
+            key: "retention.outputBytesPerTask", flag: nil, form: .number(65_536...1_099_511_627_776),
+            fallback: 1_000_000_000, summary: "bytes of output kept per task; the oldest go first"),
+        Setting(
+            key: "retention.outputBytesTotal", flag: nil, form: .number(1_048_576...1_125_899_906_842_624),
+            fallback: 50_000_000_000, summary: "bytes of output kept in all"),
+    ]
+}
