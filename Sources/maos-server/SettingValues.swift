@@ -41,6 +41,12 @@ struct SettingValues {
     /// Where a value is from, for messages.
     func origin(of key: String) -> String { values[key]?.source.text ?? "default" }
 
+    /// Whether the command line gave a value.
+    func isFromFlag(_ key: String) -> Bool {
+        if case .flag? = values[key]?.source { return true }
+        return false
+    }
+
     /// Fills in a default that depends on the machine.
     mutating func setFallback(_ key: String, _ value: JSONValue) {
         if values[key] == nil { values[key] = (value, .fallback) }

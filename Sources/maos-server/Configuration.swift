@@ -1,0 +1,229 @@
+internal import Glibc
+internal import MAOSAgents
+internal import MAOSCore
+internal import MAOSSystem
+internal import MAOSTransport
+
+/// What the server runs with, checked.
+struct Configuration {
+    /// An address to listen on, and what is served there.
+    struct Listen {
+        /// A numeric address, or `localhost` for both loopback addresses.
+        var host: String
+        var port: UInt16
+        /// As the operator wrote it, for the line that says what is served.
+        var surfaces: String
+        var isLoopback: Bool
+    }
+
+    var data: String
+    var listen: [Listen]
+    var trustsLoopback: Bool
+    var limits: GatewayLimits
+    var logLevel: Log.Level
+    var logFormat: Log.Format
+    var runners: RunnerTable
+    var workspaceRoot: String
+    var engine: EngineConfiguration
+    var origins: [String]
+    var hosts: [String]
+    var allow: [AddressRange]
+    var deny: [AddressRange]
+    var tokenLeeway: Int64
+    var drainTime: Milliseconds
+    var eventsDays: Int
+    var tasksDays: Int
+    var outputBytesPerTask: Int
+    var outputBytesTotal: Int
+
+    /// The rate limit of the gateway (000, GW-SEC-07).
+    struct GatewayLimits {
+        /// Whether there is a limit at all.
+        var isOn = true
+        var capacity: Int = 1_000
+        var tokensPerSecond: Double = 100
+    }
+
+    /// Checks the values, and works out what depends on the machine.
+    init(_ values: inout SettingValues) throws(ConfigurationError) {
+        values.setFallback("data", .string(Configuration.defaultDataDirectory))
+        values.setFallback("pools.default.max", .integer(Int64(2 * sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
+        data = values["data"]?.stringValue ?? ""
+        values.setFallback("workspaceRoot", .string(data + "/workspaces"))
+        workspaceRoot = values["workspaceRoot"]?.stringValue ?? ""
+        listen = try Configuration.listeners(values)
+        let auth: String = values["auth"]?.stringValue ?? "required"
+        trustsLoopback = auth == "local" || values["gateway.auth"]?.stringValue == "loopback"
+        if auth == "local", let open: Listen = listen.first(where: { !$0.isLoopback }) {
+            throw ConfigurationError(
+                message: "auth is local, which trusts every caller, but \(open.host) is not a loopback address; "
+                    + "listen on localhost, or use --auth required",
+                isUsage: false)
+        }
+        limits = try Configuration.limits(values)
+        logLevel = Log.Level.allCases.first { $0.name == values["logLevel"]?.stringValue } ?? .info
+        logFormat = values["logFormat"]?.stringValue == "json" ? .json : .text
+        runners = try Configuration.runners(values)
+        engine = try Configuration.engine(values)
+        origins = Configuration.texts(values, "origins")
+        hosts = Configuration.texts(values, "hosts")
+        allow = try Configuration.ranges(values, "allow")
+        deny = try Configuration.ranges(values, "deny")
+        tokenLeeway = Configuration.number(values, "jwt.leewaySeconds")
+        drainTime = .seconds(Configuration.number(values, "drainSeconds"))
+        eventsDays = Int(Configuration.number(values, "retention.eventsDays"))
+        tasksDays = Int(Configuration.number(values, "retention.tasksDays"))
+        outputBytesPerTask = Int(Configuration.number(values, "retention.outputBytesPerTask"))
+        outputBytesTotal = Int(Configuration.number(values, "retention.outputBytesTotal"))
+    }
+
+    private static var defaultDataDirectory: String {
+        if let base: String = environmentVariable("XDG_DATA_HOME") { return base + "/maos" }
+        return (environmentVariable("HOME") ?? "/var/lib") + "/.local/share/maos"
+    }
+
+    private static func texts(_ values: SettingValues, _ key: String) -> [String] {
+        values[key]?.arrayValue?.compactMap(\.stringValue) ?? []
+    }
+
+    private static func number(_ values: SettingValues, _ key: String) -> Int64 {
+        guard case .integer(let number)? = values[key] else { preconditionFailure("\(key) has a checked default") }
+        return number
+    }
+
+    private static func failure(
+        _ values: SettingValues, _ key: String, _ text: String
+    ) -> ConfigurationError {
+        ConfigurationError(message: "\(values.origin(of: key)): \(key) \(text)", isUsage: values.isFromFlag(key))
+    }
+
+    // MARK: Listeners
+
+    private static func listeners(_ values: SettingValues) throws(ConfigurationError) -> [Listen] {
+        var found: [Listen] = []
+        for text: String in texts(values, "listen") {
+            guard let equals: String.Index = text.lastIndex(of: "="),
+                let colon: String.Index = text[..<equals].lastIndex(of: ":"),
+                let port = UInt16(text[text.index(after: colon)..<equals])
+            else {
+                throw failure(values, "listen", "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…]")
+            }
+            var host = String(text[..<colon])
+            if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+            guard let address: SocketAddress = SocketAddress(host: host == "localhost" ? "127.0.0.1" : host, port: port)
+            else {
+                throw failure(
+                    values, "listen", "has the address \"\(host)\", expected localhost or a numeric IPv4 or IPv6 address")
+            }
+            let surfaces = String(text[text.index(after: equals)...])
+            for surface: Substring in surfaces.split(separator: ",", omittingEmptySubsequences: false) {
+                guard surface == "all" || surface == "gateway" else {
+                    throw failure(
+                        values, "listen", "has the surface \"\(surface)\", expected gateway or all (which this version "
+                            + "serves the gateway on)")
+                }
+            }
+            found.append(
+                Listen(host: host, port: port, surfaces: surfaces, isLoopback: address.isLoopback))
+        }
+        guard !found.isEmpty else { throw failure(values, "listen", "is empty, expected at least one address") }
+        return found
+    }
+
+    private static func ranges(_ values: SettingValues, _ key: String) throws(ConfigurationError) -> [AddressRange] {
+        var ranges: [AddressRange] = []
+        for text: String in texts(values, key) {
+            guard let range = AddressRange(text) else {
+                throw failure(values, key, "has \"\(text)\", expected an address range such as 10.0.0.0/8")
+            }
+            ranges.append(range)
+        }
+        return ranges
+    }
+
+    // MARK: Limits
+
+    private static func limits(_ values: SettingValues) throws(ConfigurationError) -> GatewayLimits {
+        var limits = GatewayLimits()
+        switch values["limits"] {
+        case .string("off"):
+            limits.isOn = false
+        case .object(let dialects):
+            for (dialect, value) in dialects {
+                guard dialect == "gateway" else {
+                    throw failure(values, "limits", "has the dialect \"\(dialect)\", expected gateway")
+                }
+                guard case .object(let members) = value else {
+                    throw failure(values, "limits", "has a gateway that is no object")
+                }
+                for (name, value) in members {
+                    guard let number: Double = value.doubleValue, number >= 1, number <= 1_000_000_000 else {
+                        throw failure(values, "limits", "has gateway.\(name) \(JSONText(value)), expected a number from 1")
+                    }
+                    switch name {
+                    case "capacity": limits.capacity = Int(number)
+                    case "tokensPerInterval": limits.tokensPerSecond = number
+                    default:
+                        throw failure(
+                            values, "limits",
+                            "has gateway.\(name), which there is not"
+                                + nearest(to: name, in: ["capacity", "tokensPerInterval"]))
+                    }
+                }
+            }
+        default:
+            break
+        }
+        return limits
+    }
+
+    // MARK: Runners and routes
+
+    private static func runners(_ values: SettingValues) throws(ConfigurationError) -> RunnerTable {
+        var runners: [String: RunnerConfiguration] = [:]
+        for (name, value) in values["runners"]?.objectValue ?? [:] {
+            guard case .object(let members) = value else {
+                throw failure(values, "runners", "has \(name) that is no object")
+            }
+            var runner = RunnerConfiguration()
+            for (member, value) in members {
+                switch (member, value) {
+                case ("command", .array(let items)): runner.command = items.compactMap(\.stringValue)
+                case ("interactive", .array(let items)): runner.interactive = items.compactMap(\.stringValue)
+                case ("workingDirectory", .string(let text)): runner.workingDirectory = text
+                case ("environment", .object(let variables)):
+                    for (name, value) in variables { runner.environment[name] = value.stringValue ?? "\(JSONText(value))" }
+                default:
+                    let known: [String] = ["command", "interactive", "environment", "workingDirectory"]
+                    throw failure(
+                        values, "runners",
+                        "has \(name).\(member) \(JSONText(value)), expected command or interactive as arrays of texts, "
+                            + "environment as an object, workingDirectory as a text" + nearest(to: member, in: known))
+                }
+            }
+            guard runner.command?.isEmpty != true, runner.interactive?.isEmpty != true else {
+                throw failure(values, "runners", "has \(name) with an empty command")
+            }
+            runners[name] = runner
+        }
+        return RunnerTable(runners)
+    }
+
+    private static func engine(_ values: SettingValues) throws(ConfigurationError) -> EngineConfiguration {
+        var engine = EngineConfiguration()
+        engine.limits.agents = Int(number(values, "agents.max"))
+        engine.onDemand.maximum = Int(number(values, "pools.default.max"))
+        engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))
+        engine.onDemand.fallbackType = AgentType(name: values["pools.default.type"]?.stringValue ?? "") ?? .coder
+        for (kind, value) in values["routing"]?.objectValue ?? [:] {
+            guard let kind = TaskKind(kind), let type = AgentType(name: value.stringValue ?? "") else {
+                throw failure(
+                    values, "routing",
+                    "has \"\(kind)\": \(JSONText(value)), expected a task kind and one of "
+                        + AgentType.allCases.map(\.name).joined(separator: ", "))
+            }
+            engine.routing[kind] = type
+        }
+        return engine
+    }
+}
