@@ -171,9 +171,9 @@ package struct Engine: Sendable {
         guard !agentsWithNewWork.isEmpty else { return }
         let agents: [AgentID] = agentsWithNewWork
         agentsWithNewWork.removeAll(keepingCapacity: true)
-        for (index, id) in agents.enumerated() where !agents[..<index].contains(id) {
-            emitAgent(.workChanged, id)
-        }
+        guard agents.count > 1 else { return emitAgent(.workChanged, agents[0]) }
+        var told: Set<AgentID> = []
+        for id: AgentID in agents where told.insert(id).inserted { emitAgent(.workChanged, id) }
     }
 
     mutating func emitTask(_ kind: TaskEvent.Kind, _ task: TaskRecord, reason: String? = nil, agent: AgentID? = nil) {
