@@ -149,14 +149,14 @@ struct Configuration {
         case .string("off"):
             limits.isOn = false
         case .object(let dialects):
-            for (dialect, value) in dialects {
+            for (dialect, value) in dialects.map({ ($0.key, $0.value) }) {
                 guard dialect == "gateway" else {
                     throw failure(values, "limits", "has the dialect \"\(dialect)\", expected gateway")
                 }
                 guard case .object(let members) = value else {
                     throw failure(values, "limits", "has a gateway that is no object")
                 }
-                for (name, value) in members {
+                for (name, value) in members.map({ ($0.key, $0.value) }) {
                     guard let number: Double = value.doubleValue, number >= 1, number <= 1_000_000_000 else {
                         throw failure(values, "limits", "has gateway.\(name) \(JSONText(value)), expected a number from 1")
                     }
@@ -181,18 +181,18 @@ struct Configuration {
 
     private static func runners(_ values: SettingValues) throws(ConfigurationError) -> RunnerTable {
         var runners: [String: RunnerConfiguration] = [:]
-        for (name, value) in values["runners"]?.objectValue ?? [:] {
+        for (name, value) in (values["runners"]?.objectValue ?? [:]).map({ ($0.key, $0.value) }) {
             guard case .object(let members) = value else {
                 throw failure(values, "runners", "has \(name) that is no object")
             }
             var runner = RunnerConfiguration()
-            for (member, value) in members {
+            for (member, value) in members.map({ ($0.key, $0.value) }) {
                 switch (member, value) {
                 case ("command", .array(let items)): runner.command = items.compactMap(\.stringValue)
                 case ("interactive", .array(let items)): runner.interactive = items.compactMap(\.stringValue)
                 case ("workingDirectory", .string(let text)): runner.workingDirectory = text
                 case ("environment", .object(let variables)):
-                    for (name, value) in variables { runner.environment[name] = value.stringValue ?? "\(JSONText(value))" }
+                    for (name, value) in variables.map({ ($0.key, $0.value) }) { runner.environment[name] = value.stringValue ?? "\(JSONText(value))" }
                 default:
                     let known: [String] = ["command", "interactive", "environment", "workingDirectory"]
                     throw failure(
@@ -215,7 +215,7 @@ struct Configuration {
         engine.onDemand.maximum = Int(number(values, "pools.default.max"))
         engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))
         engine.onDemand.fallbackType = AgentType(name: values["pools.default.type"]?.stringValue ?? "") ?? .coder
-        for (kind, value) in values["routing"]?.objectValue ?? [:] {
+        for (kind, value) in (values["routing"]?.objectValue ?? [:]).map({ ($0.key, $0.value) }) {
             guard let kind = TaskKind(kind), let type = AgentType(name: value.stringValue ?? "") else {
                 throw failure(
                     values, "routing",

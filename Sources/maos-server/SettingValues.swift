@@ -75,7 +75,7 @@ struct SettingValues {
     private mutating func take(
         _ members: JSONObject, prefix: String, path: String, lines: KeyLines
     ) throws(ConfigurationError) {
-        for (name, value) in members {
+        for (name, value) in members.map({ ($0.key, $0.value) }) {
             let key: String = prefix + name
             let line: Int = lines[key]
             if let setting: Setting = Setting.all.first(where: { $0.key == key }) {

@@ -19,7 +19,8 @@ final class APIClient {
     let client: HTTPClient
 
     init(url: String, token: String?) throws {
-        client = HTTPClient(try #require(ClientURL(url)), token: token)
+        guard let url = ClientURL(url) else { throw HarnessError("\(url) is no URL") }
+        client = HTTPClient(url, token: token)
     }
 
     func call(
@@ -45,7 +46,7 @@ final class APIClient {
             "type": "code", "description": "a test", "requirements": [], "priority": "medium",
             "context": ["command": command],
         ]
-        for (name, value) in more { body[name] = value }
+        for member in more { body[member.key] = member.value }
         let reply: APIReply = try call("POST", "/api/v1/tasks", .object(body))
         guard reply.status == 201 else { throw HarnessError("create answered \(reply.status): \(reply.body)") }
         return try #require(reply.data?["taskId"]?.stringValue)

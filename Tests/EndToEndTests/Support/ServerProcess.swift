@@ -49,7 +49,8 @@ final class ServerProcess: @unchecked Sendable {
         }
         let line: String = try #require(output.lines.first { $0.hasPrefix("listening ") })
         let address: Substring = try #require(line.split(separator: " ").dropFirst().first)
-        port = try #require(UInt16(try #require(address.split(separator: ":").last)))
+        let number: Substring = try #require(address.split(separator: ":").last)
+        port = try #require(UInt16(number))
     }
 
     /// Sends a signal and waits for the end.
