@@ -1,0 +1,98 @@
+/// Received bytes that are not consumed yet, read line by line or in runs.
+///
+/// One buffer, consumed by moving an index. It is emptied when everything was consumed and moved together only when that is cheap.
+struct HTTP1Input: Sendable {
+    private(set) var bytes: [UInt8] = []
+    /// The first byte that is not consumed.
+    private(set) var position = 0
+    /// Where the next line begins.
+    private var lineStart = 0
+    /// No line ends between `lineStart` and here.
+    private var searched = 0
+
+    var available: Int { bytes.count - position }
+
+    /// Bytes from the first unconsumed one to the start of the next line.
+    var lineOffset: Int { lineStart - position }
+
+    mutating func append(_ more: ArraySlice<UInt8>) {
+        makeRoom()
+        bytes.append(contentsOf: more)
+    }
+
+    mutating func append(_ more: Span<UInt8>) {
+        makeRoom()
+        bytes.append(addingCapacity: more.count) { output in
+            for index in more.indices {
+                output.append(more[index])
+            }
+        }
+    }
+
+    private mutating func makeRoom() {
+        guard position > 0 else { return }
+        if position == bytes.count {
+            // A buffer that once held a large body is not kept for small requests.
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 16_384)
+        } else if position >= 4096, position >= bytes.count / 2 {
+            bytes.removeFirst(position)
+        } else {
+            return
+        }
+        lineStart -= position
+        searched -= position
+        position = 0
+    }
+
+    /// The next line without its CR LF, `nil` if it has not arrived whole; it is not consumed by this.
+    ///
+    /// - Throws: ``HTTP1Error/lineEnding`` if it ends in LF alone.
+    mutating func line() throws(HTTP1Error) -> Range<Int>? {
+        let start = lineStart
+        searched = lineFeed(from: searched)
+        guard searched < bytes.count else { return nil }
+        guard searched > start, bytes[searched - 1] == HTTPCharacter.carriageReturn else { throw .lineEnding }
+        searched += 1
+        lineStart = searched
+        return start..<(searched - 2)
+    }
+
+    /// The next line feed, or the end.
+    private func lineFeed(from start: Int) -> Int {
+        let span = bytes.span
+        var index = start
+        while index < span.count, span[index] != HTTPCharacter.lineFeed {
+            index += 1
+        }
+        return index
+    }
+
+    /// Consumes the lines read so far and returns their bytes.
+    mutating func takeLines() -> ArraySlice<UInt8> {
+        defer { position = lineStart }
+        return bytes[position..<lineStart]
+    }
+
+    /// Consumes the lines read so far.
+    mutating func dropLines() {
+        position = lineStart
+    }
+
+    /// Consumes up to so many bytes.
+    mutating func take(atMost limit: Int) -> ArraySlice<UInt8> {
+        let end = position + min(limit, available)
+        defer {
+            position = end
+            lineStart = end
+            searched = end
+        }
+        return bytes[position..<end]
+    }
+
+    /// Consumes everything and gives up the buffer.
+    mutating func takeAll() -> [UInt8] {
+        let rest = Array(bytes[position...])
+        self = HTTP1Input()
+        return rest
+    }
+}

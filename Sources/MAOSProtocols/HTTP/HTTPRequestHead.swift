@@ -1,0 +1,76 @@
+import MAOSCore
+
+/// Everything of a request but its body.
+package struct HTTPRequestHead: Sendable {
+    /// What the client wants done.
+    package let method: HTTPMethod
+    /// The version the client speaks.
+    package let version: HTTPVersion
+    /// The header fields, whose buffer also holds the request line.
+    package let fields: HTTPFields
+    /// The length of the body if it is known: 0 if there is none, `nil` if it comes in chunks.
+    package let contentLength: Int?
+    /// Whether the connection may carry another request after this one (RFC 9112 §9.3).
+    package let keepsAlive: Bool
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    package let expectsContinue: Bool
+
+    private let targetRange: Range<Int>
+    private let authorityRange: Range<Int>
+
+    init(
+        method: HTTPMethod, version: HTTPVersion, fields: HTTPFields, targetRange: Range<Int>,
+        authorityRange: Range<Int>,
+        contentLength: Int?, keepsAlive: Bool, expectsContinue: Bool
+    ) {
+        self.method = method
+        self.version = version
+        self.fields = fields
+        self.targetRange = targetRange
+        self.authorityRange = authorityRange
+        self.contentLength = contentLength
+        self.keepsAlive = keepsAlive
+        self.expectsContinue = expectsContinue
+    }
+
+    /// A request that did not come through HTTP/1, with the target in origin form.
+    package init(
+        method: HTTPMethod, version: HTTPVersion, target: String, authority: String, fields: HTTPFields,
+        contentLength: Int?
+    ) {
+        var fields = fields
+        targetRange = fields.stow(target.utf8)
+        authorityRange = fields.stow(authority.utf8)
+        self.method = method
+        self.version = version
+        self.fields = fields
+        self.contentLength = contentLength
+        keepsAlive = true
+        expectsContinue = false
+    }
+
+    /// The target in origin form, beginning with `/`, or `*`.
+    package var target: ArraySlice<UInt8> {
+        targetRange.isEmpty ? [0x2F] : fields.bytes[targetRange]
+    }
+
+    /// ``target`` as text.
+    package var targetText: String {
+        String(decoding: target, as: UTF8.self)
+    }
+
+    /// The host, with its port if given, of an absolute target or the `Host` field; empty if HTTP/1.0 named none.
+    package var authority: String {
+        String(decoding: fields.bytes[authorityRange], as: UTF8.self)
+    }
+
+    /// The path and query, taken apart.
+    package func parsedTarget() throws(HTTPTargetError) -> HTTPTarget {
+        try HTTPTarget(target)
+    }
+
+    /// What the answer has to know of the request.
+    package var exchange: HTTP1Exchange {
+        HTTP1Exchange(isHead: method == .head, version: version, keepsAlive: keepsAlive)
+    }
+}
