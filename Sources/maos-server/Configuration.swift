@@ -8,12 +8,9 @@ internal import MAOSTransport
 struct Configuration {
     /// An address to listen on, and what is served there.
     struct Listen {
-        /// A numeric address, or `localhost` for both loopback addresses.
-        var host: String
-        var port: UInt16
+        var address: ListenAddress
         /// As the operator wrote it, for the line that says what is served.
         var surfaces: String
-        var isLoopback: Bool
     }
 
     var data: String
@@ -54,9 +51,9 @@ struct Configuration {
         listen = try Configuration.listeners(values)
         let auth: String = values["auth"]?.stringValue ?? "required"
         trustsLoopback = auth == "local" || values["gateway.auth"]?.stringValue == "loopback"
-        if auth == "local", let open: Listen = listen.first(where: { !$0.isLoopback }) {
+        if auth == "local", let open: Listen = listen.first(where: { !$0.address.isLoopback }) {
             throw ConfigurationError(
-                message: "auth is local, which trusts every caller, but \(open.host) is not a loopback address; "
+                message: "auth is local, which trusts every caller, but \(open.address) is not a loopback address; "
                     + "listen on localhost, or use --auth required",
                 isUsage: false)
         }
@@ -103,17 +100,11 @@ struct Configuration {
         var found: [Listen] = []
         for text: String in texts(values, "listen") {
             guard let equals: String.Index = text.lastIndex(of: "="),
-                let colon: String.Index = text[..<equals].lastIndex(of: ":"),
-                let port = UInt16(text[text.index(after: colon)..<equals])
-            else {
-                throw failure(values, "listen", "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…]")
-            }
-            var host = String(text[..<colon])
-            if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-            guard let address: SocketAddress = SocketAddress(host: host == "localhost" ? "127.0.0.1" : host, port: port)
+                let address = ListenAddress(String(text[..<equals]))
             else {
                 throw failure(
-                    values, "listen", "has the address \"\(host)\", expected localhost or a numeric IPv4 or IPv6 address")
+                    values, "listen", "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…], where ADDR is localhost or "
+                        + "a numeric address")
             }
             let surfaces = String(text[text.index(after: equals)...])
             for surface: Substring in surfaces.split(separator: ",", omittingEmptySubsequences: false) {
@@ -123,8 +114,7 @@ struct Configuration {
                             + "serves the gateway on)")
                 }
             }
-            found.append(
-                Listen(host: host, port: port, surfaces: surfaces, isLoopback: address.isLoopback))
+            found.append(Listen(address: address, surfaces: surfaces))
         }
         guard !found.isEmpty else { throw failure(values, "listen", "is empty, expected at least one address") }
         return found
