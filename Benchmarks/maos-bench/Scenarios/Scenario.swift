@@ -1,0 +1,39 @@
+/// Something that can be measured by itself.
+enum Scenario: String, CaseIterable, Sendable {
+    case get
+    case create
+    case noopProcess = "noop-process"
+    case startup
+    case yardsticks
+
+    /// Those that are measured when none is named.
+    static let usual: [Scenario] = allCases.filter { $0 != .yardsticks }
+
+    /// One line for the help.
+    var summary: String {
+        switch self {
+        case .get: "GET of a task over HTTP with a token"
+        case .create: "durable creation of tasks over HTTP"
+        case .noopProcess: "tasks that run /bin/true end to end through the server"
+        case .startup: "start until ready, and memory when idle"
+        case .yardsticks: "the yardsticks alone, without a server; only when named"
+        }
+    }
+
+    /// Carries it out.
+    func measure(_ options: Options) throws -> ScenarioResult {
+        switch self {
+        case .get: try GetScenario.measure(options)
+        case .create: try CreateScenario.measure(options)
+        case .noopProcess: try NoopProcessScenario.measure(options)
+        case .startup: try StartupScenario.measure(options)
+        case .yardsticks: try YardstickScenario.measure(options)
+        }
+    }
+}
+
+/// What a scenario brought.
+struct ScenarioResult: Sendable {
+    var scenario: Scenario
+    var figures: [Figure]
+}

@@ -1,0 +1,76 @@
+internal import Glibc
+internal import MAOSSystem
+
+/// From exec to the line that says the server is ready, and what it takes up when it has nothing to do.
+enum StartupScenario {
+    private static let starts: Int = 10
+
+    static func measure(_ options: Options) throws -> ScenarioResult {
+        let folder: WorkFolder = try WorkFolder(in: options.folder)
+        let program: String = try options.requireServer()
+        var first: [Double] = []
+        var again: [Double] = []
+        for _ in 0..<starts {
+            let data: String = try folder.fresh("data")
+            first.append(try start(program, data, folder).milliseconds)
+            again.append(try start(program, data, folder).milliseconds)
+        }
+        let bare: [Double] = try bareStarts(folder)
+        let idle: Start = try start(program, try folder.fresh("data"), folder, isIdle: true)
+        let figures: [Figure] = [
+            Figure(
+                name: "start, no data directory", unit: .milliseconds, values: first,
+                yardstick: Figure.Yardstick(name: "bare Swift program", values: bare), targets: [.atMost(30)]),
+            Figure(
+                name: "start, empty database", unit: .milliseconds, values: again,
+                yardstick: Figure.Yardstick(name: "bare Swift program", values: bare), targets: [.atMost(30)]),
+            Figure(
+                name: "idle memory, resident", unit: .megabytes, values: [idle.memory.resident / 1_048_576],
+                targets: [.atMost(16)]),
+            Figure(
+                name: "idle memory, proportional", unit: .megabytes, values: [idle.memory.proportional / 1_048_576]),
+            Figure(
+                name: "idle memory, anonymous", unit: .megabytes, values: [idle.memory.anonymous / 1_048_576]),
+            Figure(name: "idle CPU per second", unit: .microseconds, values: [idle.cpuMicrosecondsPerSecond]),
+            Figure(name: "threads", unit: .count, values: [Double(idle.threads)]),
+        ]
+        return ScenarioResult(scenario: .startup, figures: figures)
+    }
+
+    /// One start.
+    struct Start {
+        var milliseconds: Double
+        var memory = ProcessProbe.Memory()
+        var cpuMicrosecondsPerSecond: Double = 0
+        var threads: Int = 0
+    }
+
+    /// Starts a server once, lets it idle for two seconds if that is wanted, and stops it.
+    static func start(
+        _ program: String, _ data: String, _ folder: borrowing WorkFolder, isIdle: Bool = false
+    ) throws -> Start {
+        let server: ServerProcess = try ServerProcess(program, data: data, folder: folder)
+        var start = Start(milliseconds: Double(server.startNanoseconds) / 1e6)
+        if isIdle {
+            usleep(1_000_000)
+            let before: Int64 = server.probe.cpuNanoseconds()
+            usleep(1_000_000)
+            start.cpuMicrosecondsPerSecond = Double(server.probe.cpuNanoseconds() - before) / 1e3
+            start.memory = server.probe.memory()
+            start.threads = server.probe.threadCount()
+        }
+        server.stop()
+        return start
+    }
+
+    /// The same for the bare responder, which does no more at its start than to listen.
+    private static func bareStarts(_ folder: borrowing WorkFolder) throws -> [Double] {
+        var times: [Double] = []
+        for _ in 0..<starts {
+            let (responder, _): (ChildProcess, SocketAddress) = try BareResponder.start(answerSize: 100, folder)
+            times.append(Double(SystemClock.monotonicNanoseconds() - responder.startedAt) / 1e6)
+            responder.stop()
+        }
+        return times
+    }
+}
