@@ -41,16 +41,19 @@ public actor Orchestrator {
     ///   - runtime: What carries out effects.
     ///   - time: The clock.
     ///   - ids: Where identifiers get their randomness from.
+    ///   - history: What subscribers read older events from; the journal itself when it is one.
     ///   - executor: Where the orchestrator runs; its own place in the shared pool when `nil`.
+    ///   - recovered: What the journal holds, where it has been loaded already.
     /// - Throws: ``JournalError`` when what is stored cannot be read.
     public init(
         configuration: EngineConfiguration = EngineConfiguration(), journal: any Journal, runtime: any AgentRuntime,
         time: any TimeSource, ids: any IDSource = SystemIDSource(), history: (any History)? = nil,
-        executor: (any OrchestratorExecutor)? = nil
+        executor: (any OrchestratorExecutor)? = nil, recovered: RecoveredState? = nil
     ) throws(JournalError) {
-        let recovered: RecoveredState = try journal.load()
+        let loaded: RecoveredState
+        if let recovered { loaded = recovered } else { loaded = try journal.load() }
         var engine = Engine(configuration: configuration, seed: ids.random())
-        engine.load(recovered, at: time.now())
+        engine.load(loaded, at: time.now())
         self.configuration = configuration
         self.journal = journal
         self.runtime = runtime
@@ -58,8 +61,8 @@ public actor Orchestrator {
         self.ids = ids
         self.engine = engine
         self.executor = executor ?? PooledExecutor()
-        view = CommittedView(recovered)
-        events = EventBus(lastSequence: recovered.lastSequence, history: history ?? journal as? any History)
+        view = CommittedView(loaded)
+        events = EventBus(lastSequence: loaded.lastSequence, history: history ?? journal as? any History)
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -91,14 +94,18 @@ public actor Orchestrator {
     /// How the orchestrator fares; from any thread.
     public nonisolated var currentCondition: Condition { condition.withLock { $0 } }
 
-    /// Deletes a bounded amount of what is past its retention.
-    ///
-    /// - Returns: Whether there is more to delete.
-    package func discardExpired() -> Bool {
-        do throws(JournalError) {
-            return try journal.discardExpired(at: time.now())
-        } catch {
-            return false
+    /// Deletes what is past its retention, a bounded amount a turn so that commands get their turn in between.
+    package nonisolated func discardExpired() {
+        executor.execute { [self] in
+            let hasMore: Bool = assumeIsolated { orchestrator in
+                do throws(JournalError) {
+                    return try orchestrator.journal.discardExpired(at: orchestrator.time.now())
+                } catch {
+                    // The next commit finds out what is wrong with the journal.
+                    return false
+                }
+            }
+            if hasMore { discardExpired() }
         }
     }
 

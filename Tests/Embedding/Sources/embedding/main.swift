@@ -2,8 +2,8 @@ import Foundation
 import MAOSCore
 
 let clock = FunctionTimeSource { Date().timeIntervalSince1970 }
-let agents = FunctionAgentRuntime { attempt in
-    .completed(result: JSONText(["greeting": .string(attempt.task.specification.description)]))
+let agents = FunctionAgentRuntime(time: clock) { attempt in
+    .completed(result: JSONText(["greeting": .string(attempt.launch.task.specification.description)]))
 }
 let maos = try Orchestrator(journal: MemoryJournal(), runtime: agents, time: clock)
 try await maos.start()

@@ -1,0 +1,255 @@
+internal import Glibc
+internal import MAOSAgents
+internal import MAOSCore
+internal import MAOSProtocols
+internal import MAOSStore
+internal import MAOSSystem
+internal import MAOSTransport
+
+/// Why the server could not start: one line that says why and what to do.
+struct StartFailure: Error {
+    var message: String
+}
+
+/// The parts of the server and how they are joined: started in order, stopped in the reverse.
+final class Application {
+    private let configuration: Configuration
+    private let log: Log
+    private let store: SQLiteStore
+    private let outputs: OutputLog
+    private let runtime: ProcessAgentRuntime
+    private let writer: WorkerThread
+    private let reader: WorkerThread
+    private let orchestrator: Orchestrator
+    private let transport: TransportServer
+    private let listeners: [(listener: Listener, surfaces: String)]
+    private let environment: ServerEnvironment
+
+    /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
+    ///
+    /// - Throws: ``StartFailure``.
+    init(_ configuration: Configuration, log: Log) throws(StartFailure) {
+        self.configuration = configuration
+        self.log = log
+        store = try Application.openStore(configuration)
+        let secrets = try Secrets(directory: configuration.data)
+        do throws(JournalError) {
+            outputs = try Application.openOutputs(configuration)
+        } catch {
+            throw StartFailure(message: "cannot open the output log in \(configuration.data): \(error)")
+        }
+        let recovered: RecoveredState
+        do throws(JournalError) {
+            recovered = try store.journal.load()
+        } catch {
+            throw StartFailure(message: Application.text(of: error, in: configuration.data))
+        }
+        writer = WorkerThread(name: "maos-writer")
+        reader = WorkerThread(name: "maos-reader")
+        let clock = SystemTimeSource(worker: writer)
+        environment = ServerEnvironment(startedAt: clock.now(), outputs: outputs)
+        let signer = TokenSigner(key: secrets.key)
+        do throws(SystemError) {
+            try writer.start()
+            try reader.start()
+            transport = try TransportServer()
+        } catch {
+            throw StartFailure(message: "the system refuses a thread or descriptor: \(error)")
+        }
+
+        let services = GatewayServices.Box()
+        var bound: [(listener: Listener, surfaces: String)] = []
+        for listen: Configuration.Listen in configuration.listen {
+            let listener: Listener = try Application.bind(listen, configuration, transport, services)
+            bound.append((listener, listen.surfaces))
+        }
+        listeners = bound
+        let url: String = Application.url(of: bound.first?.listener.address)
+
+        Application.endLeftovers(recovered, secrets: secrets, configuration: configuration, log: log)
+        var agents = ProcessAgentConfiguration(
+            dataFolder: configuration.data, instance: secrets.instance, runners: configuration.runners, url: url,
+            makeToken: { launch in Application.attemptToken(launch, signer: signer, now: clock.now()) })
+        agents.workspaceRoot = configuration.workspaceRoot
+        agents.isExclusive = true
+        agents.controlGroups = ControlGroups.find()
+        do throws(SystemError) {
+            runtime = try ProcessAgentRuntime(agents, output: outputs, time: clock)
+        } catch {
+            throw StartFailure(message: "cannot prepare the folder for runs in \(configuration.data): \(error)")
+        }
+        do throws(JournalError) {
+            orchestrator = try Orchestrator(
+                configuration: configuration.engine, journal: store.journal, runtime: runtime, time: clock,
+                history: store.history, executor: writer, recovered: recovered)
+        } catch {
+            throw StartFailure(message: Application.text(of: error, in: configuration.data))
+        }
+        environment.attach(orchestrator)
+        services.fill(
+            GatewayServices(
+                orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
+                environment: environment, configuration: Application.gatewayConfiguration(configuration, url: url),
+                verifier: TokenVerifier(
+                    key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true),
+                origins: OriginPolicy(hosts: configuration.hosts, origins: configuration.origins),
+                trustsLoopback: configuration.trustsLoopback,
+                limit: configuration.limits.isOn
+                    ? RateLimiter<GatewayCaller>.Limit(
+                        capacity: Double(configuration.limits.capacity),
+                        refillPerSecond: configuration.limits.tokensPerSecond) : nil,
+                log: log))
+    }
+
+    // MARK: Running
+
+    /// Takes over what an earlier run left, begins to accept, and says so.
+    ///
+    /// - Throws: ``StartFailure`` when the first decision cannot be stored.
+    func start() throws(StartFailure) {
+        runtime.connect(orchestrator)
+        switch AwaitedReply.of(.recover, to: orchestrator, atMost: .seconds(60)) {
+        case .success?: break
+        case .failure(let rejection)?: throw StartFailure(message: "cannot store anything in \(configuration.data): \(rejection)")
+        case nil: throw StartFailure(message: "the data in \(configuration.data) is not writable within a minute")
+        }
+        announce(SystemEvent(type: "server_started"))
+        environment.isReady = true
+        for (listener, surfaces) in listeners {
+            listener.start()
+            say("listening \(listener.address) \(surfaces)")
+        }
+        say("ready")
+        log(.info, "ready", ["version": Version.text])
+        keepTidy()
+    }
+
+    /// Stops accepting, lets work end, and closes everything in order.
+    func stop() {
+        log(.info, "draining", ["seconds": "\(configuration.drainTime.count / 1_000)"])
+        environment.isReady = false
+        announce(SystemEvent(type: "server_draining"))
+        _ = AwaitedReply.of(.drain, to: orchestrator, atMost: configuration.drainTime)
+        let end: Int64 = SystemClock.monotonicMilliseconds() + configuration.drainTime.count
+        while orchestrator.view.hasActiveTasks, SystemClock.monotonicMilliseconds() < end { usleep(5_000) }
+
+        let connections = Signpost()
+        transport.drain { connections.reach() }
+        let processes = Signpost()
+        let runtime: ProcessAgentRuntime = runtime
+        Task.detached {
+            await runtime.shutDown()
+            processes.reach()
+        }
+        processes.wait(atMost: .seconds(10))
+        connections.wait(atMost: Milliseconds(max(200, end - SystemClock.monotonicMilliseconds())))
+        transport.stopAndJoin()
+        reader.stop()
+        reader.join()
+        writer.stop()
+        writer.join()
+        outputs.close()
+        store.close()
+        log(.info, "stopped")
+    }
+
+    private func announce(_ event: SystemEvent) {
+        _ = AwaitedReply.of(.announce(event), to: orchestrator, atMost: .seconds(5))
+    }
+
+    /// Lines for whoever started the server.
+    private func say(_ line: String) {
+        var text: String = line + "\n"
+        text.withUTF8 { bytes in _ = write(STDOUT_FILENO, bytes.baseAddress, bytes.count) }
+    }
+
+    /// Once a minute, what is past its retention goes.
+    private func keepTidy() {
+        writer.wake(at: SystemClock.monotonicMilliseconds() + 60_000) { [weak self] in
+            guard let self else { return }
+            orchestrator.discardExpired()
+            keepTidy()
+        }
+    }
+
+    // MARK: Making the parts
+
+    private static func openStore(_ configuration: Configuration) throws(StartFailure) -> SQLiteStore {
+        var settings = SQLiteStore.Configuration()
+        settings.eventRetention = .seconds(Int64(configuration.eventsDays) * 86_400)
+        settings.taskRetention = .seconds(Int64(configuration.tasksDays) * 86_400)
+        do throws(JournalError) {
+            return try SQLiteStore.open(directory: configuration.data, configuration: settings)
+        } catch {
+            throw StartFailure(message: text(of: error, in: configuration.data))
+        }
+    }
+
+    private static func text(of error: JournalError, in directory: String) -> String {
+        switch error {
+        case .unavailable(let reason):
+            "cannot use the data directory \(directory): \(reason)"
+        case .corrupt(let reason):
+            "the database in \(directory) is damaged (\(reason)); nothing was changed, restore it from a backup or move it away"
+        case .newerVersion(let found, let supported):
+            "the database in \(directory) has version \(found), this program knows up to \(supported); use a newer maos-server"
+        case .locked(let reason):
+            "another process uses the data directory \(directory) (\(reason)); stop it, or choose another with --data"
+        }
+    }
+
+    private static func bind(
+        _ listen: Configuration.Listen, _ configuration: Configuration, _ transport: TransportServer,
+        _ services: GatewayServices.Box
+    ) throws(StartFailure) -> Listener {
+        do throws(SystemError) {
+            return try transport.listen(
+                on: listen.address, filter: AddressFilter(allow: configuration.allow, deny: configuration.deny)
+            ) { resources in GatewayHandler(services.content, resources: resources) }
+        } catch {
+            let reason: String = error.isAddressInUse ? "another program listens there" : "\(error)"
+            throw StartFailure(
+                message: "cannot listen on \(listen.address): \(reason); choose another address with --listen")
+        }
+    }
+
+    private static func url(of address: ListenAddress?) -> String {
+        guard let address else { return "" }
+        return address.isLoopback ? "http://localhost:\(address.port)" : "http://\(address)"
+    }
+
+    private static func endLeftovers(
+        _ recovered: RecoveredState, secrets: Secrets, configuration: Configuration, log: Log
+    ) {
+        let processes: [ProcessIdentity] =
+            recovered.tasks.compactMap(\.state.process) + recovered.agents.compactMap(\.state.process)
+        let outcome: Leftovers.Outcome = Leftovers.end(
+            recorded: processes, instance: secrets.instance, dataFolder: configuration.data)
+        if outcome.ended > 0 { log(.warn, "ended processes of an earlier run", ["count": "\(outcome.ended)"]) }
+        for process: ProcessIdentity in outcome.remaining {
+            log(.error, "a process of an earlier run does not end", ["pid": "\(process.pid)"])
+        }
+    }
+
+    /// A token for the process of an attempt: it may read and report on its task, nothing else.
+    private static func attemptToken(_ launch: AttemptLaunch, signer: TokenSigner, now: Instant) -> String? {
+        let seconds: Int64 = now.milliseconds / 1_000
+        let life: Int64 = (launch.task.specification.timeout?.count).map { $0 / 1_000 + 60 } ?? 86_400
+        var claims = TokenClaims(sub: "task:\(launch.id.task)")
+        claims.permissions = ["tasks:read", "tasks:list", "tasks:subscribe"]
+        claims.iss = "maos"
+        claims.iat = seconds
+        claims.exp = seconds + life
+        claims.task = launch.id.task.rawValue
+        return signer.sign(claims)
+    }
+
+    private static func gatewayConfiguration(_ configuration: Configuration, url: String) -> GatewayConfiguration {
+        var gateway = GatewayConfiguration()
+        gateway.routing = configuration.engine.routing
+        gateway.onDemandAgents = configuration.engine.onDemand.maximum
+        gateway.workspaceRoot = configuration.workspaceRoot
+        gateway.publicURL = url
+        return gateway
+    }
+}

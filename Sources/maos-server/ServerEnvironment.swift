@@ -1,0 +1,55 @@
+internal import MAOSCore
+internal import MAOSProtocols
+internal import MAOSSystem
+internal import Synchronization
+
+/// The version of the program.
+enum Version {
+    static let text: String = "0.1.0"
+}
+
+/// What the dialects may know of the server around them.
+final class ServerEnvironment: GatewayEnvironment {
+    let startedAt: Instant
+    let version: String = Version.text
+    private let ready = Atomic(false)
+    private let outputs: any OutputStore
+    private let orchestrator = Locked<Orchestrator?>(nil)
+
+    init(startedAt: Instant, outputs: any OutputStore) {
+        self.startedAt = startedAt
+        self.outputs = outputs
+    }
+
+    /// Whether requests that change something are welcome.
+    var isReady: Bool {
+        get { ready.load(ordering: .relaxed) }
+        set { ready.store(newValue, ordering: .relaxed) }
+    }
+
+    func attach(_ orchestrator: Orchestrator) { self.orchestrator.withLock { $0 = orchestrator } }
+
+    func components(at now: Instant) -> [GatewayComponent] {
+        var storage = GatewayComponent(name: "storage", status: .healthy, lastCheck: now)
+        if let orchestrator = orchestrator.withLock({ $0 }), case .degraded(let reason) = orchestrator.currentCondition {
+            storage.status = .unhealthy
+            storage.message = reason
+        }
+        let waitsForDisk: Bool = outputs.pendingBytes > 64 << 20
+        let journal = GatewayComponent.Dependency(name: "storage", status: storage.status)
+        return [
+            GatewayComponent(name: "orchestration", status: storage.status, lastCheck: now, dependencies: [journal]),
+            GatewayComponent(
+                name: "execution", status: waitsForDisk ? .degraded : .healthy,
+                message: waitsForDisk ? "output waits for the disk" : nil, lastCheck: now),
+            GatewayComponent(name: "communication", status: isReady ? .healthy : .degraded, lastCheck: now),
+            storage,
+        ]
+    }
+
+    func usage(of agent: AgentID) -> GatewayUsage? { nil }
+
+    func metrics(at now: Instant) -> [GatewayMetric] {
+        [GatewayMetric("maos_output_pending_bytes", .gauge, Double(outputs.pendingBytes))]
+    }
+}
