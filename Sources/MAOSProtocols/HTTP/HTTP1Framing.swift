@@ -58,15 +58,16 @@ struct HTTP1Framing {
 
     private mutating func take(transferEncoding value: Span<UInt8>) throws(HTTP1Error) {
         transferEncodingCount += 1
+        guard transferEncodingCount == 1 else { throw .transferEncoding }
         guard !HTTPCharacter.equal(value, "chunked") else {
-            guard transferEncodingCount == 1 else { throw .transferEncoding }
             isChunked = true
             return
         }
-        for coding in ["gzip", "x-gzip", "compress", "x-compress", "deflate", "identity"]
-        where HTTPCharacter.equal(value, coding) || HTTPCharacter.equal(value, coding + ", chunked") {
-            guard transferEncodingCount == 1 else { throw .transferEncoding }
-            throw .transferCoding
+        // Codings that exist but are not spoken here are told apart from nonsense.
+        for coding in ["gzip", "x-gzip", "compress", "x-compress", "deflate"] {
+            for form in [coding, coding + ", chunked", coding + ",chunked"] where HTTPCharacter.equal(value, form) {
+                throw .transferCoding
+            }
         }
         throw .transferEncoding
     }

@@ -125,7 +125,13 @@ package struct HTTP1RequestParser: Sendable {
 
     private mutating func nextInHead() throws(HTTP1Error) -> Event? {
         let bytes = input.bytes
-        while let line = try input.line() {
+        while true {
+            if case .idle = state, input.available > 0 {
+                // Bytes that begin no request, for example of TLS, are refused at once.
+                let first = bytes[input.position]
+                guard HTTPCharacter.isToken(first) || first == HTTPCharacter.carriageReturn else { throw .requestLine }
+            }
+            guard let line = try input.line() else { break }
             guard input.lineOffset <= headLimit else { throw tooLarge() }
             if case .idle = state {
                 if line.isEmpty, !skippedEmptyLine {
@@ -144,16 +150,14 @@ package struct HTTP1RequestParser: Sendable {
             }
         }
         guard input.available <= headLimit else { throw tooLarge() }
-        if case .idle = state, input.available > 0 {
-            // Bytes that begin no request, for example of TLS, are refused at once.
-            let first = bytes[input.position]
-            guard HTTPCharacter.isToken(first) || first == HTTPCharacter.carriageReturn else { throw .requestLine }
-        }
         return nil
     }
 
     private func tooLarge() -> HTTP1Error {
-        if case .idle = state { .targetTooLong(limit: headLimit) } else { .headTooLarge(limit: headLimit) }
+        guard case .idle = state else { return .headTooLarge(limit: headLimit) }
+        // Without a space among so many bytes, it is the method that does not end.
+        let line = input.bytes[input.position...].prefix(headLimit)
+        return line.contains(HTTPCharacter.space) ? .targetTooLong(limit: headLimit) : .requestLine
     }
 
     private mutating func finishHead() throws(HTTP1Error) -> Event {
