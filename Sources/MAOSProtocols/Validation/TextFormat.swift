@@ -1,0 +1,49 @@
+internal import MAOSCore
+
+/// The form of a string, where its length alone does not say enough.
+package struct TextFormat: Sendable {
+    /// What a client is told that was expected.
+    package let expected: String
+    /// The form as a regular expression of JSON Schema, where it can be written as one.
+    package let pattern: String?
+    /// The name that JSON Schema has for the form, where it has one.
+    package let schemaName: String?
+    let matches: @Sendable (String) -> Bool
+
+    /// Declares a form.
+    ///
+    /// - Parameters:
+    ///   - expected: What a client is told that was expected.
+    ///   - pattern: The form as an anchored regular expression.
+    ///   - schemaName: JSON Schema's `format` of it.
+    ///   - matches: Whether a text has the form.
+    package init(
+        expected: String, pattern: String? = nil, schemaName: String? = nil,
+        matches: @escaping @Sendable (String) -> Bool
+    ) {
+        self.expected = expected
+        self.pattern = pattern
+        self.schemaName = schemaName
+        self.matches = matches
+    }
+
+    /// A date and time in UTC with `Z` at its end.
+    package static let timestamp = TextFormat(
+        expected: "a date and time in UTC such as 2030-01-01T00:00:00Z", schemaName: "date-time"
+    ) { ISO8601.parse($0) != nil }
+
+    /// An identifier of ours: 1 to 100 letters, digits, `_` and `-`.
+    package static let identifier = TextFormat(
+        expected: "an identifier of 1 to 100 letters, digits, _ and -", pattern: "^[A-Za-z0-9_-]{1,100}$"
+    ) { TaskID($0) != nil }
+
+    /// Text that can be handed to a process: no NUL.
+    package static let processText = TextFormat(
+        expected: "text without the character NUL", pattern: "^[^\\u0000]*$"
+    ) { !$0.utf8.contains(0) }
+
+    /// The name of an environment variable: no `=`, no NUL.
+    package static let environmentName = TextFormat(
+        expected: "a name without = and NUL", pattern: "^[^=\\u0000]+$"
+    ) { !$0.isEmpty && !$0.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "=") } }
+}

@@ -1,0 +1,239 @@
+internal import MAOSCore
+
+/// Walks a value along a declaration, and collects what is wrong.
+struct Validator {
+    private(set) var issues: [ValidationIssue] = []
+    private let limits: ValidationLimits
+    private var path: [ValidationIssue.PathElement] = []
+
+    init(limits: ValidationLimits) { self.limits = limits }
+
+    /// Whether as many mistakes as are reported have been found.
+    private var isFull: Bool { issues.count >= limits.issues }
+
+    mutating func check(_ value: JSONValue, _ constraint: Constraint) {
+        switch constraint {
+        case .any:
+            break
+        case .boolean:
+            guard case .boolean = value else { return refuseType(of: value, constraint) }
+        case .integer(let range):
+            checkInteger(value, range, constraint)
+        case .number(let range):
+            checkNumber(value, range, constraint)
+        case .string(let length, let format):
+            guard case .string(let text) = value else { return refuseType(of: value, constraint) }
+            checkText(text, length, format)
+        case .enumeration(let choices):
+            guard case .string(let text) = value else { return refuseType(of: value, constraint) }
+            guard !choices.contains(text) else { return }
+            let expected: String = choices.joined(separator: ", ")
+            refuse(.enumeration, "must be one of \(expected)", expected: expected, value)
+        case .array(let element, let count):
+            guard case .array(let elements) = value else { return refuseType(of: value, constraint) }
+            checkArray(elements, element, count)
+        case .map(let keys, let values, let limit):
+            guard case .object(let object) = value else { return refuseType(of: value, constraint) }
+            checkMap(object, keys, values, limit)
+        case .object(let schema):
+            guard case .object(let object) = value else { return refuseType(of: value, constraint) }
+            checkObject(object, schema)
+        case .either(let alternatives):
+            guard let match: Constraint = alternatives.first(where: { $0.takes(value) }) else {
+                return refuseType(of: value, constraint)
+            }
+            check(value, match)
+        }
+    }
+
+    // MARK: Containers
+
+    private mutating func checkObject(_ object: JSONObject, _ schema: MessageSchema) {
+        if object.count < schema.minimumMembers {
+            refuse(
+                .tooSmall, "must have at least \(schema.minimumMembers) member\(schema.minimumMembers == 1 ? "" : "s")",
+                expected: "at least \(schema.minimumMembers) of \(schema.fields.map(\.name).joined(separator: ", "))",
+                nil)
+        }
+        for field: Field in schema.fields {
+            guard let position: Int = object.position(of: field.name) else {
+                if field.isRequired { refuseMissing(field) }
+                continue
+            }
+            if isFull { return }
+            path.append(.key(field.name))
+            check(object.members[position].value, field.constraint)
+            path.removeLast()
+        }
+    }
+
+    private mutating func checkArray(_ elements: [JSONValue], _ element: Constraint, _ count: ClosedRange<Int>) {
+        guard count.contains(elements.count) else {
+            let expected: String = bounds(count, "elements")
+            return refuse(
+                elements.count < count.lowerBound ? .tooSmall : .tooBig,
+                "must have \(expected), has \(elements.count)", expected: expected, nil)
+        }
+        if case .any = element { return }
+        for (index, value) in elements.enumerated() {
+            if isFull { return }
+            path.append(.index(index))
+            check(value, element)
+            path.removeLast()
+        }
+    }
+
+    private mutating func checkMap(
+        _ object: JSONObject, _ keys: TextFormat?, _ values: Constraint, _ limit: Int
+    ) {
+        guard object.count <= limit else {
+            let expected: String = "at most \(limit) members"
+            return refuse(.tooBig, "must have \(expected), has \(object.count)", expected: expected, nil)
+        }
+        if keys == nil, case .any = values { return }
+        for member: JSONObject.Member in object {
+            if isFull { return }
+            path.append(.key(cut(member.key)))
+            if let keys, !keys.matches(member.key) {
+                refuse(.format, "must have for its name \(keys.expected)", expected: keys.expected, nil)
+            } else {
+                check(member.value, values)
+            }
+            path.removeLast()
+        }
+    }
+
+    // MARK: Scalars
+
+    private mutating func checkInteger(_ value: JSONValue, _ range: ClosedRange<Int>, _ constraint: Constraint) {
+        guard let integer: Int = value.intValue else {
+            guard case .number = value else { return refuseType(of: value, constraint) }
+            return refuse(.type, "must be a whole number", expected: "integer", value)
+        }
+        guard !range.contains(integer) else { return }
+        let expected: String = bounds(range, "")
+        refuse(integer < range.lowerBound ? .tooSmall : .tooBig, "must be \(expected)", expected: expected, value)
+    }
+
+    private mutating func checkNumber(_ value: JSONValue, _ range: ClosedRange<Double>, _ constraint: Constraint) {
+        guard let number: Double = value.doubleValue else {
+            guard case .number = value else { return refuseType(of: value, constraint) }
+            return refuse(.tooBig, "must be a number that a double can hold", expected: "number", value)
+        }
+        guard !range.contains(number) else { return }
+        let expected: String
+        if range.upperBound == .greatestFiniteMagnitude {
+            expected = "at least \(short(range.lowerBound))"
+        } else {
+            expected = "\(short(range.lowerBound)) to \(short(range.upperBound))"
+        }
+        refuse(number < range.lowerBound ? .tooSmall : .tooBig, "must be \(expected)", expected: expected, value)
+    }
+
+    private mutating func checkText(_ text: String, _ length: ClosedRange<Int>, _ format: TextFormat?) {
+        // A code point has one to four bytes, so that most texts need no counting.
+        let bytes: Int = text.utf8.count
+        let isSurelyInside: Bool = bytes <= length.upperBound && bytes >= length.lowerBound * 4
+        if !isSurelyInside {
+            let count: Int = text.unicodeScalars.count
+            guard length.contains(count) else {
+                let expected: String = bounds(length, "characters")
+                return refuse(
+                    count < length.lowerBound ? .tooSmall : .tooBig, "must have \(expected), has \(count)",
+                    expected: expected, .string(text))
+            }
+        }
+        guard let format, !format.matches(text) else { return }
+        refuse(.format, "must be \(format.expected)", expected: format.expected, .string(text))
+    }
+
+    // MARK: Reports
+
+    private mutating func refuseMissing(_ field: Field) {
+        path.append(.key(field.name))
+        refuse(.required, "is required", expected: field.constraint.typeName, nil)
+        path.removeLast()
+    }
+
+    private mutating func refuseType(of value: JSONValue, _ constraint: Constraint) {
+        refuse(
+            .type, "must be \(article(constraint.typeName)), not \(article(value.typeName))",
+            expected: constraint.typeName, value)
+    }
+
+    private mutating func refuse(
+        _ code: ValidationIssue.Code, _ message: String, expected: String, _ value: JSONValue?
+    ) {
+        guard !isFull else { return }
+        issues.append(
+            ValidationIssue(path: path, code: code, message: message, expected: expected, value: echo(value)))
+    }
+
+    /// What is repeated of a refused value: scalars, and of long strings their beginning.
+    private func echo(_ value: JSONValue?) -> JSONValue? {
+        switch value {
+        case .string(let text): .string(cut(text))
+        case .number(let number) where number.description.utf8.count > limits.echo: nil
+        case .array, .object, nil: nil
+        case .null, .boolean, .integer, .number: value
+        }
+    }
+
+    private func cut(_ text: String) -> String {
+        guard text.utf8.count > limits.echo, text.unicodeScalars.count > limits.echo else { return text }
+        var short = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limits.echo)))
+        short.unicodeScalars.append("…")
+        return short
+    }
+
+    private func short(_ number: Double) -> String {
+        guard number.magnitude < 1_000_000_000_000 else { return number.description }
+        let whole = Int64(number)
+        return Double(whole) == number ? String(whole) : number.description
+    }
+
+    private func bounds(_ range: ClosedRange<Int>, _ unit: String) -> String {
+        let suffix: String = unit.isEmpty ? "" : " \(unit)"
+        if range.upperBound == .max { return "at least \(range.lowerBound)\(suffix)" }
+        if range.lowerBound == 0, !unit.isEmpty { return "at most \(range.upperBound)\(suffix)" }
+        return "\(range.lowerBound) to \(range.upperBound)\(suffix)"
+    }
+
+    private func article(_ name: String) -> String {
+        switch name.utf8.first {
+        case UInt8(ascii: "a") where name == "any value", UInt8(ascii: "n") where name == "null": name
+        case UInt8(ascii: "a"), UInt8(ascii: "i"), UInt8(ascii: "o"): "an \(name)"
+        default: "a \(name)"
+        }
+    }
+}
+
+extension Constraint {
+    /// Whether a value has the JSON type that this is about.
+    func takes(_ value: JSONValue) -> Bool {
+        switch (self, value) {
+        case (.any, _), (.boolean, .boolean), (.integer, .integer), (.integer, .number), (.number, .integer),
+            (.number, .number), (.string, .string), (.enumeration, .string), (.array, .array), (.map, .object),
+            (.object, .object):
+            true
+        case (.either(let alternatives), _):
+            alternatives.contains { $0.takes(value) }
+        default:
+            false
+        }
+    }
+}
+
+extension JSONValue {
+    /// The JSON type, in words.
+    package var typeName: String {
+        switch self {
+        case .null: "null"
+        case .boolean: "boolean"
+        case .integer, .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object: "object"
+        }
+    }
+}
