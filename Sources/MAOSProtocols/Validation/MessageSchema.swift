@@ -1,6 +1,6 @@
 package import MAOSCore
 
-/// The members of a message, or of an object inside one. Members that are not declared are ignored.
+/// The members of a message, or of an object inside one; members that are not declared are ignored.
 package struct MessageSchema: Sendable {
     /// The name of the message in schemas and documentation.
     package let name: String
@@ -22,8 +22,6 @@ package struct MessageSchema: Sendable {
     }
 
     /// Everything that is wrong with a value, in the order of declaration; empty for a valid message.
-    ///
-    /// - Parameter limits: How much is reported.
     package func issues(in value: JSONValue, limits: ValidationLimits = ValidationLimits()) -> [ValidationIssue] {
         var validator = Validator(limits: limits)
         validator.check(value, .object(self))

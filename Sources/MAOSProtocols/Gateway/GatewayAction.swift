@@ -1,0 +1,125 @@
+package import MAOSCore
+
+/// What the transport has to do next for a request.
+package enum GatewayAction {
+    /// Send this; the request is done.
+    case respond(GatewayResponse)
+    /// Hand this to the orchestrator, then call ``GatewayREST/complete(_:with:at:)-(_,Result<Reply,Rejection>,_)``.
+    case submit(Command, Principal, GatewayPending)
+    /// Carry this out on a thread that may block, then call
+    /// ``GatewayREST/complete(_:with:at:)-(_,Result<GatewayReadResult,JournalError>,_)``.
+    case read(GatewayRead, GatewayPending)
+    /// Call ``GatewayREST/complete(_:ended:at:)`` when the task has ended (``GatewayHub/awaitEnd(of:until:for:)``), at the
+    /// latest at the given time.
+    case awaitEnd(TaskID, until: Instant, GatewayPending)
+    /// Send the head, whose body has no known length, then let ``GatewayHub/open(_:for:at:)`` produce the body.
+    case stream(GatewayStream, GatewayResponse)
+}
+
+/// A question that only the disk can answer.
+package enum GatewayRead: Sendable, Hashable {
+    case task(TaskID)
+    case agent(AgentID)
+    case tasks(TaskQuery)
+    case terminatedAgents(AgentQuery)
+    /// Events in order from a sequence number on; of all types where none are named.
+    case events(from: UInt64, limit: Int, types: Set<String>)
+    /// Output in order from a sequence number on.
+    case output(OutputOwner, from: UInt64, limit: Int, byteLimit: Int)
+
+    /// Asks; may block on the disk.
+    ///
+    /// - Parameters:
+    ///   - history: Where tasks, agents and events are read from.
+    ///   - output: Where output is read from.
+    /// - Returns: What was read, or why it could not be.
+    package func perform(
+        history: any History, output: any OutputStore
+    ) -> Result<GatewayReadResult, JournalError> {
+        do throws(JournalError) {
+            switch self {
+            case .task(let id):
+                return .success(.task(try history.task(id)))
+            case .agent(let id):
+                return .success(.agent(try history.agent(id)))
+            case .tasks(let query):
+                return .success(.tasks(try history.tasks(query)))
+            case .terminatedAgents(let query):
+                return .success(.agents(try history.terminatedAgents(query)))
+            case .events(let sequence, let limit, let types):
+                return .success(.events(try history.events(from: sequence, limit: limit, types: types)))
+            case .output(let owner, let sequence, let limit, let byteLimit):
+                return .success(
+                    .output(try output.read(owner, from: sequence, limit: limit, byteLimit: byteLimit)))
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// The answer to a ``GatewayRead`` of the same name.
+package enum GatewayReadResult: Sendable {
+    case task(TaskRecord?)
+    case agent(AgentRecord?)
+    case tasks(TaskPage)
+    case agents([AgentRecord])
+    case events(EventPage)
+    case output(OutputPage)
+}
+
+/// A request that waits for the outcome of an action: what to do with it.
+package struct GatewayPending: Sendable {
+    enum Purpose: Sendable {
+        case createTask
+        case cancelTask
+        case retryTask
+        /// Answers with the whole task.
+        case changeTask
+        case spawnAgent
+        /// Answers with the whole agent.
+        case changeAgent
+        case terminateAgent
+        case showTask
+        case showAgent
+        /// A task that has ended waits for nothing.
+        case showWaiting
+        case listTasks(page: Int, limit: Int)
+        /// The list of a token that may see one task only.
+        case listTask(TaskQuery, page: Int)
+        case listTerminatedAgents(page: Int, limit: Int)
+        /// A repeated request to create the task.
+        case repeatCreation
+        /// The request is broken, but a task that does not exist comes first.
+        case refuseUnlessMissing(GatewayFailure)
+        case refuseAgentUnlessMissing(GatewayFailure)
+        case listEvents
+        case findTaskOutput(GatewayOutputRequest)
+        case findAgentOutput(GatewayOutputRequest)
+        case showOutput(isEnded: Bool)
+    }
+
+    let purpose: Purpose
+    /// The thing that the request names; empty where it names none.
+    let id: String
+    let context: GatewayContext
+
+    /// The request's identifier, for logs.
+    package var requestID: String { context.requestID }
+}
+
+/// Which output a client wants, and how.
+struct GatewayOutputRequest: Sendable, Hashable {
+    enum Form: Sendable, Hashable {
+        /// One page as JSON.
+        case page
+        /// All of it, raw.
+        case text
+        /// Server-sent events, for as long as there is something to come.
+        case follow
+    }
+
+    var form: Form
+    var from: UInt64
+    var limit: Int
+}

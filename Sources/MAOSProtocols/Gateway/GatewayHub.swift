@@ -1,0 +1,179 @@
+package import MAOSCore
+
+/// What happens without being asked for on one loop: streams, subscriptions, and requests that wait for a task's end.
+///
+/// The transport feeds it with every event and every stored piece of output, in order, tells it of connections that have
+/// drained or are gone, ticks it at least once a second, and carries out what it returns.
+package final class GatewayHub {
+    let configuration: GatewayConfiguration
+    let subscriptions: GatewaySubscriptions
+    private let view: CommittedView
+    private let bus: EventBus
+    private let encoder: GatewayEventEncoder
+    private var eventStreams: [GatewayPeerID: GatewayEventStream] = [:]
+    private var outputStreams: [GatewayPeerID: GatewayOutputStream] = [:]
+    private var readers: [OutputOwner: [GatewayPeerID]] = [:]
+    private var waits: [TaskID: [GatewayPeerID]] = [:]
+    private var waitingPeers: [GatewayPeerID: (task: TaskID, until: Instant)] = [:]
+    private var nextMetrics: Instant?
+
+    /// Serves one loop.
+    ///
+    /// - Parameters:
+    ///   - view: What is committed.
+    ///   - bus: The live events.
+    ///   - configuration: What the operator has set.
+    ///   - environment: The server around it.
+    package init(
+        view: CommittedView, bus: EventBus, configuration: GatewayConfiguration, environment: any GatewayEnvironment
+    ) {
+        let projection = GatewayProjection(view: view, configuration: configuration, environment: environment)
+        encoder = GatewayEventEncoder(projection: projection)
+        subscriptions = GatewaySubscriptions(encoder: encoder, projection: projection)
+        self.view = view
+        self.bus = bus
+        self.configuration = configuration
+    }
+
+    // MARK: Connections
+
+    /// Begins a stream's body.
+    package func open(_ stream: GatewayStream, for peer: GatewayPeerID, at now: Instant) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        switch stream {
+        case .events(let stream):
+            eventStreams[peer] = stream
+            stream.open(peer, bus, at: now, to: &outputs)
+        case .output(let stream):
+            outputStreams[peer] = stream
+            readers[stream.owner, default: []].append(peer)
+            stream.open(peer, isEnded: !isLive(stream.owner), at: now, to: &outputs)
+        }
+        return outputs
+    }
+
+    /// Notes a request that waits for a task's end; answered by ``GatewayOutput/ended(_:_:)``.
+    ///
+    /// - Returns: Whether the task has ended already; then nothing is noted.
+    package func awaitEnd(of task: TaskID, until deadline: Instant, for peer: GatewayPeerID) -> Bool {
+        guard view.isLive(task) else { return true }
+        waits[task, default: []].append(peer)
+        waitingPeers[peer] = (task, deadline)
+        return false
+    }
+
+    /// Forgets a connection; a WebSocket session is closed by itself.
+    package func close(_ peer: GatewayPeerID) {
+        eventStreams[peer] = nil
+        if let stream: GatewayOutputStream = outputStreams.removeValue(forKey: peer) {
+            remove(peer, from: &readers, stream.owner)
+        }
+        if let wait = waitingPeers.removeValue(forKey: peer) { remove(peer, from: &waits, wait.task) }
+    }
+
+    /// Goes on after ``GatewayOutput/read(_:for:)``; nothing happens for a connection that is gone.
+    package func complete(
+        _ peer: GatewayPeerID, with result: Result<GatewayReadResult, JournalError>, at now: Instant
+    ) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        switch result {
+        case .success(.events(let page)):
+            eventStreams[peer]?.complete(page, peer, bus, at: now, to: &outputs)
+        case .success(.output(let page)):
+            outputStreams[peer]?.complete(page, peer, at: now, to: &outputs)
+            forgetIfFinished(outputs, peer)
+        case .success, .failure:
+            // The client comes back and goes on from where it was.
+            guard eventStreams[peer] != nil || outputStreams[peer] != nil else { return [] }
+            close(peer)
+            outputs.append(.finish(peer))
+        }
+        return outputs
+    }
+
+    /// Goes on with a stream whose connection has written everything that it was given.
+    package func drained(_ peer: GatewayPeerID, at now: Instant) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        eventStreams[peer]?.drained(peer, bus, at: now, to: &outputs)
+        outputStreams[peer]?.drained(peer, to: &outputs)
+        return outputs
+    }
+
+    // MARK: Feed
+
+    /// Takes events, in order, as the bus publishes them.
+    package func receive(_ events: [Event], at now: Instant) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        for event: Event in events {
+            subscriptions.deliver(event, to: &outputs)
+            for (peer, stream) in eventStreams { stream.receive(event, peer, encoder, at: now, to: &outputs) }
+            switch event.body {
+            case .task(let task) where task.state.status.isTerminal:
+                end(.task(task.id), to: &outputs)
+                for peer: GatewayPeerID in waits.removeValue(forKey: task.id) ?? [] {
+                    waitingPeers[peer] = nil
+                    outputs.append(.ended(peer, true))
+                }
+            case .agent(let agent) where agent.kind == .terminated:
+                end(.agent(agent.id), to: &outputs)
+            case .task, .agent, .system:
+                break
+            }
+        }
+        for (peer, stream) in eventStreams { stream.settle(peer, bus, at: now, to: &outputs) }
+        return outputs
+    }
+
+    /// Takes output, as the store tells of it.
+    package func receive(_ entries: [OutputEntry], at now: Instant) -> [GatewayOutput] {
+        guard !readers.isEmpty else { return [] }
+        var outputs: [GatewayOutput] = []
+        for entry: OutputEntry in entries {
+            for peer: GatewayPeerID in readers[entry.owner] ?? [] {
+                outputStreams[peer]?.receive(entry, peer, at: now, to: &outputs)
+            }
+        }
+        for (peer, stream) in outputStreams { stream.settle(peer, to: &outputs) }
+        return outputs
+    }
+
+    /// Sees to heartbeats, metrics and waits that have lasted too long.
+    package func tick(at now: Instant) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        for (peer, stream) in eventStreams { stream.tick(peer, bus, at: now, to: &outputs) }
+        for (peer, stream) in outputStreams { stream.tick(peer, at: now, to: &outputs) }
+        for (peer, wait) in waitingPeers where wait.until <= now {
+            waitingPeers[peer] = nil
+            remove(peer, from: &waits, wait.task)
+            outputs.append(.ended(peer, false))
+        }
+        if now >= nextMetrics ?? now {
+            if nextMetrics != nil { subscriptions.deliverMetrics(at: now, to: &outputs) }
+            nextMetrics = now + configuration.metricsInterval
+        }
+        return outputs
+    }
+
+    private func isLive(_ owner: OutputOwner) -> Bool {
+        switch owner {
+        case .task(let id): view.isLive(id)
+        case .agent(let id): view.agent(id) != nil
+        }
+    }
+
+    private func end(_ owner: OutputOwner, to outputs: inout [GatewayOutput]) {
+        for peer: GatewayPeerID in readers[owner] ?? [] { outputStreams[peer]?.end(peer, to: &outputs) }
+    }
+
+    private func forgetIfFinished(_ outputs: [GatewayOutput], _ peer: GatewayPeerID) {
+        if case .finish(let finished)? = outputs.last, finished == peer { close(peer) }
+    }
+
+    private func remove<Key: Hashable>(
+        _ peer: GatewayPeerID, from table: inout [Key: [GatewayPeerID]], _ key: Key
+    ) {
+        guard let index = table.index(forKey: key) else { return }
+        table.values[index].removeAll { $0 == peer }
+        if table.values[index].isEmpty { table.remove(at: index) }
+    }
+}

@@ -1,0 +1,207 @@
+package import MAOSCore
+
+extension GatewayMessages {
+    /// A requirement in its long form.
+    package static let requirement = MessageSchema(
+        "Requirement", minimumMembers: 1,
+        [
+            .optional("id", .string(0...100), "The client's name for it."),
+            .optional("type", .string(1...100), "What it is about; `capability` decides which agents qualify."),
+            .optional("name", .string(1...100), "For a capability, its name."),
+            .optional("description", .string(freeText), "For people."),
+            .optional("value", .any, "What is required."),
+            .optional("minProficiency", .number(0...1), "For a capability, how good an agent must be at it."),
+            .optional("mandatory", .boolean, "Whether it has to be met; true by default."),
+        ])
+
+    /// A constraint in its long form.
+    package static let constraint = MessageSchema(
+        "Constraint",
+        [
+            .required("type", .string(1...100), "What it limits: time, cost, resource, security or another word."),
+            .optional("description", .string(freeText), "For people."),
+            .optional("operator", .string(0...100), "How to compare with the value."),
+            .optional("value", .any, "The bound."),
+            .optional("hard", .boolean, "Whether it has to be kept; true by default."),
+        ])
+
+    /// When and how often a failed task is tried again.
+    package static let retryPolicy = MessageSchema(
+        "RetryPolicy",
+        [
+            .optional("maxAttempts", .integer(1...100), "Attempts that may fail before the task does; 1 by default."),
+            .optional("backoffMs", .integer(0...86_400_000), "The wait after the first failure; 1000 by default."),
+            .optional("factor", .number(1...10), "By what the wait grows after each failure; 2 by default."),
+            .optional(
+                "onInterruption", .enumeration(["retry", "fail"]),
+                "What becomes of an attempt that the server's own end interrupted."),
+        ])
+
+    /// The members of a task's context that the orchestrator itself looks at; others are handed to the agent.
+    package static let taskContext = MessageSchema(
+        "TaskContext",
+        [
+            .optional(
+                "command",
+                .either([
+                    .array(of: .string(0...131_072, .processText), count: 1...1_000),
+                    .string(1...131_072, .processText),
+                ]), "What to run: program and arguments, or a line for /bin/sh."),
+            .optional("environment", environment, "Environment variables of the process."),
+            .optional("workingDirectory", .string(1...4_096, .processText), "Where the process starts."),
+            .optional("project", .string(1...100), "The project that the task belongs to."),
+            .optional("concurrencyKey", .string(1...100), "Of tasks with the same key one runs at a time."),
+            .optional("traceparent", .string(1...256), "The caller's W3C trace context."),
+        ])
+
+    /// The body of `POST /api/v1/tasks`.
+    package static let createTask = MessageSchema(
+        "CreateTaskRequest",
+        [
+            .required("type", .enumeration(GatewayVocabulary.taskTypes), "The kind of work."),
+            .required("description", .string(1...1_000), "What is to be done."),
+            .required(
+                "requirements", .array(of: .either([.string(1...1_000), .object(requirement)]), count: 0...1_000),
+                "What the work needs; a string stands for an object with that description."),
+            .required("priority", .enumeration(GatewayVocabulary.priorities), "How urgent it is."),
+            .optional(
+                "constraints", .array(of: .either([.string(1...1_000), .object(constraint)]), count: 0...1_000),
+                "What the work has to keep to; a string stands for an object with that description."),
+            .optional("deadline", .string(20...64, .timestamp), "When the task fails if it has not ended by then."),
+            .optional("context", .object(taskContext), "What to run, and whatever the agent should know."),
+            .optional("timeout", .integer(timeouts), "How long one attempt may take, in milliseconds."),
+            .optional("retryPolicy", .object(retryPolicy), "When and how often a failed task is tried again."),
+            .optional(
+                "dependencies", .array(of: .string(1...100, .identifier), count: 0...1_000),
+                "Tasks that have to be completed first."),
+        ])
+
+    /// The body of `PATCH /api/v1/tasks/{id}/priority`.
+    package static let updatePriority = MessageSchema(
+        "UpdatePriorityRequest",
+        [
+            .required("priority", .enumeration(GatewayVocabulary.priorities), "The new priority."),
+            .optional("reason", .string(freeText), "Why, for people."),
+        ])
+
+    /// Reads the body of a creation.
+    ///
+    /// - Throws: ``GatewayFailure`` with every mistake.
+    package static func decodeCreateTask(_ body: [UInt8]) throws(GatewayFailure) -> TaskSpecification {
+        try taskSpecification(try decode(body, createTask))
+    }
+
+    /// Reads the body of a change of priority.
+    ///
+    /// - Throws: ``GatewayFailure`` with every mistake.
+    package static func decodeUpdatePriority(
+        _ body: [UInt8]
+    ) throws(GatewayFailure) -> (priority: Priority, reason: String?) {
+        let object: JSONObject = try decode(body, updatePriority)
+        guard let priority: Priority = object["priority"]?.stringValue.flatMap(Priority.init(name:)) else {
+            throw .internalError
+        }
+        return (priority, object["reason"]?.stringValue)
+    }
+
+    /// Makes a specification of an object that ``createTask`` has found valid.
+    ///
+    /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
+    static func taskSpecification(_ object: JSONObject) throws(GatewayFailure) -> TaskSpecification {
+        guard let kind: TaskKind = object["type"]?.stringValue.flatMap(GatewayVocabulary.taskKind(named:)),
+            let description: String = object["description"]?.stringValue,
+            let priority: Priority = object["priority"]?.stringValue.flatMap(Priority.init(name:)),
+            case .array(let requirements)? = object["requirements"]
+        else { throw .internalError }
+        var specification = TaskSpecification(kind: kind, description: description, priority: priority)
+        if !requirements.isEmpty {
+            specification.capabilities = try capabilities(requirements)
+            specification.requirements = normalized(requirements, type: nil)
+        }
+        if case .array(let constraints)? = object["constraints"], !constraints.isEmpty {
+            specification.constraints = normalized(constraints, type: "other")
+        }
+        if let deadline: Int64 = object["deadline"]?.stringValue.flatMap({ ISO8601.parse($0) }) {
+            specification.deadline = Instant(milliseconds: deadline)
+        }
+        if let timeout: Int = object["timeout"]?.intValue { specification.timeout = Milliseconds(Int64(timeout)) }
+        if let policy: JSONValue = object["retryPolicy"] { specification.retryPolicy = retryPolicy(policy) }
+        if case .array(let ids)? = object["dependencies"] {
+            specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
+        }
+        if case .object(let context)? = object["context"] { apply(context, to: &specification) }
+        return specification
+    }
+
+    private static func retryPolicy(_ value: JSONValue) -> RetryPolicy {
+        var policy = RetryPolicy()
+        if let attempts: Int = value["maxAttempts"]?.intValue { policy.maximumAttempts = attempts }
+        if let backoff: Int = value["backoffMs"]?.intValue { policy.backoff = Milliseconds(Int64(backoff)) }
+        if let factor: Double = value["factor"]?.doubleValue { policy.factor = factor }
+        if value["onInterruption"]?.stringValue == "fail" { policy.onInterruption = .fail }
+        return policy
+    }
+
+    private static func apply(_ context: JSONObject, to specification: inout TaskSpecification) {
+        var rest: [JSONObject.Member] = []
+        for member: JSONObject.Member in context {
+            switch member.key {
+            case "command":
+                switch member.value {
+                case .string(let line): specification.command = .shell(line)
+                case .array(let words): specification.command = .arguments(words.compactMap(\.stringValue))
+                default: break
+                }
+            case "environment": specification.environment = strings(member.value)
+            case "workingDirectory": specification.workingDirectory = member.value.stringValue
+            case "project": specification.project = member.value.stringValue
+            default: rest.append(member)
+            }
+        }
+        guard !rest.isEmpty else { return }
+        var writer = JSONWriter()
+        writer.beginObject()
+        for member: JSONObject.Member in rest { writer.member(member.key, member.value) }
+        writer.endObject()
+        specification.context = writer.takeText()
+    }
+
+    /// The requirements that decide which agents qualify.
+    private static func capabilities(_ requirements: [JSONValue]) throws(GatewayFailure) -> [CapabilityRequirement] {
+        var capabilities: [CapabilityRequirement] = []
+        for (index, requirement) in requirements.enumerated() {
+            guard requirement["type"]?.stringValue == "capability", requirement["mandatory"]?.boolValue ?? true else {
+                continue
+            }
+            guard let name: String = requirement["name"]?.stringValue else {
+                throw .invalid([
+                    ValidationIssue(
+                        path: [.key("requirements"), .index(index), .key("name")], code: .required,
+                        message: "is required for a capability", expected: "string")
+                ])
+            }
+            capabilities.append(
+                CapabilityRequirement(
+                    name: name, minimumProficiency: requirement["minProficiency"]?.doubleValue ?? 0))
+        }
+        return capabilities
+    }
+
+    /// The elements as objects: a bare string becomes the description of one.
+    private static func normalized(_ elements: [JSONValue], type: String?) -> JSONText {
+        var writer = JSONWriter()
+        writer.beginArray()
+        for element: JSONValue in elements {
+            if case .string(let description) = element {
+                writer.beginObject()
+                writer.memberIfPresent("type", type)
+                writer.member("description", description)
+                writer.endObject()
+            } else {
+                writer.value(element)
+            }
+        }
+        writer.endArray()
+        return writer.takeText()
+    }
+}

@@ -1,0 +1,214 @@
+package import MAOSCore
+
+/// What follows when an action has been carried out.
+extension GatewayREST {
+    // MARK: Commands
+
+    /// Goes on after ``GatewayAction/submit(_:_:_:)``.
+    package func complete(
+        _ pending: GatewayPending, with result: Result<Reply, Rejection>, at now: Instant
+    ) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        switch result {
+        case .failure(let rejection):
+            return fail(GatewayFailure(rejection), context, now)
+        case .success(.task(let task)):
+            return complete(pending, with: task, now)
+        case .success(.agent(let agent)):
+            return complete(pending, with: agent, now)
+        case .success(.repeated(let id)):
+            guard let task: TaskRecord = view.task(id) else {
+                return .read(
+                    .task(id), GatewayPending(purpose: .repeatCreation, id: id.rawValue, context: context))
+            }
+            return repeatCreation(of: task, context, now)
+        case .success(.none):
+            return fail(.internalError, context, now)
+        }
+    }
+
+    private func complete(_ pending: GatewayPending, with task: TaskRecord, _ now: Instant) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        switch pending.purpose {
+        case .createTask:
+            return respond(.created, context, now, capacity: 384) {
+                projection.writeCreated(task, status: task.status, to: &$0)
+            }
+        case .cancelTask:
+            // What is committed may have come further than the reply.
+            let newest: TaskRecord = view.task(task.id) ?? task
+            guard !newest.status.isTerminal else { return respondCancelled(newest, context, now) }
+            return .awaitEnd(task.id, until: now + configuration.cancellationWait, pending)
+        case .retryTask:
+            return respond(.ok, context, now, capacity: 384) { (writer: inout JSONWriter) in
+                let hasStarted: Bool = task.state.holdsAgent
+                writer.beginObject()
+                writer.member("taskId", task.id.rawValue)
+                writer.member("attempt", hasStarted ? task.state.attempt : task.state.attempt + 1)
+                writer.member("status", GatewayVocabulary.name(of: task.status))
+                writer.member("coreStatus", task.status.name)
+                writer.endObject()
+            }
+        default:
+            return respondTask(.ok, task, context, now)
+        }
+    }
+
+    private func complete(_ pending: GatewayPending, with agent: AgentRecord, _ now: Instant) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        switch pending.purpose {
+        case .spawnAgent:
+            return respond(.created, context, now) { projection.writeSpawned(agent, to: &$0) }
+        case .terminateAgent:
+            return respond(.ok, context, now, capacity: 384) { (writer: inout JSONWriter) in
+                writer.beginObject()
+                writer.member("agentId", agent.id.rawValue)
+                writer.member("status", GatewayVocabulary.name(of: agent.state))
+                writer.member("coreStatus", agent.status.name)
+                writer.endObject()
+            }
+        default:
+            return respondAgent(agent, context, now)
+        }
+    }
+
+    /// The first answer again: the status is the one that the task had when it was created.
+    private func repeatCreation(of task: TaskRecord, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        let wasRefused: Bool =
+            task.status == .cancelled && task.state.attempt == 0 && task.state.finishedAt == task.createdAt
+        return respond(.created, context, now, capacity: 384) {
+            projection.writeCreated(task, status: wasRefused ? .cancelled : .pending, to: &$0)
+        }
+    }
+
+    // MARK: Ends
+
+    /// Goes on after ``GatewayAction/awaitEnd(_:until:_:)``.
+    ///
+    /// - Parameters:
+    ///   - pending: The request.
+    ///   - ended: Whether the task has ended; false when the time is up.
+    ///   - now: The answer's time.
+    /// - Returns: What to do next.
+    package func complete(_ pending: GatewayPending, ended: Bool, at now: Instant) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        guard let task: TaskRecord = view.task(TaskID(unchecked: pending.id)) else {
+            return .read(.task(TaskID(unchecked: pending.id)), pending)
+        }
+        return task.status.isTerminal
+            ? respondCancelled(task, context, now) : respondCancelling(task, context, now)
+    }
+
+    /// The task has ended; mostly by the cancellation, but it may have been quicker.
+    private func respondCancelled(_ task: TaskRecord, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        guard task.status == .cancelled else {
+            return fail(
+                GatewayFailure(
+                    .conflict, "Task \(task.id.rawValue) has already ended: \(task.status.name)",
+                    details: .members(["reason": .string(task.status.name)])), context, now)
+        }
+        return respond(.ok, context, now, capacity: 384) { (writer: inout JSONWriter) in
+            writer.beginObject()
+            writer.member("taskId", task.id.rawValue)
+            writer.member("status", GatewayVocabulary.name(of: task.status))
+            writer.endObject()
+        }
+    }
+
+    private func respondCancelling(_ task: TaskRecord, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        respond(.accepted, context, now, capacity: 384) { (writer: inout JSONWriter) in
+            writer.beginObject()
+            writer.member("taskId", task.id.rawValue)
+            writer.member("status", GatewayVocabulary.name(of: task.status))
+            writer.member("coreStatus", task.status.name)
+            writer.memberIfPresent("currentStep", task.state.step)
+            writer.member("cancelRequested", true)
+            writer.endObject()
+        }
+    }
+
+    // MARK: Reads
+
+    /// Goes on after ``GatewayAction/read(_:_:)``.
+    package func complete(
+        _ pending: GatewayPending, with result: Result<GatewayReadResult, JournalError>, at now: Instant
+    ) -> GatewayAction {
+        switch result {
+        case .failure(let error): fail(GatewayFailure(error), pending.context, now)
+        case .success(.task(let task)): complete(pending, found: task, now)
+        case .success(.agent(let agent)): complete(pending, found: agent, now)
+        case .success(let result): completeList(pending, with: result, now)
+        }
+    }
+
+    private func complete(_ pending: GatewayPending, found task: TaskRecord?, _ now: Instant) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        if case .listTask(let query, let page) = pending.purpose {
+            return listTask(task, query, page: page, context, now)
+        }
+        guard let task, isInReach(task, context) else {
+            return fail(.notFound("task", id: pending.id), context, now)
+        }
+        switch pending.purpose {
+        case .repeatCreation: return repeatCreation(of: task, context, now)
+        case .refuseUnlessMissing(let failure): return fail(failure, context, now)
+        case .findTaskOutput(let wanted): return showOutput(of: task, wanted, context, now)
+        case .cancelTask: return respondCancelled(task, context, now)
+        default: return show(task, pending.purpose, context, now)
+        }
+    }
+
+    private func complete(_ pending: GatewayPending, found agent: AgentRecord?, _ now: Instant) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        guard let agent else { return fail(.notFound("agent", id: pending.id), context, now) }
+        switch pending.purpose {
+        case .refuseAgentUnlessMissing(let failure): return fail(failure, context, now)
+        case .findAgentOutput(let wanted):
+            return showOutput(.agent(agent.id), wanted, isEnded: agent.status == .terminated, context)
+        default: return respondAgent(agent, context, now)
+        }
+    }
+
+    private func completeList(
+        _ pending: GatewayPending, with result: GatewayReadResult, _ now: Instant
+    ) -> GatewayAction {
+        let context: GatewayContext = pending.context
+        switch (pending.purpose, result) {
+        case (.listTasks(let page, let limit), .tasks(let found)):
+            return respond(found, page: page, limit: limit, context, now)
+        case (.listTerminatedAgents(let page, let limit), .agents(let agents)):
+            return respondTerminated(agents, page: page, limit: limit, context, now)
+        case (.listEvents, .events(let page)):
+            return respond(page, context, now)
+        case (.showOutput(let isEnded), .output(let page)):
+            let size: Int = page.entries.reduce(512) { $0 + $1.data.count + 128 }
+            return respond(.ok, context, now, capacity: size) {
+                GatewayProjection.write(page, isEnded: isEnded, to: &$0)
+            }
+        default:
+            return fail(.internalError, context, now)
+        }
+    }
+
+    /// Terminated agents are not counted: their number only grows, and nobody needs it.
+    private func respondTerminated(
+        _ found: [AgentRecord], page: Int, limit: Int, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        let shown: ArraySlice<AgentRecord> = found.prefix(limit)
+        let total: Int = (page - 1) * limit + found.count
+        let pagination = GatewayEnvelope.Pagination(page: page, pageSize: limit, totalItems: total)
+        return respond(.ok, context, now, capacity: 512 + shown.count * 384, pagination: pagination) {
+            (writer: inout JSONWriter) in
+            writer.beginObject()
+            writer.beginArray("agents")
+            for agent: AgentRecord in shown { projection.writeSummary(agent, for: context.principal, to: &writer) }
+            writer.endArray()
+            writer.beginObject("summary")
+            writer.member("total", total)
+            for name: String in ["active", "idle", "busy", "error"] { writer.member(name, 0) }
+            writer.endObject()
+            pagination.write(to: &writer)
+            writer.endObject()
+        }
+    }
+}

@@ -1,0 +1,198 @@
+internal import MAOSCore
+
+/// Everything below `/tasks`.
+extension GatewayREST {
+    func handleTasks(
+        _ endpoint: GatewayEndpoint, _ method: HTTPMethod, _ text: String, _ request: GatewayRequest,
+        _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        guard endpoint != .tasks else {
+            return method == .post ? createTask(request, context, now) : listTasks(request, context, now)
+        }
+        guard let id = TaskID(text) else { return fail(.notFound("task", id: text), context, now) }
+        switch (endpoint, method) {
+        case (.task, .delete):
+            return .submit(.cancelTask(id, reason: nil), context.principal, pending(.cancelTask, text, context))
+        case (.task, _):
+            return showTask(id, .showTask, context, now)
+        case (.taskWaiting, _):
+            return showTask(id, .showWaiting, context, now)
+        case (.taskRetry, _):
+            return .submit(.retryTask(id), context.principal, pending(.retryTask, text, context))
+        case (.taskPause, _):
+            return .submit(.pauseTask(id), context.principal, pending(.changeTask, text, context))
+        case (.taskResume, _):
+            return .submit(.resumeTask(id), context.principal, pending(.changeTask, text, context))
+        case (.taskPriority, _):
+            return changePriority(of: id, request, context, now)
+        default:
+            return showTaskOutput(id, request, context, now)
+        }
+    }
+
+    func pending(_ purpose: GatewayPending.Purpose, _ id: String, _ context: GatewayContext) -> GatewayPending {
+        GatewayPending(purpose: purpose, id: id, context: context)
+    }
+
+    // MARK: Writing
+
+    private func createTask(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        do throws(GatewayFailure) {
+            try checkContentType(request)
+            let specification: TaskSpecification = try GatewayMessages.decodeCreateTask(request.body)
+            let key: IdempotencyKey? = try idempotencyKey(of: request)
+            return .submit(
+                .createTask(specification, id: nil, idempotency: key), context.principal,
+                pending(.createTask, "", context))
+        } catch {
+            return fail(error, context, now)
+        }
+    }
+
+    private func changePriority(
+        of id: TaskID, _ request: GatewayRequest, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        do throws(GatewayFailure) {
+            try checkContentType(request)
+            let change = try GatewayMessages.decodeUpdatePriority(request.body)
+            return .submit(
+                .changePriority(id, change.priority, reason: change.reason), context.principal,
+                pending(.changeTask, id.rawValue, context))
+        } catch {
+            return refuse(error, task: id, context, now)
+        }
+    }
+
+    /// Refuses a broken request, unless the task that it names does not exist: that comes first.
+    func refuse(
+        _ failure: GatewayFailure, task id: TaskID, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        guard let task: TaskRecord = view.task(id) else {
+            return .read(.task(id), pending(.refuseUnlessMissing(failure), id.rawValue, context))
+        }
+        return fail(isInReach(task, context) ? failure : .notFound("task", id: id.rawValue), context, now)
+    }
+
+    /// Bodies are JSON; a body without a type is taken for it.
+    func checkContentType(_ request: GatewayRequest) throws(GatewayFailure) {
+        guard let bytes: ArraySlice<UInt8> = request.head.fields.value(.contentType) else { return }
+        let end: Int = bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.endIndex
+        var type: ArraySlice<UInt8> = bytes[..<end]
+        while let last = type.last, last == 0x20 || last == 0x09 { type.removeLast() }
+        guard type.count == 16, zip(type, "application/json".utf8).allSatisfy({ ($0 | 0x20) == ($1 | 0x20) }) else {
+            throw .unsupportedMediaType(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    /// The key that lets a request be repeated, with a digest of its compact body.
+    private func idempotencyKey(of request: GatewayRequest) throws(GatewayFailure) -> IdempotencyKey? {
+        guard let bytes: ArraySlice<UInt8> = request.head.fields.value(.idempotencyKey) else { return nil }
+        guard (1...255).contains(bytes.count), bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+            throw .invalid([
+                ValidationIssue(
+                    path: [.key("Idempotency-Key")], code: .format, message: "must be 1 to 255 printable characters",
+                    expected: "1 to 255 printable characters",
+                    value: .string(String(decoding: bytes.prefix(100), as: UTF8.self)))
+            ])
+        }
+        let compact: [UInt8]
+        do throws(JSONError) {
+            compact = try JSONText(utf8: request.body).utf8
+        } catch {
+            throw .malformedBody(error)
+        }
+        var digest: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
+        for byte in compact { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return IdempotencyKey(key: String(decoding: bytes, as: UTF8.self), fingerprint: digest)
+    }
+
+    // MARK: Reading
+
+    func isInReach(_ task: TaskRecord, _ context: GatewayContext) -> Bool {
+        context.principal.reaches(task: task.id, project: task.specification.project)
+    }
+
+    private func showTask(
+        _ id: TaskID, _ purpose: GatewayPending.Purpose, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        guard let task: TaskRecord = view.task(id) else {
+            return .read(.task(id), pending(purpose, id.rawValue, context))
+        }
+        return show(task, purpose, context, now)
+    }
+
+    /// Answers with what is wanted of a task that has been found.
+    func show(
+        _ task: TaskRecord, _ purpose: GatewayPending.Purpose, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        guard isInReach(task, context) else { return fail(.notFound("task", id: task.id.rawValue), context, now) }
+        if case .showWaiting = purpose {
+            return respond(.ok, context, now) { projection.writeWaiting(task, to: &$0) }
+        }
+        return respondTask(.ok, task, context, now)
+    }
+
+    /// Answers with a whole task.
+    func respondTask(
+        _ status: HTTPStatus, _ task: TaskRecord, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        let capacity: Int = 768 + task.specification.description.utf8.count + (task.state.result?.utf8.count ?? 0)
+        return respond(status, context, now, capacity: capacity) { projection.write(task, at: now, to: &$0) }
+    }
+
+    private func listTasks(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        var query = GatewayQuery(request.head.target)
+        var wanted = TaskQuery()
+        if let name: String = query.choice("status", among: GatewayVocabulary.taskStatuses) {
+            wanted.statuses = GatewayVocabulary.taskStatuses(named: name) ?? []
+        }
+        if let name: String = query.choice("type", among: GatewayVocabulary.knownTaskTypes) {
+            wanted.kind = GatewayVocabulary.taskKind(named: name)
+        }
+        if let name: String = query.choice("priority", among: GatewayVocabulary.priorities) {
+            wanted.priority = Priority(name: name)
+        }
+        let page: Int = query.integer("page", 1...1_000_000_000) ?? 1
+        wanted.limit = query.integer("limit", 1...1_000) ?? 50
+        wanted.offset = (page - 1) * wanted.limit
+        if let failure: GatewayFailure = query.failure { return fail(failure, context, now) }
+        if let only: TaskID = context.principal.task {
+            guard let task: TaskRecord = view.task(only) else {
+                return .read(.task(only), pending(.listTask(wanted, page: page), only.rawValue, context))
+            }
+            return listTask(task, wanted, page: page, context, now)
+        }
+        wanted.projects = context.principal.projects
+        return .read(.tasks(wanted), pending(.listTasks(page: page, limit: wanted.limit), "", context))
+    }
+
+    /// The list of a token that may see one task only.
+    func listTask(
+        _ task: TaskRecord?, _ query: TaskQuery, page: Int, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        var found: [TaskRecord] = []
+        if let task, isInReach(task, context), query.statuses.isEmpty || query.statuses.contains(task.status),
+            query.kind == nil || query.kind == task.specification.kind,
+            query.priority == nil || query.priority == task.state.priority
+        {
+            found = [task]
+        }
+        let result = TaskPage(tasks: page == 1 ? found : [], total: found.count)
+        return respond(result, page: page, limit: query.limit, context, now)
+    }
+
+    func respond(
+        _ result: TaskPage, page: Int, limit: Int, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        let pagination = GatewayEnvelope.Pagination(page: page, pageSize: limit, totalItems: result.total)
+        return respond(.ok, context, now, capacity: 512 + result.tasks.count * 512, pagination: pagination) {
+            (writer: inout JSONWriter) in
+            writer.beginObject()
+            writer.beginArray("tasks")
+            for task: TaskRecord in result.tasks { GatewayProjection.writeSummary(task, to: &writer) }
+            writer.endArray()
+            pagination.write(to: &writer)
+            writer.endObject()
+        }
+    }
+}

@@ -1,0 +1,151 @@
+internal import MAOSCore
+
+/// Who on a loop listens to which channel: an event touches only those who asked for it.
+final class GatewaySubscriptions {
+    /// One connection's wish on one channel.
+    struct Subscriber {
+        var peer: GatewayPeerID
+        var principal: Principal
+        /// Members that a message must have, with these values; empty for all messages.
+        var filter: JSONObject
+        /// Whether the message comes without the wrapper.
+        var isDirect: Bool
+
+        /// Whether every message of the channel goes to it unchanged.
+        var isPlain: Bool { filter.isEmpty && !GatewayProjection.isLimited(principal) }
+    }
+
+    private struct Topic {
+        /// Plain subscribers who get the wrapper; handed out as they are.
+        var wrapped: [GatewayPeerID] = []
+        /// Plain subscribers who get the bare message.
+        var direct: [GatewayPeerID] = []
+        /// Subscribers whose messages are judged one by one.
+        var special: [Subscriber] = []
+
+        var isEmpty: Bool { wrapped.isEmpty && direct.isEmpty && special.isEmpty }
+    }
+
+    private var topics: [GatewayChannel: Topic] = [:]
+    private let encoder: GatewayEventEncoder
+    private let projection: GatewayProjection
+
+    init(encoder: GatewayEventEncoder, projection: GatewayProjection) {
+        self.encoder = encoder
+        self.projection = projection
+    }
+
+    /// The number of channels that somebody listens to.
+    var channelCount: Int { topics.count }
+
+    /// Puts a subscriber on a channel, in place of the same connection's earlier wish.
+    func add(_ subscriber: Subscriber, to channel: GatewayChannel) {
+        remove(subscriber.peer, from: channel)
+        if !subscriber.isPlain {
+            topics[channel, default: Topic()].special.append(subscriber)
+        } else if subscriber.isDirect {
+            topics[channel, default: Topic()].direct.append(subscriber.peer)
+        } else {
+            topics[channel, default: Topic()].wrapped.append(subscriber.peer)
+        }
+    }
+
+    /// Takes a connection off a channel; a channel without listeners is forgotten.
+    func remove(_ peer: GatewayPeerID, from channel: GatewayChannel) {
+        guard let index = topics.index(forKey: channel) else { return }
+        topics.values[index].wrapped.removeAll { $0 == peer }
+        topics.values[index].direct.removeAll { $0 == peer }
+        topics.values[index].special.removeAll { $0.peer == peer }
+        if topics.values[index].isEmpty { topics.remove(at: index) }
+    }
+
+    // MARK: Deliveries
+
+    /// Sends an event to everybody who asked for it.
+    func deliver(_ event: Event, to outputs: inout [GatewayOutput]) {
+        guard !topics.isEmpty else { return }
+        switch event.body {
+        case .task(let task):
+            let progress: TaskID? = task.kind == .progressed ? task.id : nil
+            deliver(event, .taskUpdate, on: .task(task.id), progressOf: progress, to: &outputs)
+            deliver(event, .taskUpdate, on: .tasks, progressOf: progress, to: &outputs)
+        case .agent(let agent):
+            deliver(event, .agentUpdate, on: .agent(agent.id), to: &outputs)
+            deliver(event, .agentUpdate, on: .agents, to: &outputs)
+        case .system:
+            break
+        }
+        guard let type: String = GatewayProjection.systemType(of: event) else { return }
+        deliver(event, .system(type), on: .system(type), to: &outputs)
+        deliver(event, .system(type), on: .systems, to: &outputs)
+    }
+
+    private func deliver(
+        _ event: Event, _ form: GatewayEventEncoder.Form, on channel: GatewayChannel, progressOf task: TaskID? = nil,
+        to outputs: inout [GatewayOutput]
+    ) {
+        guard let topic: Topic = topics[channel] else { return }
+        let key: GatewaySupersedingKey? = task.map { GatewaySupersedingKey(channel: channel, task: $0) }
+        var wrapped: [UInt8]?
+        if !topic.wrapped.isEmpty {
+            let bytes = GatewaySocketMessage.wrap(encoder.message(event, form), channel: channel, at: event.time)
+            wrapped = bytes
+            outputs.append(.deliver(GatewayDelivery(payload: bytes, peers: topic.wrapped, superseding: key)))
+        }
+        if !topic.direct.isEmpty {
+            let bytes: [UInt8] = encoder.message(event, form)
+            outputs.append(.deliver(GatewayDelivery(payload: bytes, peers: topic.direct, superseding: key)))
+        }
+        for subscriber: Subscriber in topic.special {
+            guard GatewayProjection.shows(event, to: subscriber.principal) else { continue }
+            guard subscriber.filter.isEmpty || matches(encoder.value(event, form), subscriber.filter) else { continue }
+            let payload: [UInt8]
+            if form == .agentUpdate, GatewayProjection.isLimited(subscriber.principal) {
+                let own: [UInt8] = encoder.message(event, form, for: subscriber.principal)
+                payload =
+                    subscriber.isDirect ? own : GatewaySocketMessage.wrap(own, channel: channel, at: event.time)
+            } else if subscriber.isDirect {
+                payload = encoder.message(event, form)
+            } else {
+                let bytes: [UInt8] =
+                    wrapped
+                    ?? GatewaySocketMessage.wrap(encoder.message(event, form), channel: channel, at: event.time)
+                wrapped = bytes
+                payload = bytes
+            }
+            outputs.append(
+                .deliver(GatewayDelivery(payload: payload, peers: [subscriber.peer], superseding: key)))
+        }
+    }
+
+    /// Sends the measured values to everybody who asked for them.
+    func deliverMetrics(at now: Instant, to outputs: inout [GatewayOutput]) {
+        guard let topic: Topic = topics[.metrics] else { return }
+        var writer = JSONWriter(reservingCapacity: 4_096)
+        projection.writeMetrics(at: now, to: &writer)
+        let message: [UInt8] = GatewaySocketMessage.encode(
+            id: "metrics-\(now.milliseconds)", type: "metrics", at: now, members: writer.take())
+        let wrapped: [UInt8] = GatewaySocketMessage.wrap(message, channel: .metrics, at: now)
+        var wrappedPeers: [GatewayPeerID] = topic.wrapped
+        var directPeers: [GatewayPeerID] = topic.direct
+        let value: JSONValue = topic.special.isEmpty ? .null : JSONText(trusted: message).value()
+        for subscriber: Subscriber in topic.special where matches(value, subscriber.filter) {
+            if subscriber.isDirect {
+                directPeers.append(subscriber.peer)
+            } else {
+                wrappedPeers.append(subscriber.peer)
+            }
+        }
+        let key = GatewaySupersedingKey(channel: .metrics, task: nil)
+        if !wrappedPeers.isEmpty {
+            outputs.append(.deliver(GatewayDelivery(payload: wrapped, peers: wrappedPeers, superseding: key)))
+        }
+        if !directPeers.isEmpty {
+            outputs.append(.deliver(GatewayDelivery(payload: message, peers: directPeers, superseding: key)))
+        }
+    }
+
+    private func matches(_ message: JSONValue, _ filter: JSONObject) -> Bool {
+        filter.members.allSatisfy { message[$0.key] == $0.value }
+    }
+}
