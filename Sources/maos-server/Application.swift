@@ -57,10 +57,10 @@ final class Application {
             throw StartFailure(message: "the system refuses a thread or descriptor: \(error)")
         }
 
-        let services = GatewayServices.Box()
+        let gateway = Gateway()
         var bound: [(listener: Listener, surfaces: String)] = []
         for listen: Configuration.Listen in configuration.listen {
-            let listener: Listener = try Application.bind(listen, configuration, transport, services)
+            let listener: Listener = try Application.bind(listen, configuration, transport, gateway)
             bound.append((listener, listen.surfaces))
         }
         listeners = bound
@@ -86,7 +86,7 @@ final class Application {
             throw StartFailure(message: Application.text(of: error, in: configuration.data))
         }
         environment.attach(orchestrator)
-        services.fill(
+        gateway.open(
             GatewayServices(
                 orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
                 environment: environment, configuration: Application.gatewayConfiguration(configuration, url: url),
@@ -200,12 +200,12 @@ final class Application {
 
     private static func bind(
         _ listen: Configuration.Listen, _ configuration: Configuration, _ transport: TransportServer,
-        _ services: GatewayServices.Box
+        _ gateway: Gateway
     ) throws(StartFailure) -> Listener {
         do throws(SystemError) {
             return try transport.listen(
                 on: listen.address, filter: AddressFilter(allow: configuration.allow, deny: configuration.deny)
-            ) { resources in GatewayHandler(services.content, resources: resources) }
+            ) { resources in gateway.handler(resources) }
         } catch {
             let reason: String = error.isAddressInUse ? "another program listens there" : "\(error)"
             throw StartFailure(

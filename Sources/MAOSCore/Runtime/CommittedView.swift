@@ -109,6 +109,11 @@ public final class CommittedView: Sendable {
         totals.withLock { $0.live }
     }
 
+    /// Whether a task is assigned or running.
+    package var hasActiveTasks: Bool {
+        totals.withLock { ($0.live[.assigned] ?? 0) + ($0.live[.running] ?? 0) > 0 }
+    }
+
     /// What a task of this kind has taken lately; `nil` before the first has completed.
     public func typicalDuration(of kind: TaskKind) -> Milliseconds? {
         totals.withLock { $0.durations[kind] }.map { Milliseconds(Int64($0)) }

@@ -1,0 +1,204 @@
+package import MAOSCore
+package import MAOSProtocols
+package import MAOSSystem
+
+/// Joins the gateway dialect with the sockets of one loop: says who calls and how often they may, and carries out the
+/// dialect's actions. Confined to its loop, except where other threads hand their results in.
+package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendable {
+    // Everything is confined to the loop; `deliver` and `receive` only hand over to it.
+
+    /// A request whose action is under way.
+    private struct Waiting {
+        let responder: HTTPResponder
+        let pending: GatewayPending
+        let request: LoggedRequest
+    }
+
+    /// What the log says of a request.
+    struct LoggedRequest {
+        var method: HTTPMethod
+        var target: ArraySlice<UInt8>
+        var subject: String?
+    }
+
+    let services: GatewayServices
+    let resources: LoopResources
+    private let rest: GatewayREST
+    private let tokens: TokenCache
+    private var limiter: RateLimiter<GatewayCaller>?
+    private var waiting: [UInt64: Waiting] = [:]
+    private var lastToken: UInt64 = 0
+    /// Commands of this turn; handed over together at its end.
+    private var submissions: [Submission] = []
+    /// Reads of this turn.
+    private var reads: [(token: UInt64, read: GatewayRead)] = []
+
+    init(_ services: GatewayServices, resources: LoopResources) {
+        self.services = services
+        self.resources = resources
+        var random = SystemRandomNumberGenerator()
+        rest = GatewayREST(
+            view: services.orchestrator.view, configuration: services.configuration,
+            environment: services.environment, seed: random.next())
+        tokens = TokenCache(verifier: services.verifier)
+        limiter = services.limit.map { RateLimiter($0) }
+        super.init(loop: resources.loop)
+    }
+
+    var now: Instant { Instant(milliseconds: resources.wallMilliseconds) }
+
+    // MARK: Requests
+
+    package func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
+        let authentication: GatewayAuthentication = authenticate(request, peer: responder.peer)
+        let logged = LoggedRequest(method: request.method, target: request.target, subject: authentication.subject)
+        if let failure: GatewayFailure = refusal(of: request, from: authentication, peer: responder.peer) {
+            return send(rest.refuse(failure, request, at: now), logged, to: responder)
+        }
+        let action: GatewayAction = rest.handle(
+            GatewayRequest(head: request, body: body, authentication: authentication), at: now)
+        carryOut(action, logged, responder)
+    }
+
+    package func refuse(_ status: HTTPStatus, reason: String, responder: HTTPResponder) {
+        let logged = LoggedRequest(method: .get, target: [], subject: nil)
+        let failure = GatewayFailure(status: status, reason: reason)
+        send(rest.refuse(failure, nil, at: now), logged, to: responder)
+    }
+
+    /// Who sends a request: by its token, else by the configured trust in loopback.
+    private func authenticate(_ request: HTTPRequestHead, peer: SocketAddress) -> GatewayAuthentication {
+        guard let credentials: ArraySlice<UInt8> = request.fields.value(.authorization) else {
+            return services.trustsLoopback && peer.address.isLoopback ? .principal(GatewayHandler.localAdministrator) : .missing
+        }
+        return authenticate(token: GatewayHandler.bearerToken(in: credentials))
+    }
+
+    func authenticate(token: ArraySlice<UInt8>?) -> GatewayAuthentication {
+        guard let token else { return .invalid }
+        do throws(TokenError) {
+            return .principal(try tokens.verify(token, at: resources.wallMilliseconds / 1_000).principal)
+        } catch {
+            return .invalid
+        }
+    }
+
+    static let localAdministrator = Principal(subject: "local", permissions: .all)
+
+    /// The token of `Bearer TOKEN` (RFC 6750 §2.1; the scheme's case does not matter).
+    static func bearerToken(in credentials: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        let scheme: StaticString = "bearer "
+        guard credentials.count > scheme.utf8CodeUnitCount else { return nil }
+        var index: Int = credentials.startIndex
+        for expected: UInt8 in "bearer ".utf8 {
+            let byte: UInt8 = credentials[index]
+            let lower: UInt8 = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+            guard lower == expected else { return nil }
+            index += 1
+        }
+        return credentials[index...]
+    }
+
+    /// Why a request does not even reach the dialect: too many, or from a foreign page or name.
+    private func refusal(
+        of request: HTTPRequestHead, from authentication: GatewayAuthentication, peer: SocketAddress
+    ) -> GatewayFailure? {
+        if limiter != nil, !GatewayRoute(request.target).isProbe {
+            let caller: GatewayCaller = authentication.subject.map { .subject($0) } ?? .address(peer.address)
+            if case .refused(let seconds)? = limiter?.take(caller, at: loop.now) { return .rateLimited(retryAfter: seconds) }
+        }
+        let host: String = request.authority
+        if services.origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) != nil {
+            return .foreignOrigin
+        }
+        return nil
+    }
+
+    // MARK: Actions
+
+    private func carryOut(_ action: GatewayAction, _ request: LoggedRequest, _ responder: HTTPResponder) {
+        switch action {
+        case .respond(let response):
+            send(response, request, to: responder)
+        case .submit(let command, let principal, let pending):
+            let token: UInt64 = wait(Waiting(responder: responder, pending: pending, request: request))
+            submissions.append(
+                Submission(request: Request(command, from: principal), target: .sink(self, token: token)))
+            loop.flushLater(self)
+        case .read(let read, let pending):
+            reads.append((wait(Waiting(responder: responder, pending: pending, request: request)), read))
+            loop.flushLater(self)
+        case .awaitEnd(let task, let deadline, let pending):
+            awaitEnd(of: task, until: deadline, Waiting(responder: responder, pending: pending, request: request))
+        case .stream(let stream, let head):
+            begin(stream, head, responder)
+        }
+    }
+
+    private func wait(_ request: Waiting) -> UInt64 {
+        lastToken += 1
+        waiting[lastToken] = request
+        return lastToken
+    }
+
+    private func goOn(_ request: Waiting, _ action: GatewayAction) {
+        carryOut(action, request.request, request.responder)
+    }
+
+    package override func flush() {
+        if !submissions.isEmpty {
+            services.orchestrator.submit(submissions)
+            submissions.removeAll(keepingCapacity: true)
+        }
+        guard !reads.isEmpty else { return }
+        let reads: [(token: UInt64, read: GatewayRead)] = self.reads
+        self.reads.removeAll(keepingCapacity: true)
+        services.reader.execute { [self] in
+            let (history, outputs) = (services.history, services.outputs)
+            let results = reads.map { ($0.token, $0.read.perform(history: history, output: outputs)) }
+            loop.execute { [self] in
+                for (token, result) in results { finish(token) { rest.complete($0, with: result, at: now) } }
+            }
+        }
+    }
+
+    private func finish(_ token: UInt64, _ next: (GatewayPending) -> GatewayAction) {
+        guard let request: Waiting = waiting.removeValue(forKey: token) else { return }
+        goOn(request, next(request.pending))
+    }
+
+    // MARK: Answers
+
+    private func send(_ response: GatewayResponse, _ request: LoggedRequest, to responder: HTTPResponder) {
+        if let failure: GatewayErrorCode = response.failure { note(failure, response, request) }
+        var fields: HTTPFields = response.fields
+        fields.append(.xRequestID, response.requestID)
+        responder.respond(response.status, contentType: response.contentType, body: response.body, fields: fields)
+    }
+
+    private func note(_ failure: GatewayErrorCode, _ response: GatewayResponse, _ request: LoggedRequest) {
+        let level: Log.Level = response.status.code >= 500 ? .error : .warn
+        services.log(
+            level, failure.name,
+            [
+                "requestId": response.requestID, "method": "\(request.method)",
+                "path": String(decoding: request.target.prefix { $0 != UInt8(ascii: "?") }.prefix(200), as: UTF8.self),
+                "status": "\(response.status.code)", "subject": request.subject ?? "-",
+            ])
+    }
+}
+
+extension GatewayHandler: ReplySink {
+    package func deliver(_ replies: [TokenReply]) {
+        loop.execute { [self] in
+            for reply: TokenReply in replies { finish(reply.token) { rest.complete($0, with: reply.result, at: now) } }
+        }
+    }
+}
+
+extension GatewayAuthentication {
+    var subject: String? {
+        if case .principal(let principal) = self { return principal.subject }
+        return nil
+    }
+}

@@ -1,0 +1,91 @@
+package import MAOSCore
+package import MAOSProtocols
+package import MAOSSystem
+
+/// What the gateway's handlers of all loops share.
+package struct GatewayServices: Sendable {
+    /// Takes commands.
+    package let orchestrator: Orchestrator
+    /// What is stored.
+    package let history: any History
+    /// What agents printed.
+    package let outputs: any OutputStore
+    /// Where reads that block are done.
+    package let reader: WorkerThread
+    /// The server around the gateway.
+    package let environment: any GatewayEnvironment
+    /// What the operator set about the gateway.
+    package let configuration: GatewayConfiguration
+    /// Checks tokens.
+    package let verifier: TokenVerifier
+    /// Which hosts and pages may send requests.
+    package let origins: OriginPolicy
+    /// Whether loopback callers without a token are the administrator.
+    package let trustsLoopback: Bool
+    /// How often one caller may call; `nil` for no limit.
+    package let limit: RateLimiter<GatewayCaller>.Limit?
+    /// Where refused and failed requests are noted.
+    package let log: Log
+
+    /// Puts the services together.
+    package init(
+        orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
+        environment: any GatewayEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
+        origins: OriginPolicy, trustsLoopback: Bool, limit: RateLimiter<GatewayCaller>.Limit?, log: Log
+    ) {
+        self.orchestrator = orchestrator
+        self.history = history
+        self.outputs = outputs
+        self.reader = reader
+        self.environment = environment
+        self.configuration = configuration
+        self.verifier = verifier
+        self.origins = origins
+        self.trustsLoopback = trustsLoopback
+        self.limit = limit
+        self.log = log
+    }
+}
+
+/// Whose requests are counted together.
+package enum GatewayCaller: Hashable, Sendable {
+    /// Whoever bears a valid token of this subject.
+    case subject(String)
+    /// Everybody else at this address.
+    case address(IPAddress)
+}
+
+/// The gateway of a server: its handlers, one a loop whatever the number of listeners.
+///
+/// Addresses are bound before there is an orchestrator, because agents have to be told where the server is; so the services
+/// come later than the listeners, and before the first connection is accepted.
+package final class Gateway: Sendable {
+    private struct State {
+        var services: GatewayServices?
+        var handlers: [ObjectIdentifier: GatewayHandler] = [:]
+    }
+
+    private let state = Locked(State())
+
+    /// Makes a gateway without services.
+    package init() {}
+
+    /// Gives the gateway its services; once, before a listener starts.
+    package func open(_ services: GatewayServices) {
+        state.withLock { $0.services = services }
+    }
+
+    /// The handler of a loop; called on it.
+    package func handler(_ resources: LoopResources) -> GatewayHandler {
+        state.withLock { (state: inout State) in
+            let key = ObjectIdentifier(resources)
+            if let known: GatewayHandler = state.handlers[key] { return known }
+            guard let services: GatewayServices = state.services else {
+                preconditionFailure("the gateway is opened before its first connection")
+            }
+            let handler = GatewayHandler(services, resources: resources)
+            state.handlers[key] = handler
+            return handler
+        }
+    }
+}
