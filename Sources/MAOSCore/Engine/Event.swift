@@ -81,6 +81,21 @@ public struct TaskEvent: Sendable, Hashable {
     public var reason: String?
     /// The agent the event is about, also where the task has already been taken from it.
     public var agent: AgentID?
+
+    /// Puts an event together, for the engine, the journal and tests.
+    package init(
+        kind: Kind, id: TaskID, taskKind: TaskKind, project: String? = nil, state: TaskState,
+        created: TaskRecord? = nil, reason: String? = nil, agent: AgentID? = nil
+    ) {
+        self.kind = kind
+        self.id = id
+        self.taskKind = taskKind
+        self.project = project
+        self.state = state
+        self.created = created
+        self.reason = reason
+        self.agent = agent
+    }
 }
 
 /// What happened to an agent.
@@ -120,6 +135,18 @@ public struct AgentEvent: Sendable, Hashable {
     public var state: AgentState
     /// The whole agent, with ``Kind/spawned`` and ``Kind/configured`` only.
     public var record: AgentRecord?
+
+    /// Puts an event together, for the engine, the journal and tests.
+    package init(
+        kind: Kind, id: AgentID, agentType: AgentType, name: String, state: AgentState, record: AgentRecord? = nil
+    ) {
+        self.kind = kind
+        self.id = id
+        self.agentType = agentType
+        self.name = name
+        self.state = state
+        self.record = record
+    }
 }
 
 /// A fact about the server as a whole.

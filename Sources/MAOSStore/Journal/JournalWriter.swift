@@ -1,0 +1,272 @@
+internal import MAOSCore
+
+/// The one writing connection, with its statements and what it remembers of the tables.
+///
+/// Not safe for several threads: ``SQLiteJournal`` holds it under a lock.
+final class JournalWriter {
+    let connection: SQLiteConnection
+    let configuration: SQLiteStore.Configuration
+    let buckets: TaskBuckets
+    let queries: JournalQueries
+    /// Where the next look for expired tasks and agents begins.
+    var taskSweep: Int64 = 0
+    var agentSweep: Int64 = 0
+
+    private let beginning: SQLiteStatement
+    private let commit: SQLiteStatement
+    private let rollback: SQLiteStatement
+    private let insertTask: SQLiteStatement
+    private let insertSpecification: SQLiteStatement
+    private let bucketOfTask: SQLiteStatement
+    private let updateTask: SQLiteStatement
+    private let moveTask: SQLiteStatement
+    private let replaceAgent: SQLiteStatement
+    private let insertEvents: SQLiteStatement
+    private let replaceIdempotency: SQLiteStatement
+
+    /// Frames in the log after the last commit; in memory of its own, because SQLite writes it.
+    private let frames: UnsafeMutablePointer<Int32>
+
+    /// The number of the newest stored task; `nil` when it has to be looked up.
+    private var lastTaskNumber: UInt64?
+    /// The sequence number of the newest stored event; `nil` when it has to be looked up.
+    private var lastSequence: UInt64?
+
+    /// Everything a batch binds, in one buffer that does not move while it is written.
+    private var arena = ByteWriter(reservingCapacity: 64 * 1_024)
+    private var scratch = ByteWriter(reservingCapacity: 1_024)
+    private var taskParts: [TaskParts] = []
+    private var agentRecords: [Range<Int>] = []
+
+    /// Where a task's bytes are in the arena.
+    private struct TaskParts {
+        var state: Range<Int>
+        /// Empty for a task that is stored already.
+        var specification: Range<Int>
+    }
+
+    /// The arena keeps at most this much memory between batches.
+    private static let arenaLimit = 1 << 20
+
+    init(_ connection: consuming SQLiteConnection, configuration: SQLiteStore.Configuration) throws(SQLiteError) {
+        self.configuration = configuration
+        buckets = try TaskBuckets(connection)
+        queries = try JournalQueries(connection)
+        beginning = try connection.statement("BEGIN IMMEDIATE")
+        commit = try connection.statement("COMMIT")
+        rollback = try connection.statement("ROLLBACK")
+        insertTask = try connection.statement(
+            "INSERT INTO tasks (number, id, bucket, created_at, finished_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        insertSpecification = try connection.statement(
+            "INSERT INTO task_specifications (number, body) VALUES (?1, ?2)")
+        bucketOfTask = try connection.statement("SELECT bucket FROM tasks WHERE number = ?1")
+        updateTask = try connection.statement("UPDATE tasks SET state = ?2 WHERE number = ?1")
+        moveTask = try connection.statement(
+            "UPDATE tasks SET bucket = ?3, finished_at = ?4, state = ?2 WHERE number = ?1")
+        replaceAgent = try connection.statement(
+            """
+            INSERT OR REPLACE INTO agents (number, id, type, status, created_at, terminated_at, record)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """)
+        insertEvents = try connection.statement(
+            "INSERT INTO event_batches (first_sequence, last_sequence, time, body) VALUES (?1, ?2, ?3, ?4)")
+        replaceIdempotency = try connection.statement(
+            """
+            INSERT OR REPLACE INTO idempotency (subject, key, fingerprint, task, expires)
+            VALUES (?1, ?2, ?3, ?4, ?5)
+            """)
+        frames = .allocate(capacity: 1)
+        frames.initialize(to: 0)
+        connection.noteLogFrames(in: frames)
+        self.connection = connection
+    }
+
+    deinit { frames.deallocate() }
+
+    /// Frames in the log after the last commit.
+    var logFrames: Int { Int(frames.pointee) }
+
+    /// Sets a writing connection up, and the file too if it is a new one.
+    static func prepare(_ connection: borrowing SQLiteConnection) throws {
+        try connection.execute("PRAGMA page_size = 4096")
+        let mode: String = try connection.text("PRAGMA journal_mode = WAL")
+        guard mode == "wal" else { throw JournalError.unavailable("the database cannot keep a write-ahead log") }
+        // FULL: a transaction is on the disk, not only on its way, when it has been committed.
+        try connection.execute(
+            """
+            PRAGMA synchronous = FULL;
+            PRAGMA wal_autocheckpoint = 0;
+            PRAGMA journal_size_limit = 67108864;
+            PRAGMA cache_size = -4096;
+            PRAGMA secure_delete = OFF;
+            PRAGMA temp_store = MEMORY;
+            """)
+    }
+
+    // MARK: - Transactions
+
+    /// Runs a body in a transaction, which is rolled back when anything of it fails.
+    func transaction<Value>(_ body: () throws(SQLiteError) -> Value) throws(SQLiteError) -> Value {
+        do throws(SQLiteError) {
+            try beginning.run()
+            let value: Value = try body()
+            try buckets.flush()
+            try commit.run()
+            return value
+        } catch {
+            // A full disk has rolled it back already.
+            if connection.isInTransaction { try? rollback.run() }
+            buckets.forget()
+            lastTaskNumber = nil
+            lastSequence = nil
+            throw error
+        }
+    }
+
+    // MARK: - A batch
+
+    /// Stores a batch, or nothing of it.
+    func append(_ batch: Batch) throws(SQLiteError) {
+        let lastTask: UInt64
+        if let lastTaskNumber { lastTask = lastTaskNumber } else { lastTask = try queries.lastTaskNumber() }
+        let last: UInt64
+        if let lastSequence { last = lastSequence } else { last = try queries.lastSequence() }
+        if let first: Event = batch.events.first {
+            precondition(first.sequence == last + 1, "event \(first.sequence) does not follow event \(last)")
+        }
+        let events: Range<Int> = encode(batch, lastTask: lastTask)
+        try arena.bytes.withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(SQLiteError) -> Void in
+            try transaction { () throws(SQLiteError) -> Void in
+                try write(batch, events: events, UnsafeRawBufferPointer(bytes))
+            }
+        }
+        lastTaskNumber = batch.tasks.reduce(lastTask) { max($0, $1.number) }
+        lastSequence = batch.events.last?.sequence ?? last
+        if arena.bytes.capacity > JournalWriter.arenaLimit { arena = ByteWriter(reservingCapacity: 64 * 1_024) }
+    }
+
+    /// Writes all records of a batch into the arena and notes where each is; returns where its events are.
+    private func encode(_ batch: Batch, lastTask: UInt64) -> Range<Int> {
+        arena.removeAll()
+        taskParts.removeAll(keepingCapacity: true)
+        agentRecords.removeAll(keepingCapacity: true)
+        for task: TaskRecord in batch.tasks {
+            let state: Range<Int> = encode { RecordCoding.write(task.state, to: &$0) }
+            let specification: Range<Int> =
+                task.number > lastTask ? encode { RecordCoding.writeOrigin(of: task, to: &$0) } : 0..<0
+            taskParts.append(TaskParts(state: state, specification: specification))
+        }
+        for agent: AgentRecord in batch.agents {
+            agentRecords.append(encode { RecordCoding.write(agent, to: &$0) })
+        }
+        let start: Int = arena.bytes.count
+        RecordCoding.write(
+            block: batch.events, at: batch.time, createdTasks: .apart, to: &arena, scratch: &scratch)
+        return start..<arena.bytes.count
+    }
+
+    @inline(__always)
+    private func encode(_ body: (inout ByteWriter) -> Void) -> Range<Int> {
+        let start: Int = arena.bytes.count
+        body(&arena)
+        return start..<arena.bytes.count
+    }
+
+    private func write(_ batch: Batch, events: Range<Int>, _ arena: UnsafeRawBufferPointer) throws(SQLiteError) {
+        for (task, parts) in zip(batch.tasks, taskParts) { try write(task, parts, arena) }
+        for (agent, record) in zip(batch.agents, agentRecords) {
+            try write(agent, UnsafeRawBufferPointer(rebasing: arena[record]))
+        }
+        for entry: IdempotencyEntry in batch.idempotency { try write(entry) }
+        try write(events: batch, UnsafeRawBufferPointer(rebasing: arena[events]))
+    }
+
+    private func write(_ task: TaskRecord, _ parts: TaskParts, _ arena: UnsafeRawBufferPointer) throws(SQLiteError) {
+        let number = Int64(task.number)
+        let bucket: Int64 = try buckets.number(of: BucketKey(task), connection)
+        let state = UnsafeRawBufferPointer(rebasing: arena[parts.state])
+        guard parts.specification.isEmpty else {
+            let specification = UnsafeRawBufferPointer(rebasing: arena[parts.specification])
+            return try insert(task, bucket: bucket, state: state, specification: specification)
+        }
+
+        try bucketOfTask.bind(number, at: 1)
+        guard try bucketOfTask.step() else {
+            // Its retention ended while somebody started it over.
+            scratch.removeAll()
+            RecordCoding.writeOrigin(of: task, to: &scratch)
+            return try scratch.bytes.withUnsafeBufferPointer {
+                (specification: UnsafeBufferPointer<UInt8>) throws(SQLiteError) in
+                try insert(task, bucket: bucket, state: state, specification: UnsafeRawBufferPointer(specification))
+            }
+        }
+        let previous: Int64 = bucketOfTask.int64(0)
+        bucketOfTask.reset()
+        if previous == bucket {
+            try updateTask.bind(number, at: 1)
+            try updateTask.bindBlob(state, at: 2)
+            try updateTask.run()
+        } else {
+            try moveTask.bind(number, at: 1)
+            try moveTask.bindBlob(state, at: 2)
+            try moveTask.bind(bucket, at: 3)
+            try moveTask.bind(JournalWriter.finish(of: task), at: 4)
+            try moveTask.run()
+            buckets.change(previous, by: -1)
+            buckets.change(bucket, by: 1)
+        }
+    }
+
+    private func insert(
+        _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer, specification: UnsafeRawBufferPointer
+    ) throws(SQLiteError) {
+        let number = Int64(task.number)
+        try insertTask.bind(number, at: 1)
+        try insertTask.bind(copying: task.id.rawValue, at: 2)
+        try insertTask.bind(bucket, at: 3)
+        try insertTask.bind(task.createdAt.milliseconds, at: 4)
+        try insertTask.bind(JournalWriter.finish(of: task), at: 5)
+        try insertTask.bindBlob(state, at: 6)
+        try insertTask.run()
+        try insertSpecification.bind(number, at: 1)
+        try insertSpecification.bindBlob(specification, at: 2)
+        try insertSpecification.run()
+        buckets.change(bucket, by: 1)
+    }
+
+    /// When a task became terminal; `nil` for one that is not.
+    private static func finish(of task: TaskRecord) -> Int64? {
+        task.status.isTerminal ? (task.state.finishedAt ?? task.state.updatedAt).milliseconds : nil
+    }
+
+    private func write(_ agent: AgentRecord, _ record: UnsafeRawBufferPointer) throws(SQLiteError) {
+        let terminated: Int64? =
+            agent.status == .terminated ? (agent.state.terminatedAt ?? agent.state.updatedAt).milliseconds : nil
+        try replaceAgent.bind(Int64(agent.number), at: 1)
+        try replaceAgent.bind(copying: agent.id.rawValue, at: 2)
+        try replaceAgent.bind(Int64(agent.specification.type.rawValue), at: 3)
+        try replaceAgent.bind(Int64(agent.status.rawValue), at: 4)
+        try replaceAgent.bind(agent.createdAt.milliseconds, at: 5)
+        try replaceAgent.bind(terminated, at: 6)
+        try replaceAgent.bindBlob(record, at: 7)
+        try replaceAgent.run()
+    }
+
+    private func write(_ entry: IdempotencyEntry) throws(SQLiteError) {
+        try replaceIdempotency.bind(copying: entry.subject, at: 1)
+        try replaceIdempotency.bind(copying: entry.key.key, at: 2)
+        try replaceIdempotency.bind(Int64(bitPattern: entry.key.fingerprint), at: 3)
+        try replaceIdempotency.bind(copying: entry.task.rawValue, at: 4)
+        try replaceIdempotency.bind(entry.expires.milliseconds, at: 5)
+        try replaceIdempotency.run()
+    }
+
+    private func write(events batch: Batch, _ block: UnsafeRawBufferPointer) throws(SQLiteError) {
+        guard let first: Event = batch.events.first, let last: Event = batch.events.last else { return }
+        try insertEvents.bind(Int64(first.sequence), at: 1)
+        try insertEvents.bind(Int64(last.sequence), at: 2)
+        try insertEvents.bind(batch.time.milliseconds, at: 3)
+        try insertEvents.bindBlob(block, at: 4)
+        try insertEvents.run()
+    }
+}
