@@ -72,7 +72,7 @@ final class Application {
             makeToken: { launch in Application.attemptToken(launch, signer: signer, now: clock.now()) })
         agents.workspaceRoot = configuration.workspaceRoot
         agents.isExclusive = true
-        agents.controlGroups = ControlGroups.find()
+        agents.controlGroups = ControlGroups.delegated()
         do throws(SystemError) {
             runtime = try ProcessAgentRuntime(agents, output: outputs, time: clock)
         } catch {
@@ -164,11 +164,12 @@ final class Application {
     }
 
     /// Once a minute, what is past its retention goes.
-    private func keepTidy() {
-        writer.wake(at: SystemClock.monotonicMilliseconds() + 60_000) { [weak self] in
-            guard let self else { return }
+    private func keepTidy() { Application.keepTidy(orchestrator, on: writer) }
+
+    private static func keepTidy(_ orchestrator: Orchestrator, on worker: WorkerThread) {
+        worker.wake(at: SystemClock.monotonicMilliseconds() + 60_000) {
             orchestrator.discardExpired()
-            keepTidy()
+            keepTidy(orchestrator, on: worker)
         }
     }
 

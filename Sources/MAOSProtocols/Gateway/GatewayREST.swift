@@ -147,7 +147,7 @@ package final class GatewayREST {
     }
 
     /// A UUID, version 4; unique, not secret.
-    func makeRequestID() -> String {
+    package func makeRequestID() -> String {
         let high: UInt64 = nextRandom() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         let low: UInt64 = nextRandom() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         let text = [UInt8](capacity: 36) { (text: inout OutputSpan<UInt8>) in

@@ -1,6 +1,7 @@
 package import MAOSCore
 package import MAOSProtocols
 package import MAOSSystem
+internal import Synchronization
 
 /// Joins the gateway dialect with the sockets of one loop: says who calls and how often they may, and carries out the
 /// dialect's actions. Confined to its loop, except where other threads hand their results in.
@@ -8,7 +9,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     // Everything is confined to the loop; `deliver` and `receive` only hand over to it.
 
     /// A request whose action is under way.
-    private struct Waiting {
+    struct Waiting {
         let responder: HTTPResponder
         let pending: GatewayPending
         let request: LoggedRequest
@@ -24,6 +25,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     let services: GatewayServices
     let resources: LoopResources
     private let rest: GatewayREST
+    let hub: GatewayHub
     private let tokens: TokenCache
     private var limiter: RateLimiter<GatewayCaller>?
     private var waiting: [UInt64: Waiting] = [:]
@@ -32,6 +34,15 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private var submissions: [Submission] = []
     /// Reads of this turn.
     private var reads: [(token: UInt64, read: GatewayRead)] = []
+    /// Connections that the hub knows.
+    var peers: [GatewayPeerID: GatewayPeer] = [:]
+    var lastPeer: UInt64 = 0
+    /// Reads of this turn that streams want.
+    var streamReads: [(peer: GatewayPeerID, read: GatewayRead)] = []
+    /// Streams that have written what this turn gave them.
+    var writtenStreams: [GatewayPeerID] = []
+    /// How many connections the hub knows; other threads look here whether events are worth a wake-up.
+    let interest = Atomic<Int>(0)
 
     init(_ services: GatewayServices, resources: LoopResources) {
         self.services = services
@@ -40,9 +51,14 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         rest = GatewayREST(
             view: services.orchestrator.view, configuration: services.configuration,
             environment: services.environment, seed: random.next())
+        hub = GatewayHub(
+            view: services.orchestrator.view, bus: services.orchestrator.events,
+            configuration: services.configuration, environment: services.environment)
         tokens = TokenCache(verifier: services.verifier)
         limiter = services.limit.map { RateLimiter($0) }
         super.init(loop: resources.loop)
+        services.orchestrator.events.attach(self)
+        services.outputs.observe(self)
     }
 
     var now: Instant { Instant(milliseconds: resources.wallMilliseconds) }
@@ -55,6 +71,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         if let failure: GatewayFailure = refusal(of: request, from: authentication, peer: responder.peer) {
             return send(rest.refuse(failure, request, at: now), logged, to: responder)
         }
+        if GatewaySocket.isHandshake(request) { return open(request, authentication, logged, responder) }
         let action: GatewayAction = rest.handle(
             GatewayRequest(head: request, body: body, authentication: authentication), at: now)
         carryOut(action, logged, responder)
@@ -62,24 +79,32 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
 
     package func refuse(_ status: HTTPStatus, reason: String, responder: HTTPResponder) {
         let logged = LoggedRequest(method: .get, target: [], subject: nil)
-        let failure = GatewayFailure(status: status, reason: reason)
+        let failure = GatewayFailure(.validation, reason.prefix(1).uppercased() + reason.dropFirst(), status: status)
         send(rest.refuse(failure, nil, at: now), logged, to: responder)
     }
 
     /// Who sends a request: by its token, else by the configured trust in loopback.
     private func authenticate(_ request: HTTPRequestHead, peer: SocketAddress) -> GatewayAuthentication {
         guard let credentials: ArraySlice<UInt8> = request.fields.value(.authorization) else {
+            if GatewaySocket.isHandshake(request), let token = GatewaySocket.token(of: request) {
+                return authenticate(token: token)
+            }
             return services.trustsLoopback && peer.address.isLoopback ? .principal(GatewayHandler.localAdministrator) : .missing
         }
         return authenticate(token: GatewayHandler.bearerToken(in: credentials))
     }
 
-    func authenticate(token: ArraySlice<UInt8>?) -> GatewayAuthentication {
-        guard let token else { return .invalid }
+    private func authenticate(token: ArraySlice<UInt8>?) -> GatewayAuthentication {
+        guard let token, let verified: VerifiedToken = verify(token) else { return .invalid }
+        return .principal(verified.principal)
+    }
+
+    /// A token that is good now; `nil` for any other.
+    func verify(_ token: ArraySlice<UInt8>) -> VerifiedToken? {
         do throws(TokenError) {
-            return .principal(try tokens.verify(token, at: resources.wallMilliseconds / 1_000).principal)
+            return try tokens.verify(token, at: resources.wallMilliseconds / 1_000)
         } catch {
-            return .invalid
+            return nil
         }
     }
 
@@ -103,20 +128,24 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private func refusal(
         of request: HTTPRequestHead, from authentication: GatewayAuthentication, peer: SocketAddress
     ) -> GatewayFailure? {
-        if limiter != nil, !GatewayRoute(request.target).isProbe {
+        // Probes are open and cost nothing.
+        if limiter != nil, request.target.starts(with: "/api".utf8) || request.target.starts(with: "/ws".utf8) {
             let caller: GatewayCaller = authentication.subject.map { .subject($0) } ?? .address(peer.address)
-            if case .refused(let seconds)? = limiter?.take(caller, at: loop.now) { return .rateLimited(retryAfter: seconds) }
+            if case .limited(let seconds)? = limiter?.take(caller, at: loop.now) {
+                return .rateLimited(retryAfter: seconds)
+            }
         }
         let host: String = request.authority
-        if services.origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) != nil {
-            return .foreignOrigin
+        switch services.origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) {
+        case .foreignHost?: return .foreignHost
+        case .foreignOrigin?: return .foreignOrigin
+        case nil: return nil
         }
-        return nil
     }
 
     // MARK: Actions
 
-    private func carryOut(_ action: GatewayAction, _ request: LoggedRequest, _ responder: HTTPResponder) {
+    func carryOut(_ action: GatewayAction, _ request: LoggedRequest, _ responder: HTTPResponder) {
         switch action {
         case .respond(let response):
             send(response, request, to: responder)
@@ -141,15 +170,19 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         return lastToken
     }
 
-    private func goOn(_ request: Waiting, _ action: GatewayAction) {
+    func goOn(_ request: Waiting, _ action: GatewayAction) {
         carryOut(action, request.request, request.responder)
     }
+
+    package override func deadlineReached() { tick() }
 
     package override func flush() {
         if !submissions.isEmpty {
             services.orchestrator.submit(submissions)
             submissions.removeAll(keepingCapacity: true)
         }
+        goOnWithWrittenStreams()
+        readForStreams()
         guard !reads.isEmpty else { return }
         let reads: [(token: UInt64, read: GatewayRead)] = self.reads
         self.reads.removeAll(keepingCapacity: true)
@@ -167,9 +200,22 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         goOn(request, next(request.pending))
     }
 
+    /// What a request that waited for an end is answered.
+    func complete(_ pending: GatewayPending, ended: Bool) -> GatewayAction {
+        rest.complete(pending, ended: ended, at: now)
+    }
+
     // MARK: Answers
 
-    private func send(_ response: GatewayResponse, _ request: LoggedRequest, to responder: HTTPResponder) {
+    /// The dialect's answer to a request that is refused here.
+    func refusal(_ failure: GatewayFailure, _ request: HTTPRequestHead) -> GatewayResponse {
+        rest.refuse(failure, request, at: now)
+    }
+
+    /// A unique identifier for a connection.
+    func makeConnectionID() -> String { rest.makeRequestID() }
+
+    func send(_ response: GatewayResponse, _ request: LoggedRequest, to responder: HTTPResponder) {
         if let failure: GatewayErrorCode = response.failure { note(failure, response, request) }
         var fields: HTTPFields = response.fields
         fields.append(.xRequestID, response.requestID)
@@ -179,9 +225,9 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private func note(_ failure: GatewayErrorCode, _ response: GatewayResponse, _ request: LoggedRequest) {
         let level: Log.Level = response.status.code >= 500 ? .error : .warn
         services.log(
-            level, failure.name,
+            level, failure.rawValue,
             [
-                "requestId": response.requestID, "method": "\(request.method)",
+                "requestId": response.requestID, "method": request.method.name,
                 "path": String(decoding: request.target.prefix { $0 != UInt8(ascii: "?") }.prefix(200), as: UTF8.self),
                 "status": "\(response.status.code)", "subject": request.subject ?? "-",
             ])
@@ -193,6 +239,20 @@ extension GatewayHandler: ReplySink {
         loop.execute { [self] in
             for reply: TokenReply in replies { finish(reply.token) { rest.complete($0, with: reply.result, at: now) } }
         }
+    }
+}
+
+extension GatewayHandler: EventSink {
+    package func receive(_ events: [Event]) {
+        guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        loop.execute { [self] in carryOut(hub.receive(events, at: now)) }
+    }
+}
+
+extension GatewayHandler: OutputObserver {
+    package func stored(_ entries: [OutputEntry]) {
+        guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        loop.execute { [self] in carryOut(hub.receive(entries, at: now)) }
     }
 }
 

@@ -1,0 +1,155 @@
+internal import MAOSCore
+internal import MAOSProtocols
+internal import MAOSSystem
+internal import Synchronization
+
+/// A connection that the hub knows, by what it is to the hub.
+enum GatewayPeer {
+    /// A request that waits for the end of a task.
+    case request(GatewayHandler.Waiting)
+    case stream(GatewayStreamWriter)
+    case socket(GatewaySocket)
+}
+
+/// Streams, sockets, and requests that wait for an end.
+extension GatewayHandler {
+    private static let tickInterval: Int64 = 1_000
+
+    // MARK: Coming and going
+
+    /// Makes a connection known; it hears of everything from now on.
+    func admit(_ make: (GatewayPeerID) -> GatewayPeer) -> GatewayPeerID {
+        lastPeer += 1
+        let id = GatewayPeerID(rawValue: lastPeer)
+        // Before anything is looked at, so that no event falls between looking and hearing.
+        interest.add(1, ordering: .sequentiallyConsistent)
+        peers[id] = make(id)
+        if peers.count == 1 { setDeadline(after: GatewayHandler.tickInterval) }
+        return id
+    }
+
+    func forget(_ id: GatewayPeerID) {
+        guard peers.removeValue(forKey: id) != nil else { return }
+        interest.subtract(1, ordering: .sequentiallyConsistent)
+        hub.close(id)
+    }
+
+    func tick() {
+        guard !peers.isEmpty else { return }
+        setDeadline(after: GatewayHandler.tickInterval)
+        let time: Instant = now
+        carryOut(hub.tick(at: time))
+        let sockets: [GatewaySocket] = peers.values.compactMap { (peer: GatewayPeer) in
+            if case .socket(let socket) = peer { socket } else { nil }
+        }
+        for socket: GatewaySocket in sockets { socket.tick(at: time) }
+    }
+
+    // MARK: Requests that wait
+
+    func awaitEnd(of task: TaskID, until deadline: Instant, _ request: Waiting) {
+        let id: GatewayPeerID = admit { _ in .request(request) }
+        guard hub.awaitEnd(of: task, until: deadline, for: id) else { return }
+        endWait(id, true)
+    }
+
+    private func endWait(_ id: GatewayPeerID, _ ended: Bool) {
+        guard case .request(let request)? = peers[id] else { return }
+        forget(id)
+        goOn(request, complete(request.pending, ended: ended))
+    }
+
+    // MARK: Streams
+
+    func begin(_ stream: GatewayStream, _ head: GatewayResponse, _ responder: HTTPResponder) {
+        var fields: HTTPFields = head.fields
+        fields.append(.contentType, head.contentType)
+        fields.append(.xRequestID, head.requestID)
+        var writer: GatewayStreamWriter?
+        let id: GatewayPeerID = admit { id in
+            let made = GatewayStreamWriter(id, handler: self, responder: responder)
+            writer = made
+            return .stream(made)
+        }
+        guard let writer, responder.beginStream(head.status, fields: fields, owner: writer) else { return forget(id) }
+        carryOut(hub.open(stream, for: id, at: now))
+    }
+
+    func goOnWithWrittenStreams() {
+        guard !writtenStreams.isEmpty else { return }
+        let written: [GatewayPeerID] = writtenStreams
+        writtenStreams.removeAll(keepingCapacity: true)
+        for id: GatewayPeerID in written where peers[id] != nil { carryOut(hub.drained(id, at: now)) }
+    }
+
+    func readForStreams() {
+        guard !streamReads.isEmpty else { return }
+        let reads: [(peer: GatewayPeerID, read: GatewayRead)] = streamReads
+        streamReads.removeAll(keepingCapacity: true)
+        services.reader.execute { [self] in
+            let (history, outputs) = (services.history, services.outputs)
+            let results = reads.map { ($0.peer, $0.read.perform(history: history, output: outputs)) }
+            loop.execute { [self] in
+                for (peer, result) in results where peers[peer] != nil {
+                    carryOut(hub.complete(peer, with: result, at: now))
+                }
+            }
+        }
+    }
+
+    // MARK: What the hub wants
+
+    func carryOut(_ outputs: [GatewayOutput]) {
+        for output: GatewayOutput in outputs {
+            switch output {
+            case .deliver(let delivery):
+                let message = SharedMessage(text: delivery.payload)
+                for id: GatewayPeerID in delivery.peers {
+                    guard case .socket(let socket)? = peers[id] else { continue }
+                    socket.deliver(message, superseding: delivery.superseding)
+                }
+            case .send(let bytes, let id):
+                guard case .stream(let writer)? = peers[id] else { continue }
+                writer.write(bytes)
+            case .read(let read, let id):
+                streamReads.append((id, read))
+                loop.flushLater(self)
+            case .finish(let id):
+                guard case .stream(let writer)? = peers[id] else { continue }
+                forget(id)
+                writer.finish()
+            case .ended(let id, let ended):
+                endWait(id, ended)
+            }
+        }
+    }
+
+    /// Notes that a stream takes more.
+    func streamHasRoom(_ id: GatewayPeerID) {
+        writtenStreams.append(id)
+        loop.flushLater(self)
+    }
+}
+
+/// Writes the body of one streamed answer.
+final class GatewayStreamWriter: HTTPStreamOwner {
+    private let id: GatewayPeerID
+    private unowned let handler: GatewayHandler
+    private let responder: HTTPResponder
+
+    init(_ id: GatewayPeerID, handler: GatewayHandler, responder: HTTPResponder) {
+        self.id = id
+        self.handler = handler
+        self.responder = responder
+    }
+
+    func write(_ bytes: [UInt8]) {
+        if case .open = responder.write(bytes[...]) { handler.streamHasRoom(id) }
+    }
+
+    func finish() { responder.finishStream() }
+
+    func streamDrained(_ responder: HTTPResponder) { handler.streamHasRoom(id) }
+
+    func streamClosed(_ responder: HTTPResponder) { handler.forget(id) }
+}
