@@ -2,6 +2,7 @@
 enum Scenario: String, CaseIterable, Sendable {
     case get
     case create
+    case noopInProcess = "noop-inprocess"
     case noopProcess = "noop-process"
     case startup
     case yardsticks
@@ -14,6 +15,7 @@ enum Scenario: String, CaseIterable, Sendable {
         switch self {
         case .get: "GET of a task over HTTP with a token"
         case .create: "durable creation of tasks over HTTP"
+        case .noopInProcess: "tasks without work end to end, durable, agents in the same process"
         case .noopProcess: "tasks that run /bin/true end to end through the server"
         case .startup: "start until ready, and memory when idle"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
@@ -25,6 +27,7 @@ enum Scenario: String, CaseIterable, Sendable {
         switch self {
         case .get: try GetScenario.measure(options)
         case .create: try CreateScenario.measure(options)
+        case .noopInProcess: try NoopInProcessScenario.measure(options)
         case .noopProcess: try NoopProcessScenario.measure(options)
         case .startup: try StartupScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)

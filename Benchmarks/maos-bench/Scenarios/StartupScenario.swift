@@ -17,7 +17,7 @@ enum StartupScenario {
         }
         let bare: [Double] = try bareStarts(folder)
         let idle: Start = try start(program, try folder.fresh("data"), folder, isIdle: true)
-        let figures: [Figure] = [
+        var figures: [Figure] = [
             Figure(
                 name: "start, no data directory", unit: .milliseconds, values: first,
                 yardstick: Figure.Yardstick(name: "bare Swift program", values: bare), targets: [.atMost(30)]),
@@ -34,7 +34,37 @@ enum StartupScenario {
             Figure(name: "idle CPU per second", unit: .microseconds, values: [idle.cpuMicrosecondsPerSecond]),
             Figure(name: "threads", unit: .count, values: [Double(idle.threads)]),
         ]
+        if options.isLarge { figures += try large(options, program, folder) }
         return ScenarioResult(scenario: .startup, figures: figures)
+    }
+
+    private static func large(
+        _ options: Options, _ program: String, _ folder: borrowing WorkFolder
+    ) throws -> [Figure] {
+        let data: String = try folder.fresh("large")
+        Program.write(
+            error: "making a database of \(options.finishedTasks) finished and \(options.liveTasks) waiting tasks …\n")
+        let begin: Int64 = SystemClock.monotonicNanoseconds()
+        try LargeDatabase.make(in: data, finished: options.finishedTasks, live: options.liveTasks)
+        let seconds: Double = Double(SystemClock.monotonicNanoseconds() - begin) / 1e9
+        var starts: [Double] = []
+        var recoveries: [Double] = []
+        for _ in 0..<options.runs {
+            starts.append(try start(program, data, folder).milliseconds)
+            try ServerProcess(program, data: data, folder: folder).kill()
+            recoveries.append(try start(program, data, folder).milliseconds)
+        }
+        let idle: Start = try start(program, data, folder, isIdle: true)
+        let tasks = Double(options.finishedTasks + options.liveTasks)
+        return [
+            Figure(
+                name: "start, large database", unit: .milliseconds, values: starts, targets: [.atMost(2_000)]),
+            Figure(name: "start after SIGKILL, large database", unit: .milliseconds, values: recoveries),
+            Figure(
+                name: "idle memory, large database", unit: .megabytes, values: [idle.memory.resident / 1_048_576]),
+            Figure(name: "bytes on disk per task", unit: .count, values: [Double(WorkFolder.size(of: data)) / tasks]),
+            Figure(name: "tasks stored when it was made", unit: .perSecond, values: [tasks / seconds]),
+        ]
     }
 
     /// One start.

@@ -38,8 +38,13 @@ final class ChildProcess {
     }
 
     deinit {
+        kill()
+    }
+
+    /// Ends it at once.
+    func kill() {
         guard !hasEnded else { return }
-        kill(probe.pid, SIGKILL)
+        Glibc.kill(probe.pid, SIGKILL)
         reap()
     }
 
@@ -79,7 +84,7 @@ final class ChildProcess {
     func stop(within seconds: Int = 30) {
         guard !hasEnded else { return }
         input = nil
-        kill(probe.pid, SIGTERM)
+        Glibc.kill(probe.pid, SIGTERM)
         let end: Int64 = SystemClock.monotonicMilliseconds() + Int64(seconds) * 1_000
         while SystemClock.monotonicMilliseconds() < end {
             var status: CInt = 0
@@ -89,8 +94,7 @@ final class ChildProcess {
             }
             usleep(1_000)
         }
-        kill(probe.pid, SIGKILL)
-        reap()
+        kill()
     }
 
     private func reap() {

@@ -45,6 +45,9 @@ final class ServerProcess {
     /// Ends it and waits until it is gone.
     func stop() { child.stop() }
 
+    /// Ends it at once, without giving it a chance to do anything.
+    func kill() { child.kill() }
+
     /// The end of what it logged.
     var logged: String { String(TextFile.read(log).suffix(1_000)) }
 }
