@@ -112,7 +112,7 @@ package struct ByteReader: Sendable {
     package mutating func string() throws(ByteReaderError) -> String {
         let start = offset
         let content = try data()
-        guard let string = String(validating: content, as: UTF8.self) else { throw .invalidUTF8(offset: start) }
+        guard let string = String(validUTF8: content.span) else { throw .invalidUTF8(offset: start) }
         return string
     }
 

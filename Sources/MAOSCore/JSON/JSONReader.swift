@@ -143,84 +143,10 @@ public enum JSONReader {
         return top
     }
 
-    /// Checks a whole text and copies it without its white space, building no values.
+    /// Checks a whole text and copies it without the white space between its tokens, building no values.
     ///
     /// Throws the first mistake with its byte offset, as ``parse(_:depthLimit:)-(Span<UInt8>,_)`` does.
     static func compact(_ bytes: Span<UInt8>, depthLimit: Int) throws(JSONError) -> [UInt8] {
-        var scanner = JSONScanner(bytes)
-        var output: [UInt8] = []
-        output.reserveCapacity(bytes.count)
-        var objects: [Bool] = []
-
-        reading: while true {
-            let byte = try scanner.peek(expecting: "a value")
-            let start = scanner.position
-            switch byte {
-            case 0x22:
-                try scanner.skipString()
-            case 0x7B, 0x5B:
-                guard objects.count < depthLimit else {
-                    throw JSONError(.tooDeep(limit: depthLimit), at: scanner.position, expected: "less nesting")
-                }
-                output.append(byte)
-                scanner.advance()
-                let isObject = byte == 0x7B
-                let expected = isObject ? "a key or \"}\"" : "a value or \"]\""
-                let next = try scanner.peek(expecting: expected)
-                guard next == (isObject ? 0x7D : 0x5D) else {
-                    if isObject { try copyKey(&scanner, next, expected: expected, to: &output) }
-                    objects.append(isObject)
-                    continue reading
-                }
-                output.append(next)
-                scanner.advance()
-            case 0x2D, 0x30...0x39:
-                try scanner.skipNumber()
-            case 0x74:
-                try scanner.literal(.true)
-            case 0x66:
-                try scanner.literal(.false)
-            case 0x6E:
-                try scanner.literal(.null)
-            default:
-                throw scanner.unexpected(byte, expected: "a value")
-            }
-            if byte != 0x7B, byte != 0x5B {
-                scanner.copy(from: start, to: &output)
-            }
-
-            while let isObject = objects.last {
-                let expected = isObject ? "\",\" or \"}\"" : "\",\" or \"]\""
-                let next = try scanner.peek(expecting: expected)
-                guard next == 0x2C || next == (isObject ? 0x7D : 0x5D) else {
-                    throw scanner.unexpected(next, expected: expected)
-                }
-                output.append(next)
-                scanner.advance()
-                if next == 0x2C {
-                    if isObject {
-                        let first = try scanner.peek(expecting: "a key")
-                        try copyKey(&scanner, first, expected: "a key", to: &output)
-                    }
-                    continue reading
-                }
-                objects.removeLast()
-            }
-            try scanner.finish()
-            return output
-        }
-    }
-
-    private static func copyKey(
-        _ scanner: inout JSONScanner, _ first: UInt8, expected: String, to output: inout [UInt8]
-    ) throws(JSONError) {
-        guard first == 0x22 else { throw scanner.unexpected(first, expected: expected) }
-        let start = scanner.position
-        try scanner.skipString()
-        scanner.copy(from: start, to: &output)
-        let colon = try scanner.peek(expecting: "\":\" after a key")
-        guard colon == 0x3A else { throw scanner.unexpected(colon, expected: "\":\" after a key") }
-        scanner.advance()
-        output.append(colon)
+        try JSONCompactor.compact(bytes, depthLimit: depthLimit)
     }
 }

@@ -70,9 +70,9 @@ struct JSONScanner: ~Escapable {
         var bytes: String.UTF8View { name.utf8 }
     }
 
-    /// Appends the bytes from `start` to the position.
-    func copy(from start: Int, to output: inout [UInt8]) {
-        JSONScanner.append(bytes.extracting(start..<position), to: &output)
+    /// Appends a range of the bytes.
+    func copy(_ range: Range<Int>, to output: inout [UInt8]) {
+        JSONScanner.append(bytes.extracting(range), to: &output)
     }
 
     private static func append(_ run: Span<UInt8>, to output: inout [UInt8]) {

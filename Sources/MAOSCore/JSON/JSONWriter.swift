@@ -213,17 +213,23 @@ public struct JSONWriter: Sendable {
         buffer.append(0x22)
         let start = buffer.count
         buffer.append(contentsOf: string.utf8)
-        var index = start
-        let end = buffer.count
-        while index < end {
-            let byte = buffer[index]
-            guard byte >= 0x20, byte != 0x22, byte != 0x5C else {
-                escape(from: index)
-                break
-            }
-            index += 1
+        let special = firstSpecial(from: start)
+        if special < buffer.count {
+            escape(from: special)
         }
         buffer.append(0x22)
+    }
+
+    /// The next byte that needs an escape, or the end.
+    private func firstSpecial(from start: Int) -> Int {
+        let span = buffer.span
+        var index = start
+        while index < span.count {
+            let byte = span[index]
+            guard byte >= 0x20, byte != 0x22, byte != 0x5C else { break }
+            index += 1
+        }
+        return index
     }
 
     private mutating func escape(from first: Int) {

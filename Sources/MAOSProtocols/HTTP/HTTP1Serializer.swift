@@ -169,8 +169,13 @@ package enum HTTP1Serializer {
 
     private static func appendField(_ name: String, _ value: String.UTF8View, to output: inout [UInt8]) {
         output.append(contentsOf: name.utf8)
-        for byte in value {
-            output.append(HTTPCharacter.isFieldValue(byte) ? byte : HTTPCharacter.space)
+        var index = output.count
+        output.append(contentsOf: value)
+        while index < output.count {
+            if !HTTPCharacter.isFieldValue(output[index]) {
+                output[index] = HTTPCharacter.space
+            }
+            index += 1
         }
         appendLineEnd(to: &output)
     }

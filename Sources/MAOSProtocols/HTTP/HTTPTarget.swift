@@ -28,33 +28,26 @@ package struct HTTPTarget: Sendable, Hashable {
 
     /// Takes a target in origin form apart, `*` being a single segment.
     package init(_ target: ArraySlice<UInt8>) throws(HTTPTargetError) {
-        let mark = target.firstIndex(of: 0x3F) ?? target.endIndex
-        var path = target[..<mark]
-        if path.first == 0x2F {
-            path = path.dropFirst()
-        }
+        let bytes = target.span
         var segments: [String] = []
-        if !path.isEmpty {
+        var index = 0
+        if index < bytes.count, bytes[0] == 0x2F {
+            index = 1
+        }
+        if index < bytes.count, bytes[index] != 0x3F {
             segments.reserveCapacity(6)
-            for segment in path.split(separator: 0x2F, omittingEmptySubsequences: false) {
-                let decoded = try HTTPTarget.decode(segment, plusIsSpace: false)
-                guard !decoded.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw .badCharacter }
-                segments.append(decoded)
+            var start = index
+            while true {
+                if index == bytes.count || bytes[index] == 0x2F || bytes[index] == 0x3F {
+                    segments.append(try HTTPTarget.segment(bytes.extracting(start..<index)))
+                    guard index < bytes.count, bytes[index] == 0x2F else { break }
+                    start = index + 1
+                }
+                index += 1
             }
         }
         self.segments = segments
-        guard mark < target.endIndex else {
-            query = []
-            return
-        }
-        var items: [QueryItem] = []
-        for item in target[(mark + 1)...].split(separator: 0x26) {
-            let equals = item.firstIndex(of: 0x3D) ?? item.endIndex
-            let name = try HTTPTarget.decode(item[..<equals], plusIsSpace: true)
-            let value = try HTTPTarget.decode(item[equals...].dropFirst(), plusIsSpace: true)
-            items.append(QueryItem(name: name, value: value))
-        }
-        query = items
+        query = index < bytes.count ? try HTTPTarget.items(bytes.extracting((index + 1)...)) : []
     }
 
     /// Takes a target in origin form apart.
@@ -75,18 +68,52 @@ package struct HTTPTarget: Sendable, Hashable {
         query.filter { $0.name == name }.map(\.value)
     }
 
-    private static func decode(_ bytes: ArraySlice<UInt8>, plusIsSpace: Bool) throws(HTTPTargetError) -> String {
-        guard bytes.contains(where: { $0 == 0x25 || $0 == 0x2B && plusIsSpace }) else {
-            guard let text = String(validating: bytes, as: UTF8.self) else { throw .badCharacter }
+    private static func segment(_ bytes: Span<UInt8>) throws(HTTPTargetError) -> String {
+        let text = try decode(bytes, plusIsSpace: false)
+        for byte in text.utf8 where byte < 0x20 || byte == 0x7F {
+            throw .badCharacter
+        }
+        return text
+    }
+
+    private static func items(_ bytes: Span<UInt8>) throws(HTTPTargetError) -> [QueryItem] {
+        var items: [QueryItem] = []
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            var equals: Int?
+            while end < bytes.count, bytes[end] != 0x26 {
+                if bytes[end] == 0x3D, equals == nil {
+                    equals = end
+                }
+                end += 1
+            }
+            if end > start {
+                let name = try decode(bytes.extracting(start..<(equals ?? end)), plusIsSpace: true)
+                let value = try decode(bytes.extracting((equals.map { $0 + 1 } ?? end)..<end), plusIsSpace: true)
+                items.append(QueryItem(name: name, value: value))
+            }
+            start = end + 1
+        }
+        return items
+    }
+
+    private static func decode(_ bytes: Span<UInt8>, plusIsSpace: Bool) throws(HTTPTargetError) -> String {
+        var index = 0
+        while index < bytes.count, bytes[index] != 0x25, bytes[index] != 0x2B || !plusIsSpace {
+            index += 1
+        }
+        guard index < bytes.count else {
+            guard let text = String(validUTF8: bytes) else { throw .badCharacter }
             return text
         }
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
+        index = 0
+        while index < bytes.count {
             let byte = bytes[index]
             if byte == 0x25 {
-                guard index + 2 < bytes.endIndex, let high = Hex.value(of: bytes[index + 1]),
+                guard index + 2 < bytes.count, let high = Hex.value(of: bytes[index + 1]),
                     let low = Hex.value(of: bytes[index + 2])
                 else { throw .badEscape }
                 output.append(high << 4 | low)
@@ -96,7 +123,7 @@ package struct HTTPTarget: Sendable, Hashable {
                 index += 1
             }
         }
-        guard let text = String(validating: output, as: UTF8.self) else { throw .badCharacter }
+        guard let text = String(validUTF8: output.span) else { throw .badCharacter }
         return text
     }
 

@@ -13,18 +13,49 @@ struct UTF8Checker: Sendable {
     mutating func accepts(_ bytes: ArraySlice<UInt8>) -> Bool {
         let span = bytes.span
         var index = 0
+        while missing > 0, index < span.count {
+            guard takeContinuation(span[index]) else { return false }
+            index += 1
+        }
+        // The standard library is quicker at whole characters; the last one may go on in the next piece.
+        let end = UTF8Checker.startOfLastCharacter(span, from: index)
+        guard UTF8Checker.isValid(span.extracting(index..<end)) else { return false }
+        index = end
         while index < span.count {
             let byte = span[index]
             index += 1
             if missing > 0 {
-                guard byte >= lowest, byte <= highest else { return false }
-                missing -= 1
-                lowest = 0x80
-                highest = 0xBF
+                guard takeContinuation(byte) else { return false }
             } else if byte >= 0x80 {
                 guard begin(byte) else { return false }
             }
         }
+        return true
+    }
+
+    /// Where the last character begins if it has more than one byte, else the end.
+    private static func startOfLastCharacter(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        var index = bytes.count
+        while index > start, bytes.count - index < 3, bytes[index - 1] & 0xC0 == 0x80 {
+            index -= 1
+        }
+        return index > start && bytes[index - 1] >= 0xC0 ? index - 1 : bytes.count
+    }
+
+    private static func isValid(_ bytes: Span<UInt8>) -> Bool {
+        do throws(UTF8.ValidationError) {
+            _ = try UTF8Span(validating: bytes)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private mutating func takeContinuation(_ byte: UInt8) -> Bool {
+        guard byte >= lowest, byte <= highest else { return false }
+        missing -= 1
+        lowest = 0x80
+        highest = 0xBF
         return true
     }
 

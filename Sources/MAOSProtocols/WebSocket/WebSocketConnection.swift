@@ -1,3 +1,5 @@
+import MAOSCore
+
 /// One side of a WebSocket after the handshake (RFC 6455), without a socket.
 ///
 /// Bytes that arrive are stored by ``receive(_:)`` and turned into events by ``next(replies:)``, which also writes what the protocol has to say by
@@ -153,7 +155,7 @@ package struct WebSocketConnection: Sendable {
         guard payload.count >= 2 else { throw .closeFrame }
         let code = WebSocketCloseCode(UInt16(payload[0]) << 8 | UInt16(payload[1]))
         guard code.isSendable else { throw .closeFrame }
-        guard let reason = String(validating: payload[2...], as: UTF8.self) else { throw .invalidUTF8 }
+        guard let reason = String(validUTF8: payload.span.extracting(2...)) else { throw .invalidUTF8 }
         return (code, reason)
     }
 
