@@ -33,11 +33,7 @@ final class Application {
         self.log = log
         store = try Application.openStore(configuration)
         let secrets = try Secrets(directory: configuration.data)
-        do throws(JournalError) {
-            outputs = try Application.openOutputs(configuration)
-        } catch {
-            throw StartFailure(message: "cannot open the output log in \(configuration.data): \(error)")
-        }
+        outputs = try Application.openOutputs(configuration)
         let recovered: RecoveredState
         do throws(JournalError) {
             recovered = try store.journal.load()
@@ -181,6 +177,18 @@ final class Application {
         settings.taskRetention = .seconds(Int64(configuration.tasksDays) * 86_400)
         do throws(JournalError) {
             return try SQLiteStore.open(directory: configuration.data, configuration: settings)
+        } catch {
+            throw StartFailure(message: text(of: error, in: configuration.data))
+        }
+    }
+
+    private static func openOutputs(_ configuration: Configuration) throws(StartFailure) -> OutputLog {
+        var settings = OutputLog.Configuration()
+        settings.bytesPerLog = configuration.outputBytesPerTask
+        settings.bytesTotal = configuration.outputBytesTotal
+        settings.retention = .seconds(Int64(configuration.tasksDays) * 86_400)
+        do throws(JournalError) {
+            return try OutputLog.open(directory: configuration.data, configuration: settings)
         } catch {
             throw StartFailure(message: text(of: error, in: configuration.data))
         }

@@ -109,7 +109,7 @@ struct Setting {
             key: "retention.tasksDays", flag: nil, form: .number(1...36_500), fallback: 90,
             summary: "days that ended tasks are kept"),
         Setting(
-            key: "retention.outputBytesPerTask", flag: nil, form: .number(65_536...1_099_511_627_776),
+            key: "retention.outputBytesPerTask", flag: nil, form: .number(1_048_576...1_099_511_627_776),
             fallback: 1_000_000_000, summary: "bytes of output kept per task; the oldest go first"),
         Setting(
             key: "retention.outputBytesTotal", flag: nil, form: .number(1_048_576...1_125_899_906_842_624),

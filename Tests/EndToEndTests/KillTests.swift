@@ -1,5 +1,6 @@
 import Foundation
 import MAOSCore
+import MAOSProtocols
 import Testing
 
 /// The promise behind the product: what was acknowledged survives `kill -9`, and nothing runs twice at the same time.
@@ -92,7 +93,7 @@ struct KillTests {
     private func checkEvents(_ client: APIClient) throws {
         var expected: Int64 = 1
         while true {
-            let reply: APIReply = try client.call("GET", "/api/v1/events?since=\(expected)&limit=1000")
+            let reply: APIReply = try client.call(.get, "/api/v1/events?since=\(expected)&limit=1000")
             let events: [JSONValue] = try #require(reply.data?["events"]?.arrayValue)
             guard !events.isEmpty else { break }
             for event: JSONValue in events {

@@ -1,5 +1,6 @@
 import Foundation
 import MAOSCore
+import MAOSProtocols
 import Testing
 
 /// How the server starts, refuses to start, and stops.
@@ -54,7 +55,7 @@ struct StartTests {
         let second = try run(["--data", server.directory, "--listen", "127.0.0.1:0=gateway"])
         #expect(second.status == 1)
         #expect(second.err.contains("another"), "\(second.err)")
-        #expect(try server.client().call("GET", "/api/v1/health").status == 200)
+        #expect(try server.client().call(.get, "/api/v1/health").status == 200)
     }
 
     @Test("a file that is no database is refused and left as it is")
@@ -147,7 +148,7 @@ struct StartTests {
     @Test("--auth local gives loopback callers the administrator")
     func localAuthentication() throws {
         let server = try ServerProcess(arguments: ["--auth", "local", "--limits", "off"])
-        let reply: APIReply = try APIClient(url: server.baseURL, token: nil).call("GET", "/api/v1/tasks")
+        let reply: APIReply = try APIClient(url: server.baseURL, token: nil).call(.get, "/api/v1/tasks")
         #expect(reply.status == 200)
     }
 
@@ -157,7 +158,7 @@ struct StartTests {
         #expect(server.outputLines.first == "listening localhost:\(server.port) gateway")
         for host in ["127.0.0.1", "[::1]"] {
             let client = try APIClient(url: "http://\(host):\(server.port)", token: server.adminToken())
-            #expect(try client.call("GET", "/api/v1/health").status == 200, "\(host)")
+            #expect(try client.call(.get, "/api/v1/health").status == 200, "\(host)")
         }
     }
 }

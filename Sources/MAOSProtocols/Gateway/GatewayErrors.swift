@@ -94,9 +94,9 @@ package struct GatewayFailure: Error, Sendable, Hashable {
 
     /// A browser's page from elsewhere (403).
     package static let foreignOrigin = GatewayFailure(.authorization, "Requests from this origin are not allowed")
-    /// A host name that is not ours (421).
+    /// A host name that is not ours (403): a name that somebody made point here.
     package static let foreignHost = GatewayFailure(
-        .validation, "This server does not answer for that host", status: .misdirectedRequest)
+        .authorization, "This server does not answer for that host")
     /// The answer takes too long (504).
     package static let timedOut = GatewayFailure(.timeout, "The request took too long")
     /// A mistake of ours (500); what it was stays in the log.

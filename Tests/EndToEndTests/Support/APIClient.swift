@@ -1,5 +1,6 @@
 import Foundation
 import MAOSCore
+import MAOSProtocols
 import MAOSTransport
 import Testing
 
@@ -24,17 +25,16 @@ final class APIClient {
     }
 
     func call(
-        _ method: String, _ path: String, _ body: JSONValue? = nil, fields: [(name: String, value: String)] = []
+        _ method: HTTPMethod, _ path: String, _ body: JSONValue? = nil, fields: HTTPFields = HTTPFields()
     ) throws -> APIReply {
         let bytes: [UInt8]? = body.map { Array(JSONText($0).description.utf8) }
         return try call(method, path, bytes: bytes, fields: fields)
     }
 
     func call(
-        _ method: String, _ path: String, bytes: [UInt8]?, fields: [(name: String, value: String)] = []
+        _ method: HTTPMethod, _ path: String, bytes: [UInt8]?, fields: HTTPFields = HTTPFields()
     ) throws -> APIReply {
-        let content: [(name: String, value: String)] = bytes == nil ? [] : [("Content-Type", "application/json")]
-        let response: ClientResponse = try client.send(method, path, fields: content + fields, body: bytes)
+        let response: ClientResponse = try client.send(method, path, fields: fields, body: bytes)
         let value: JSONValue =
             response.body.isEmpty ? .null : (try? JSONReader.parse(response.body, depthLimit: 64)) ?? .null
         return APIReply(status: response.status, body: value, head: response)
@@ -47,13 +47,13 @@ final class APIClient {
             "context": ["command": command],
         ]
         for member in more { body[member.key] = member.value }
-        let reply: APIReply = try call("POST", "/api/v1/tasks", .object(body))
+        let reply: APIReply = try call(.post, "/api/v1/tasks", .object(body))
         guard reply.status == 201 else { throw HarnessError("create answered \(reply.status): \(reply.body)") }
         return try #require(reply.data?["taskId"]?.stringValue)
     }
 
     func task(_ id: String) throws -> JSONValue {
-        let reply: APIReply = try call("GET", "/api/v1/tasks/\(id)")
+        let reply: APIReply = try call(.get, "/api/v1/tasks/\(id)")
         return try #require(reply.data, "GET task answered \(reply.status)")
     }
 
