@@ -5,6 +5,8 @@ struct Heap<Element: Comparable & Sendable>: Sendable {
     var count: Int { elements.count }
     var isEmpty: Bool { elements.isEmpty }
     var first: Element? { elements.first }
+    /// The elements, in no order that means anything.
+    var unordered: [Element] { elements }
 
     /// Adds an element; O(log n).
     mutating func insert(_ element: Element) {

@@ -6,7 +6,7 @@ public enum Effect: Sendable {
     case stopAgent(AgentID, graceful: Bool)
     /// Starts an attempt; answered by ``Command/attemptStarted(_:process:)`` and ``Command/attemptEnded(_:_:)``, or the latter alone.
     case startAttempt(AttemptLaunch)
-    /// Ends an attempt's whole process tree; answered by ``Command/attemptEnded(_:_:)``.
+    /// Ends an attempt's whole process tree, also while it is suspended; answered by ``Command/attemptEnded(_:_:)``.
     case stopAttempt(AttemptID, StopReason)
     /// Stops (SIGSTOP) or continues (SIGCONT) an attempt's whole process tree.
     case suspendAttempt(AttemptID, Bool)

@@ -11,7 +11,9 @@ extension Engine {
         _ specification: AgentSpecification, id wanted: AgentID?, by principal: Principal
     ) throws(Rejection) -> Reply {
         try principal.require(.agentsCreate)
-        if let wanted, state.agents[wanted] != nil {
+        try requireWholeReach(principal, for: .agentsCreate)
+        try validate(specification)
+        if let wanted, state.agents[wanted] != nil || batch.agents.contains(where: { $0.id == wanted }) {
             throw .conflict(reason: "duplicate_id", message: "An agent with the id \(wanted) exists already")
         }
         guard state.agents.count < configuration.limits.agents else {
@@ -26,7 +28,9 @@ extension Engine {
         _ id: AgentID, _ change: AgentChange, by principal: Principal
     ) throws(Rejection) -> Reply {
         try principal.require(.agentsUpdate)
-        var specification: AgentSpecification = try liveAgent(id).specification
+        try requireWholeReach(principal, for: .agentsUpdate)
+        let agent: AgentRecord = try liveAgent(id)
+        var specification: AgentSpecification = agent.specification
         if let resources = change.resources { specification.resources = resources }
         if let capabilities = change.capabilities { specification.capabilities = capabilities }
         if let model = change.model { specification.model = model }
@@ -36,23 +40,29 @@ extension Engine {
         if let timeout = change.commandTimeout { specification.commandTimeout = timeout }
         if let interval = change.heartbeatInterval { specification.heartbeatInterval = interval }
         if let settings = change.settings { specification.settings = settings }
+        try validate(specification)
         state.agents[id]?.record.specification = specification
         touch(id)
         emitAgent(.configured, id)
-        state.ready.join(id, profile: profile(of: specification))
-        offerSlots(of: id)
+        if change.heartbeatInterval != nil, state.agents[id]?.heartbeatDue != nil { watchHeartbeat(of: id) }
+        if agent.status != .paused, agent.status != .stopping {
+            state.ready.join(id, profile: profile(of: specification))
+            offerSlots(of: id)
+        }
         return try reply(with: id)
     }
 
     mutating func pauseAgent(_ id: AgentID, by principal: Principal) throws(Rejection) -> Reply {
         try principal.require(.agentsUpdate)
+        try requireWholeReach(principal, for: .agentsUpdate)
         let agent: AgentRecord = try liveAgent(id)
         guard agent.status != .paused else { return .agent(agent) }
         guard agent.status.takesTasks else {
             throw .conflict(reason: agent.status.name, message: "Agent \(id) is \(agent.status.name)")
         }
         state.agents[id]?.record.state.status = .paused
-        state.ready.withdrawSeat(of: id)
+        setIdleSince(nil, of: id)
+        state.ready.leave(id)
         touch(id)
         emitAgent(.paused, id)
         return try reply(with: id)
@@ -60,14 +70,24 @@ extension Engine {
 
     mutating func resumeAgent(_ id: AgentID, by principal: Principal) throws(Rejection) -> Reply {
         try principal.require(.agentsUpdate)
+        try requireWholeReach(principal, for: .agentsUpdate)
         let agent: AgentRecord = try liveAgent(id)
         guard agent.status == .paused else {
             throw .conflict(reason: "not_paused", message: "Agent \(id) is \(agent.status.name), not paused")
         }
-        state.agents[id]?.record.state.status = agent.state.currentTasks.isEmpty ? .idle : .busy
-        touch(id)
-        emitAgent(.resumed, id)
-        offerSlots(of: id)
+        state.ready.join(id, profile: profile(of: agent.specification))
+        if state.agents[id]?.runningSince == nil {
+            // It was paused in an earlier run of the server, and has not been started in this one.
+            guard !state.isDraining else { throw .unavailable("The server is about to stop") }
+            startAgent(id)
+            emitAgent(.resumed, id)
+        } else {
+            state.agents[id]?.record.state.status = agent.state.currentTasks.isEmpty ? .idle : .busy
+            touch(id)
+            emitAgent(.resumed, id)
+            if agent.state.currentTasks.isEmpty { becomeIdle(id) }
+            offerSlots(of: id)
+        }
         return try reply(with: id)
     }
 
@@ -75,6 +95,7 @@ extension Engine {
         _ id: AgentID, graceful: Bool, by principal: Principal
     ) throws(Rejection) -> Reply {
         try principal.require(.agentsTerminate)
+        try requireWholeReach(principal, for: .agentsTerminate)
         _ = try liveAgent(id)
         stopAgent(id, graceful: graceful)
         return try reply(with: id)
@@ -116,19 +137,32 @@ extension Engine {
             type: specification.type, capabilities: specification.capabilities.sorted { $0.name < $1.name })
     }
 
-    /// Makes agents for a lane whose tasks would otherwise wait: as many as wait, up to the pool's maximum.
-    mutating func startAgentsOnDemand(forLane index: Int) {
-        guard let backlog: ReadyQueue.Backlog = state.ready.backlog(of: index), backlog.key.capabilities.isEmpty else {
-            return
-        }
+    // MARK: On demand
+
+    /// Makes agents for tasks that would otherwise wait, up to the pool's maximum.
+    ///
+    /// Comes at the end of a command, when the agents that it freed have had their pick.
+    mutating func serveDemand() {
+        guard hasNewDemand else { return }
+        hasNewDemand = false
         let pool: EngineConfiguration.OnDemandPool = configuration.onDemand
-        let type: AgentType = backlog.key.type ?? pool.fallbackType
-        while state.startingAgents[type, default: 0] < backlog.waiting {
-            if state.onDemandAgents >= pool.maximum {
-                guard retireIdleAgent(otherThan: backlog.key.type) else { return }
-                continue
-            }
+        guard !state.isDraining, state.ready.waitingCount > 0, pool.maximum > 0 else { return }
+        guard state.onDemandAgents < pool.maximum || state.idleOnDemandAgents > 0 else { return }
+        let demands: [ReadyQueue.Demand] = state.ready.demands()
+        for demand: ReadyQueue.Demand in demands where !demand.hasAgents { startAgents(atMost: 1, for: demand) }
+        for demand: ReadyQueue.Demand in demands { startAgents(atMost: demand.waiting, for: demand) }
+        hasNewDemand = false
+    }
+
+    /// Makes agents for a lane until as many are starting as tasks wait, or as are allowed.
+    private mutating func startAgents(atMost limit: Int, for demand: ReadyQueue.Demand) {
+        let pool: EngineConfiguration.OnDemandPool = configuration.onDemand
+        let type: AgentType = demand.type ?? pool.fallbackType
+        while state.startingAgents[type, default: 0] < limit {
             guard state.agents.count < configuration.limits.agents else { return }
+            if state.onDemandAgents >= pool.maximum {
+                guard retireIdleAgent(otherThan: demand.type) else { return }
+            }
             _ = createAgent(
                 AgentSpecification(type: type), id: nil, origin: .onDemand, owner: Principal.system.subject)
         }
@@ -136,11 +170,11 @@ extension Engine {
 
     /// Makes room in a full pool: the longest idle on-demand agent of another type goes.
     private mutating func retireIdleAgent(otherThan type: AgentType?) -> Bool {
-        guard let type, configuration.onDemand.maximum > 0 else { return false }
+        guard let type, state.idleOnDemandAgents > 0 else { return false }
         var oldest: (id: AgentID, since: Instant, number: UInt64)?
         for (id, agent) in state.agents {
             guard agent.record.origin == .onDemand, agent.record.specification.type != type,
-                agent.termination == nil, let since: Instant = agent.idleSince
+                let since: Instant = agent.idleSince
             else { continue }
             if let current = oldest, (current.since, current.number) <= (since, agent.record.number) { continue }
             oldest = (id, since, agent.record.number)
@@ -150,16 +184,28 @@ extension Engine {
         return true
     }
 
-    private mutating func stopAgent(_ id: AgentID, graceful: Bool) {
+    // MARK: Starting and ending
+
+    /// Starts a known agent again.
+    private mutating func startAgent(_ id: AgentID) {
+        guard let agent: AgentRecord = state.agents[id]?.record else { return }
+        state.agents[id]?.record.state.status = .initializing
+        if agent.origin == .onDemand { state.startingAgents[agent.specification.type, default: 0] += 1 }
+        touch(id)
+        if let record: AgentRecord = state.agents[id]?.record { batch.effects.append(.startAgent(record)) }
+    }
+
+    mutating func stopAgent(_ id: AgentID, graceful: Bool) {
         guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
         let isFirst: Bool = agent.termination == nil
         guard isFirst || (agent.termination == .graceful && !graceful) else { return }
+        setIdleSince(nil, of: id)
         state.agents[id]?.termination = graceful ? .graceful : .forced
         state.agents[id]?.record.state.status = .stopping
-        state.agents[id]?.idleSince = nil
-        state.ready.withdrawSeat(of: id)
+        state.ready.leave(id)
         if isFirst {
             leaveOnDemandPool(agent.record)
+            hasNewDemand = true
             touch(id)
             emitAgent(.stopping, id)
         }
@@ -198,21 +244,25 @@ extension Engine {
         let agent: AgentRecord = try liveAgent(id)
         guard agent.status == .initializing else { return }
         if agent.origin == .onDemand { state.startingAgents[agent.specification.type, default: 0] -= 1 }
+        let isPaused: Bool = state.agents[id]?.staysPaused == true
+        state.agents[id]?.staysPaused = false
         state.agents[id]?.record.state.process = process
         state.agents[id]?.record.state.error = nil
         state.agents[id]?.record.state.lastHeartbeat = state.now
-        state.agents[id]?.record.state.status = agent.state.currentTasks.isEmpty ? .ready : .busy
+        state.agents[id]?.record.state.status =
+            isPaused ? .paused : agent.state.currentTasks.isEmpty ? .ready : .busy
         state.agents[id]?.runningSince = state.now
         touch(id)
         emitAgent(.ready, id)
-        setHeartbeatTimer(id)
+        watchHeartbeat(of: id)
+        guard !isPaused else { return }
         if agent.state.currentTasks.isEmpty { becomeIdle(id) }
         offerSlots(of: id)
     }
 
     mutating func agentCrashed(_ id: AgentID, reason: String) throws(Rejection) {
         let agent: AgentRecord = try liveAgent(id)
-        guard state.agents[id]?.termination == nil else { return }
+        guard state.agents[id]?.termination == nil, agent.status != .error else { return }
         if agent.origin == .onDemand, agent.status == .initializing {
             state.startingAgents[agent.specification.type, default: 0] -= 1
         }
@@ -220,14 +270,20 @@ extension Engine {
             state.agents[id]?.record.state.restarts = 0
         }
         state.agents[id]?.record.state.restarts += 1
+        if agent.status == .paused { state.agents[id]?.staysPaused = true }
+        setIdleSince(nil, of: id)
         state.agents[id]?.record.state.status = .error
         state.agents[id]?.record.state.error = reason
         state.agents[id]?.record.state.process = nil
         state.agents[id]?.runningSince = nil
-        state.agents[id]?.idleSince = nil
         state.ready.withdrawSeat(of: id)
         touch(id)
         emitAgent(.crashed, id)
+        setRestartTimer(id)
+    }
+
+    /// Has a crashed agent started again after a wait that grows with each crash.
+    mutating func setRestartTimer(_ id: AgentID) {
         let restarts: Int = state.agents[id]?.record.state.restarts ?? 1
         let delay: Milliseconds = backoff(after: restarts, first: .seconds(1), factor: 2)
         state.timers.set(.agentRestart(id), at: state.now + delay)
@@ -237,7 +293,7 @@ extension Engine {
         let agent: AgentRecord = try liveAgent(id)
         guard state.agents[id]?.termination != nil, agent.state.currentTasks.isEmpty else { return }
         removeAgent(id)
-        reconsiderDemand()
+        hasNewDemand = true
     }
 
     mutating func agentsAlive(_ ids: [AgentID]) {
@@ -270,32 +326,51 @@ extension Engine {
         workChanged(id)
     }
 
-    private mutating func becomeIdle(_ id: AgentID) {
-        state.agents[id]?.idleSince = state.now
-        guard state.agents[id]?.record.origin == .onDemand else { return }
+    /// Notes that an agent has nothing to do from now on.
+    mutating func becomeIdle(_ id: AgentID) {
+        setIdleSince(state.now, of: id)
+        guard let agent: EngineState.LiveAgent = state.agents[id], agent.record.origin == .onDemand else { return }
+        hasNewDemand = true
+        // One timer is enough, however often it comes and goes in between.
+        guard !agent.hasIdleTimer else { return }
+        state.agents[id]?.hasIdleTimer = true
         state.timers.set(.agentIdle(id), at: state.now + configuration.onDemand.idleTime)
     }
 
-    private mutating func setHeartbeatTimer(_ id: AgentID) {
-        guard let agent: AgentRecord = state.agents[id]?.record else { return }
-        let silence = Milliseconds(agent.specification.heartbeatInterval.count * Int64(configuration.missedHeartbeats))
-        state.timers.set(.agentHeartbeat(id), at: agent.state.lastHeartbeat + silence)
+    /// Keeps count of the agents that could make room.
+    mutating func setIdleSince(_ since: Instant?, of id: AgentID) {
+        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
+        if agent.record.origin == .onDemand {
+            if agent.idleSince != nil { state.idleOnDemandAgents -= 1 }
+            if since != nil { state.idleOnDemandAgents += 1 }
+        }
+        state.agents[id]?.idleSince = since
     }
 
-    /// Looks whether tasks wait for agents that could be made now.
-    mutating func reconsiderDemand() {
-        guard !state.isDraining else { return }
-        for lane: Int in state.ready.busyLanes { startAgentsOnDemand(forLane: lane) }
+    /// How long an agent may be silent.
+    private func patience(with agent: AgentRecord) -> Milliseconds {
+        Milliseconds(agent.specification.heartbeatInterval.count * Int64(max(1, configuration.missedHeartbeats)))
+    }
+
+    /// Sees to it that a timer waits for the agent's silence; an earlier one that comes in time is left to do so.
+    mutating func watchHeartbeat(of id: AgentID) {
+        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
+        let due: Instant = agent.record.state.lastHeartbeat + patience(with: agent.record)
+        if let earlier: Instant = agent.heartbeatDue, earlier <= due { return }
+        state.agents[id]?.heartbeatDue = due
+        state.timers.set(.agentHeartbeat(id), at: due)
     }
 
     // MARK: Timers
 
     mutating func heartbeatDue(_ id: AgentID) {
+        guard let due: Instant = state.agents[id]?.heartbeatDue, due <= state.now else { return }
+        state.agents[id]?.heartbeatDue = nil
         guard let agent: AgentRecord = state.agents[id]?.record, agent.status != .error, agent.status != .initializing
         else { return }
-        let silence = Milliseconds(agent.specification.heartbeatInterval.count * Int64(configuration.missedHeartbeats))
+        let silence: Milliseconds = patience(with: agent)
         guard agent.state.lastHeartbeat + silence <= state.now else {
-            setHeartbeatTimer(id)
+            watchHeartbeat(of: id)
             return
         }
         let failure = TaskFailure(.agentLost, "Agent \(id) has not been heard of for \(silence.count / 1_000) s")
@@ -313,21 +388,21 @@ extension Engine {
 
     mutating func restartDue(_ id: AgentID) {
         guard let agent: AgentRecord = state.agents[id]?.record, agent.status == .error,
-            state.agents[id]?.termination == nil
+            state.agents[id]?.termination == nil, !state.isDraining
         else { return }
-        state.agents[id]?.record.state.status = .initializing
-        if agent.origin == .onDemand { state.startingAgents[agent.specification.type, default: 0] += 1 }
-        touch(id)
+        startAgent(id)
         workChanged(id)
-        if let record: AgentRecord = state.agents[id]?.record { batch.effects.append(.startAgent(record)) }
     }
 
     mutating func idleDue(_ id: AgentID) {
+        state.agents[id]?.hasIdleTimer = false
         guard let agent: EngineState.LiveAgent = state.agents[id], agent.record.origin == .onDemand,
-            agent.termination == nil, let since: Instant = agent.idleSince,
-            since + configuration.onDemand.idleTime <= state.now
+            let since: Instant = agent.idleSince
         else { return }
-        stopAgent(id, graceful: true)
+        let due: Instant = since + configuration.onDemand.idleTime
+        guard due > state.now else { return stopAgent(id, graceful: true) }
+        state.agents[id]?.hasIdleTimer = true
+        state.timers.set(.agentIdle(id), at: due)
     }
 
     // MARK: Recovery
@@ -336,19 +411,20 @@ extension Engine {
     mutating func recoverAgents() {
         let agents: [AgentRecord] = state.agents.values.map(\.record).sorted { $0.number < $1.number }
         for agent: AgentRecord in agents {
+            setIdleSince(nil, of: agent.id)
             if agent.origin == .onDemand || agent.status == .stopping {
-                leaveOnDemandPool(agent)
+                if agent.status != .stopping { leaveOnDemandPool(agent) }
                 removeAgent(agent.id)
                 continue
             }
             state.ready.withdrawSeat(of: agent.id)
             state.agents[agent.id]?.record.state.process = nil
             state.agents[agent.id]?.record.state.lastHeartbeat = state.now
-            // A paused agent needs no start: its seat is offered when it is resumed.
-            guard agent.status != .paused else { continue }
-            state.agents[agent.id]?.record.state.status = .initializing
+            state.agents[agent.id]?.runningSince = nil
+            state.agents[agent.id]?.heartbeatDue = nil
             touch(agent.id)
-            if let record: AgentRecord = state.agents[agent.id]?.record { batch.effects.append(.startAgent(record)) }
+            // A paused agent is started when it is resumed.
+            if agent.status != .paused { startAgent(agent.id) }
         }
     }
 }

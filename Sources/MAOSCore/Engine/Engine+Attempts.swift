@@ -17,7 +17,7 @@ extension Engine {
     mutating func assignWaiting(inLane index: Int) {
         guard !state.isDraining else { return }
         while let match = state.ready.match(lane: index) { assign(match.task, to: match.agent) }
-        startAgentsOnDemand(forLane: index)
+        hasNewDemand = true
     }
 
     /// Offers an agent's free slots, and gives it tasks that wait for them.
@@ -30,30 +30,32 @@ extension Engine {
             state.ready.withdrawSeat(of: id)
             return
         }
+        if load == 0, agent.record.origin == .onDemand, state.onDemandAgents >= configuration.onDemand.maximum,
+            state.ready.yields(id)
+        {
+            // Tasks that have waited for longer need an agent of another type, and the pool has no room for one.
+            stopAgent(id, graceful: true)
+            return
+        }
         guard let profile: Int = state.ready.offerSeat(of: id, load: load) else { return }
         while let match = state.ready.match(profile: profile) { assign(match.task, to: match.agent) }
     }
 
     private mutating func assign(_ id: TaskID, to agentID: AgentID) {
-        guard state.tasks[id] != nil, state.agents[agentID] != nil else {
-            preconditionFailure("what waits is live")
-        }
-        state.tasks[id]?.record.state.status = .assigned
-        state.tasks[id]?.record.state.attempt += 1
-        state.tasks[id]?.record.state.agent = agentID
-        state.tasks[id]?.record.state.startedAt = state.now
-        state.tasks[id]?.record.state.error = nil
-        state.tasks[id]?.record.state.notBefore = nil
-        touch(id)
         state.agents[agentID]?.record.state.currentTasks.append(id)
         state.agents[agentID]?.record.state.status = .busy
-        state.agents[agentID]?.idleSince = nil
+        setIdleSince(nil, of: agentID)
         workChanged(agentID)
-        guard let task: TaskRecord = state.tasks[id]?.record, let agent: AgentRecord = state.agents[agentID]?.record
-        else { return }
+        guard let agent: AgentRecord = state.agents[agentID]?.record else {
+            preconditionFailure("an agent with a seat is live")
+        }
+        let usual: Milliseconds? = agent.specification.commandTimeout
+        state.tasks[id]?.beginAttempt(on: agentID, usualTimeout: usual, at: state.now)
+        touch(id)
+        guard let task: TaskRecord = state.tasks[id]?.record else { preconditionFailure("what waits is live") }
         emitTask(.assigned, task)
         let attempt = AttemptID(task: id, number: task.state.attempt)
-        if let timeout: Milliseconds = task.specification.timeout ?? agent.specification.commandTimeout {
+        if let timeout: Milliseconds = task.specification.timeout ?? usual {
             state.timers.set(.attemptTimeout(attempt), at: state.now + timeout)
         }
         batch.effects.append(.startAttempt(AttemptLaunch(id: attempt, task: task, agent: agent)))
@@ -85,11 +87,11 @@ extension Engine {
 
     mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
         let task: TaskRecord = try runningTask(of: id)
+        guard state.tasks[id.task]?.hasStarted == false else { return }
+        state.tasks[id.task]?.hasStarted = true
         state.tasks[id.task]?.record.state.process = process
-        if task.status == .assigned {
-            state.tasks[id.task]?.record.state.status = .running
-            state.tasks[id.task]?.record.state.startedAt = state.now
-        }
+        state.tasks[id.task]?.record.state.startedAt = state.now
+        if task.status == .assigned { state.tasks[id.task]?.record.state.status = .running }
         touch(id.task)
         emitTaskNow(.started, id.task)
     }
@@ -168,10 +170,10 @@ extension Engine {
         let agent: AgentID? = releaseAgent(of: id, completed: false)
         state.tasks[id]?.record.state.error = failure
         state.tasks[id]?.record.state.notBefore = state.now + delay
-        state.tasks[id]?.record.state.status = .retrying
+        if task.status != .paused { state.tasks[id]?.record.state.status = .retrying }
         touch(id)
         if let record: TaskRecord = state.tasks[id]?.record { emitTask(.retryScheduled, record, agent: agent) }
-        state.timers.set(.taskRetry(id), at: state.now + delay)
+        if task.status != .paused { state.timers.set(.taskRetry(id), at: state.now + delay) }
         if let agent { offerSlots(of: agent) }
     }
 
@@ -198,7 +200,7 @@ extension Engine {
         if let agent { offerSlots(of: agent) }
     }
 
-    /// The wait before try number `failures` + 1: exponential, bounded, and spread by a fifth either way.
+    /// The wait before try number `failures` + 1: exponential, spread by a fifth either way, and bounded.
     mutating func backoff(after failures: Int, first: Milliseconds, factor: Double) -> Milliseconds {
         let bound: Double = Double(configuration.limits.backoff.count)
         var delay: Double = min(Double(max(first.count, 0)), bound)
@@ -206,7 +208,8 @@ extension Engine {
         let whole: Int64 = Int64(min(delay, bound))
         guard whole > 5 else { return Milliseconds(whole) }
         let spread: UInt64 = UInt64(whole) / 5
-        return Milliseconds(whole - Int64(spread) + Int64(random.below(2 * spread + 1)))
+        let spreadOut: Int64 = whole - Int64(spread) + Int64(random.below(2 * spread + 1))
+        return Milliseconds(min(spreadOut, configuration.limits.backoff.count))
     }
 
     /// Ends a task for good, and all that depend on it if it did not complete.
@@ -229,8 +232,9 @@ extension Engine {
             case .failed: emitTask(.failed, ended, reason: next.reason, agent: agent)
             default: emitTask(.cancelled, ended, reason: next.reason, agent: agent)
             }
-            for dependent: TaskID in state.dependents.removeValue(forKey: next.id) ?? [] {
-                guard state.tasks[dependent] != nil else { continue }
+            for waiting: Dependents.Entry in state.dependents.removeValue(forKey: next.id)?.entries ?? [] {
+                let dependent: TaskID = waiting.task
+                guard state.tasks[dependent]?.life == waiting.life else { continue }
                 if next.status == .completed {
                     state.tasks[dependent]?.openDependencies -= 1
                     if state.tasks[dependent]?.openDependencies == 0 { runnable.append(dependent) }
@@ -246,9 +250,11 @@ extension Engine {
     private mutating func store(
         ended id: TaskID, as status: TaskStatus, failure: TaskFailure?, agent: AgentID?
     ) -> TaskRecord {
-        guard var record: TaskRecord = state.tasks.removeValue(forKey: id)?.record else {
+        guard let task: EngineState.LiveTask = state.tasks.removeValue(forKey: id) else {
             preconditionFailure("a task ends once")
         }
+        if task.openDependencies > 0 { leaveDependencies(of: task) }
+        var record: TaskRecord = task.record
         record.state.status = status
         record.state.updatedAt = state.now
         record.state.finishedAt = state.now
@@ -264,9 +270,17 @@ extension Engine {
         if record.state.step == "cancelling" { record.state.step = nil }
         ended[id] = batch.tasks.count
         batch.tasks.append(record)
-        let hasTimer: Bool = record.specification.deadline != nil || record.specification.timeout != nil
-        if hasTimer, state.timers.abandon() { discardStaleTimers() }
+        if record.specification.deadline != nil { abandonTimer() }
         return record
+    }
+
+    /// Takes a task that ends early off the lists of those it waits for.
+    private mutating func leaveDependencies(of task: EngineState.LiveTask) {
+        for dependency: TaskID in task.record.specification.dependencies where state.dependents[dependency] != nil {
+            let tasks: [TaskID: EngineState.LiveTask] = state.tasks
+            state.dependents[dependency]?.abandon { tasks[$0.task]?.life == $0.life }
+            if state.dependents[dependency]?.entries.isEmpty == true { state.dependents[dependency] = nil }
+        }
     }
 
     func dependencyFailure(_ dependency: TaskRecord) -> TaskFailure {
@@ -282,10 +296,7 @@ extension Engine {
         guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else {
             return nil
         }
-        state.tasks[id]?.record.state.agent = nil
-        state.tasks[id]?.record.state.process = nil
-        state.tasks[id]?.record.state.isSuspended = false
-        state.tasks[id]?.pendingFailure = nil
+        if state.tasks[id]?.endAttempt() == true { abandonTimer() }
         guard state.agents[agentID] != nil else { return agentID }
         state.agents[agentID]?.record.state.currentTasks.removeAll { $0 == id }
         if let completed {
@@ -301,12 +312,17 @@ extension Engine {
         return agentID
     }
 
-    private mutating func discardStaleTimers() {
-        let state: EngineState = self.state
-        self.state.timers.removeAll { (reason: TimerReason) in
+    /// Notes that a timer has lost its reason; clears such timers away when they are the larger part.
+    private mutating func abandonTimer() {
+        guard state.timers.abandon() else { return }
+        // Only the table is shared with the closure: a copy of the whole state would make the timers' change copy them.
+        let tasks: [TaskID: EngineState.LiveTask] = state.tasks
+        state.timers.removeAll { (reason: TimerReason) in
             switch reason {
-            case .taskDeadline(let id), .taskRetry(let id): state.tasks[id] == nil
-            case .attemptTimeout(let id): state.tasks[id.task]?.record.state.attempt != id.number
+            case .taskDeadline(let id), .taskRetry(let id):
+                tasks[id] == nil
+            case .attemptTimeout(let id):
+                tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .agentHeartbeat, .agentRestart, .agentIdle: false
             }
         }

@@ -4,18 +4,18 @@ extension Engine {
         _ wanted: TaskSpecification, id wantedID: TaskID?, idempotency: IdempotencyKey?, by principal: Principal
     ) throws(Rejection) -> Reply {
         try principal.require(.tasksCreate)
-        if let idempotency, let earlier: TaskID = try earlierTask(of: principal, idempotency) {
-            return .repeated(earlier)
+        try requireWholeReach(principal, for: .tasksCreate)
+        try validate(wanted)
+        if let idempotency {
+            try validate(idempotency)
+            if let earlier: TaskID = try earlierTask(of: principal, idempotency) { return .repeated(earlier) }
         }
         if let wantedID {
             guard state.tasks[wantedID] == nil, terminalTask(wantedID) == nil else {
                 throw .conflict(reason: "duplicate_id", message: "A task with the id \(wantedID) exists already")
             }
         }
-        let limits: EngineLimits = configuration.limits
-        guard state.tasks.count < limits.liveTasks else {
-            throw .limitReached("live tasks", limit: limits.liveTasks)
-        }
+        try requireRoomForTask()
         try checkDependencies(of: wanted, id: wantedID, by: principal)
 
         let id: TaskID = wantedID ?? TaskID(unchecked: IdentifierMaker.make(at: state.now, random: &random))
@@ -35,29 +35,55 @@ extension Engine {
                 failed = failed ?? ended
             }
         }
-        let runsAtOnce: Bool = open == 0 && failed == nil
+        let isTooLate: Bool = specification.deadline.map { $0 <= state.now } ?? false
+        let runsAtOnce: Bool = open == 0 && failed == nil && !isTooLate
         if runsAtOnce {
             record.state.status = .queued
             record.state.queuedAt = state.now
         }
-        state.tasks[id] = EngineState.LiveTask(record: record, openDependencies: open)
-        noteChange(of: id)
+        begin(record, openDependencies: open)
         emitTask(.created, record)
         if let idempotency { remember(idempotency, of: principal, task: id) }
         if let failed {
             endTask(id, as: .cancelled, failure: dependencyFailure(failed))
-            guard let cancelled: TaskRecord = terminalTask(id) else { preconditionFailure("the task has just ended") }
-            return .task(cancelled)
+        } else if isTooLate {
+            endTask(id, as: .failed, failure: Engine.deadlineFailure)
+        } else if runsAtOnce {
+            enqueue(id)
         }
-        if open > 0 {
-            for dependency: TaskID in specification.dependencies where state.tasks[dependency] != nil {
-                state.dependents[dependency, default: []].append(id)
+        return .task(currentTask(id) ?? record)
+    }
+
+    /// Makes a task live, with what it waits for and its deadline.
+    private mutating func begin(_ record: TaskRecord, openDependencies: Int) {
+        let id: TaskID = record.id
+        // One that ended and is retried in the same batch may have been noted already.
+        let isNoted: Bool = forgetEnding(of: id) && changedTasks.contains(id)
+        state.lastLife += 1
+        var task = EngineState.LiveTask(record: record, life: state.lastLife, openDependencies: openDependencies)
+        task.batch = batchNumber
+        state.tasks[id] = task
+        if !isNoted { changedTasks.append(id) }
+        if openDependencies > 0 {
+            for dependency: TaskID in record.specification.dependencies where state.tasks[dependency] != nil {
+                state.dependents[dependency, default: Dependents()].append(id, life: task.life)
             }
         }
-        if let deadline: Instant = specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
-        if runsAtOnce { enqueue(id) }
-        return .task(record)
+        if let deadline: Instant = record.specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
     }
+
+    private func requireRoomForTask() throws(Rejection) {
+        let limit: Int = configuration.limits.liveTasks
+        guard state.tasks.count < limit else { throw .limitReached("live tasks", limit: limit) }
+    }
+
+    /// The token of an attempt acts on its own task and on nothing else.
+    func requireWholeReach(_ principal: Principal, for permission: Permissions) throws(Rejection) {
+        guard principal.task == nil else { throw .forbidden(permission) }
+    }
+
+    /// A task that is live or ended in this batch.
+    private func currentTask(_ id: TaskID) -> TaskRecord? { state.tasks[id]?.record ?? terminalTask(id) }
 
     private func checkDependencies(
         of specification: TaskSpecification, id: TaskID?, by principal: Principal
@@ -111,6 +137,7 @@ extension Engine {
         if task.state.cancellation == nil {
             state.tasks[id]?.record.state.cancellation = .requested
             state.tasks[id]?.record.state.step = "cancelling"
+            if task.state.isSuspended { continueAttempt(id) }
             touch(id)
             emitTaskNow(.cancelRequested, id, reason: reason)
             batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .cancelled))
@@ -139,6 +166,7 @@ extension Engine {
                     message: "Task \(id) depends on \(dependency), which has not completed; retry that one first")
             }
         }
+        try requireRoomForTask()
         if let deadline: Instant = task.specification.deadline, deadline <= state.now {
             throw .conflict(reason: "deadline_passed", message: "The deadline of task \(id) has passed")
         }
@@ -148,21 +176,20 @@ extension Engine {
         fresh.attempt = task.state.attempt
         fresh.queuedAt = open.isEmpty ? state.now : nil
         task.state = fresh
-        forgetEnding(of: id)
-        state.tasks[id] = EngineState.LiveTask(record: task, openDependencies: open.count)
-        for dependency: TaskID in open { state.dependents[dependency, default: []].append(id) }
-        noteChange(of: id)
+        begin(task, openDependencies: open.count)
         emitTask(.restarted, task)
-        if let deadline: Instant = task.specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
         if open.isEmpty { enqueue(id) }
-        return .task(task)
+        return .task(currentTask(id) ?? task)
     }
 
     /// A task that ended in this very batch is live again: the batch must not store its ended form.
-    private mutating func forgetEnding(of id: TaskID) {
-        guard let index: Int = ended.removeValue(forKey: id) else { return }
+    ///
+    /// - Returns: Whether it ended in this batch.
+    private mutating func forgetEnding(of id: TaskID) -> Bool {
+        guard let index: Int = ended.removeValue(forKey: id) else { return false }
         batch.tasks.remove(at: index)
         for (other, position) in ended where position > index { ended[other] = position - 1 }
+        return true
     }
 
     mutating func changePriority(
@@ -185,11 +212,9 @@ extension Engine {
         try principal.require(.tasksUpdate)
         let task: TaskRecord = try liveTask(id, by: principal)
         guard task.status != .paused else { return .task(task) }
-        guard task.state.cancellation == nil else {
-            throw .conflict(reason: "cancelling", message: "Task \(id) is being cancelled")
-        }
+        try requireNoStop(of: task)
         if task.state.holdsAgent {
-            state.tasks[id]?.record.state.isSuspended = true
+            state.tasks[id]?.suspend(at: state.now)
             batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), true))
         }
         state.ready.withdraw(id)
@@ -205,18 +230,37 @@ extension Engine {
         guard task.status == .paused else {
             throw .conflict(reason: "not_paused", message: "Task \(id) is \(task.status.name), not paused")
         }
+        try requireNoStop(of: task)
         if task.state.isSuspended {
-            state.tasks[id]?.record.state.isSuspended = false
-            state.tasks[id]?.record.state.status = .running
+            continueAttempt(id)
             touch(id)
             emitTaskNow(.resumed, id)
             batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), false))
         } else {
             state.tasks[id]?.record.state.status = .pending
+            touch(id)
             emitTaskNow(.resumed, id)
             makeRunnable(id)
         }
         return .task(state.tasks[id]?.record ?? task)
+    }
+
+    /// Refuses when the task's attempt is being stopped.
+    private func requireNoStop(of task: TaskRecord) throws(Rejection) {
+        guard task.state.cancellation == nil else {
+            throw .conflict(reason: "cancelling", message: "Task \(task.id) is being cancelled")
+        }
+        if let failure: TaskFailure = state.tasks[task.id]?.pendingFailure {
+            throw .conflict(reason: "stopping", message: "Task \(task.id) is being stopped: \(failure.message)")
+        }
+    }
+
+    /// Lets a suspended attempt go on, and its time too.
+    private mutating func continueAttempt(_ id: TaskID) {
+        guard let attempt: Int = state.tasks[id]?.record.state.attempt else { return }
+        if let due: Instant = state.tasks[id]?.resume(at: state.now) {
+            state.timers.set(.attemptTimeout(AttemptID(task: id, number: attempt)), at: due)
+        }
     }
 
     // MARK: Shared
@@ -277,14 +321,13 @@ extension Engine {
     mutating func remember(_ entry: IdempotencyEntry) {
         let index = EngineState.IdempotencyIndex(subject: entry.subject, key: entry.key.key)
         state.idempotency[index] = entry
-        state.idempotencyOrder.append(index)
-        while let oldest: EngineState.IdempotencyIndex = state.idempotencyOrder.first {
-            let expires: Instant? = state.idempotency[oldest]?.expires
+        state.idempotencyOrder.append(EngineState.IdempotencyPlace(index: index, expires: entry.expires))
+        while let oldest: EngineState.IdempotencyPlace = state.idempotencyOrder.first {
             let isSurplus: Bool = state.idempotencyOrder.count > configuration.limits.idempotencyKeys
-            guard isSurplus || (expires ?? state.now) <= state.now else { break }
+            guard isSurplus || oldest.expires <= state.now else { break }
             _ = state.idempotencyOrder.popFirst()
-            // A key that expired and was used again has a later place in the order as well.
-            if isSurplus || (expires ?? state.now) <= state.now { state.idempotency[oldest] = nil }
+            // A key that expired and was used again has a later place as well, which counts.
+            if state.idempotency[oldest.index]?.expires == oldest.expires { state.idempotency[oldest.index] = nil }
         }
     }
 }

@@ -14,11 +14,13 @@ extension Engine {
         }
     }
 
+    static let deadlineFailure = TaskFailure(.deadline, "The deadline passed before the task had ended")
+
     private mutating func deadlineDue(_ id: TaskID) {
         guard let task: TaskRecord = state.tasks[id]?.record, let deadline: Instant = task.specification.deadline,
             deadline <= state.now
         else { return }
-        let failure = TaskFailure(.deadline, "The deadline passed before the task had ended")
+        let failure: TaskFailure = Engine.deadlineFailure
         guard task.state.holdsAgent else {
             endTask(id, as: .failed, failure: failure)
             return
@@ -30,7 +32,8 @@ extension Engine {
 
     private mutating func timeoutDue(_ id: AttemptID) {
         guard let task: EngineState.LiveTask = state.tasks[id.task], task.record.state.holdsAgent,
-            task.record.state.attempt == id.number, task.record.state.cancellation == nil, task.pendingFailure == nil
+            task.record.state.attempt == id.number, task.record.state.cancellation == nil, task.pendingFailure == nil,
+            let due: Instant = task.timeoutAt, due <= state.now
         else { return }
         let agent: AgentRecord? = task.record.state.agent.flatMap { state.agents[$0]?.record }
         let limit: Milliseconds? = task.record.specification.timeout ?? agent?.specification.commandTimeout
@@ -64,28 +67,23 @@ extension Engine {
         state.lastTaskNumber = recovered.lastTaskNumber
         state.lastAgentNumber = recovered.lastAgentNumber
         for entry: IdempotencyEntry in recovered.idempotency { remember(entry) }
-        for agent: AgentRecord in recovered.agents {
-            var live = EngineState.LiveAgent(record: agent)
-            if agent.status == .stopping { live.termination = .graceful }
-            state.agents[agent.id] = live
-            if agent.origin == .onDemand, agent.status != .stopping {
-                state.onDemandAgents += 1
-                if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] += 1 }
-            }
-            state.ready.join(agent.id, profile: profile(of: agent.specification))
+        for task: TaskRecord in recovered.tasks {
+            state.lastLife += 1
+            state.tasks[task.id] = EngineState.LiveTask(record: task, life: state.lastLife)
         }
-        for task: TaskRecord in recovered.tasks { state.tasks[task.id] = EngineState.LiveTask(record: task) }
+        for agent: AgentRecord in recovered.agents { load(agent) }
         for task: TaskRecord in recovered.tasks { loadOrders(of: task) }
-        for agent: AgentRecord in recovered.agents where agent.status.takesTasks {
-            setTimersOfLoadedAgent(agent)
-        }
     }
+
+    /// Takes over how far an engine had come that could not store what it decided.
+    package mutating func adopt(drainingOf other: Engine) { state.isDraining = other.state.isDraining }
 
     private mutating func loadOrders(of task: TaskRecord) {
         var open: Int = 0
         for dependency: TaskID in task.specification.dependencies where state.tasks[dependency] != nil {
             open += 1
-            state.dependents[dependency, default: []].append(task.id)
+            state.dependents[dependency, default: Dependents()].append(
+                task.id, life: state.tasks[task.id]?.life ?? 0)
         }
         state.tasks[task.id]?.openDependencies = open
         if let deadline: Instant = task.specification.deadline {
@@ -102,29 +100,48 @@ extension Engine {
             state.timers.set(.taskRetry(task.id), at: task.state.notBefore ?? state.now)
         case .assigned, .running, .paused:
             let agent: AgentRecord? = task.state.agent.flatMap { state.agents[$0]?.record }
-            guard task.state.holdsAgent,
-                let timeout: Milliseconds = task.specification.timeout ?? agent?.specification.commandTimeout
-            else { return }
-            let attempt = AttemptID(task: task.id, number: task.state.attempt)
-            state.timers.set(.attemptTimeout(attempt), at: (task.state.startedAt ?? state.now) + timeout)
+            guard task.state.holdsAgent else { return }
+            state.tasks[task.id]?.hasStarted = task.status == .running || task.state.process != nil
+            guard let timeout: Milliseconds = task.specification.timeout ?? agent?.specification.commandTimeout else {
+                return
+            }
+            let due: Instant = (task.state.startedAt ?? state.now) + timeout
+            if task.state.isSuspended {
+                state.tasks[task.id]?.timeoutLeft = due - task.state.updatedAt
+            } else {
+                state.tasks[task.id]?.timeoutAt = due
+                state.timers.set(.attemptTimeout(AttemptID(task: task.id, number: task.state.attempt)), at: due)
+            }
         case .pending, .scheduled, .awaitingApproval, .completed, .failed, .cancelled:
             break
         }
     }
 
-    private mutating func setTimersOfLoadedAgent(_ agent: AgentRecord) {
-        let silence = Milliseconds(agent.specification.heartbeatInterval.count * Int64(configuration.missedHeartbeats))
-        state.timers.set(.agentHeartbeat(agent.id), at: state.now + silence)
-        state.agents[agent.id]?.record.state.lastHeartbeat = state.now
-        if agent.state.currentTasks.isEmpty {
-            state.agents[agent.id]?.idleSince = state.now
-            if agent.origin == .onDemand {
-                state.timers.set(.agentIdle(agent.id), at: state.now + configuration.onDemand.idleTime)
-            }
+    private mutating func load(_ agent: AgentRecord) {
+        let id: AgentID = agent.id
+        state.agents[id] = EngineState.LiveAgent(record: agent)
+        if agent.status == .stopping { state.agents[id]?.termination = .graceful }
+        if agent.origin == .onDemand, agent.status != .stopping {
+            state.onDemandAgents += 1
+            if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] += 1 }
         }
-        if agent.state.currentTasks.count < agent.specification.maximumConcurrentTasks {
-            _ = state.ready.offerSeat(of: agent.id, load: agent.state.currentTasks.count)
+        if agent.status != .stopping, agent.status != .paused {
+            state.ready.join(id, profile: profile(of: agent.specification))
         }
+        switch agent.status {
+        case .ready, .idle, .busy, .paused, .stopping:
+            state.agents[id]?.runningSince = state.now
+            state.agents[id]?.record.state.lastHeartbeat = state.now
+            watchHeartbeat(of: id)
+        case .error:
+            setRestartTimer(id)
+        case .initializing, .terminated:
+            break
+        }
+        guard agent.status.takesTasks else { return }
+        let load: Int = agent.state.currentTasks.count
+        if load == 0 { becomeIdle(id) }
+        if load < agent.specification.maximumConcurrentTasks { _ = state.ready.offerSeat(of: id, load: load) }
     }
 
     /// What an earlier run left under way has ended with it: attempts are repeated or failed by their policy.
@@ -134,10 +151,12 @@ extension Engine {
         for task: TaskRecord in active.sorted(by: { $0.number < $1.number }) {
             if task.state.cancellation != nil {
                 endTask(task.id, as: .cancelled, failure: nil)
+            } else if let deadline: Instant = task.specification.deadline, deadline <= state.now {
+                endTask(task.id, as: .failed, failure: Engine.deadlineFailure)
             } else {
                 attemptInterrupted(task.id)
             }
         }
-        reconsiderDemand()
+        hasNewDemand = true
     }
 }

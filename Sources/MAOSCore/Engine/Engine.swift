@@ -14,6 +14,8 @@ package struct Engine: Sendable {
     var changedAgents: [AgentID] = []
     /// Agents whose tasks the current command changed.
     var agentsWithNewWork: [AgentID] = []
+    /// Whether the current command may have left tasks waiting for agents that could be made.
+    var hasNewDemand = false
     /// Tasks that ended in this batch: where in the batch they stand.
     var ended: [TaskID: Int] = [:]
     var batchNumber: UInt64 = 1
@@ -27,6 +29,9 @@ package struct Engine: Sendable {
 
     /// When the engine next wants a ``Command/tick``.
     package var nextDue: Instant? { state.timers.nextDue }
+
+    /// How many timers are set, those included whose reason has gone.
+    package var timerCount: Int { state.timers.count }
 
     /// Carries out a request, or refuses it and changes nothing.
     ///
@@ -65,6 +70,7 @@ package struct Engine: Sendable {
             try applyReport(request.command)
             reply = .none
         }
+        serveDemand()
         noteChangedWork()
         return reply
     }
@@ -122,7 +128,7 @@ package struct Engine: Sendable {
             return knows(id) ? [] : [id]
         case .retryTask(let id):
             guard knows(id) else { return [id] }
-            return recalled[id]?.specification.dependencies.filter { !knows($0) } ?? []
+            return terminalTask(id)?.specification.dependencies.filter { !knows($0) } ?? []
         default:
             return []
         }

@@ -6,6 +6,8 @@ public struct EngineLimits: Sendable, Hashable {
     public var agents: Int = 10_000
     /// Dependencies of one task.
     public var dependencies: Int = 1_000
+    /// Capabilities that one task asks for, or one agent has.
+    public var capabilities: Int = 100
     /// Requests remembered for their repetition.
     public var idempotencyKeys: Int = 200_000
     /// How long they are remembered.

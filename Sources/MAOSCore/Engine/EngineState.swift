@@ -3,10 +3,18 @@ package struct EngineState: Sendable {
     /// A task that is not terminal, with what can be derived from the others.
     struct LiveTask: Sendable {
         var record: TaskRecord
+        /// Tells this life of the task from one that a retry has followed.
+        var life: UInt64
         /// Dependencies that have not completed.
         var openDependencies: Int = 0
         /// What the running attempt fails with once it has stopped.
         var pendingFailure: TaskFailure?
+        /// When the running attempt has taken too long; `nil` without a limit, and while it is suspended.
+        var timeoutAt: Instant?
+        /// What was left until then when the attempt was suspended.
+        var timeoutLeft: Milliseconds?
+        /// Whether the running attempt has been reported as started.
+        var hasStarted = false
         /// The batch that it was last noted in.
         var batch: UInt64 = 0
     }
@@ -18,8 +26,15 @@ package struct EngineState: Sendable {
         var termination: Termination?
         /// Since when it has had nothing to do.
         var idleSince: Instant?
-        /// Since when its resident process has run.
+        /// Since when it has been started in this run of the server.
         var runningSince: Instant?
+        /// When its heartbeat is looked at next; a timer that fires earlier or later is stale.
+        var heartbeatDue: Instant?
+        /// Whether a timer waits for it to have been idle for long enough.
+        var hasIdleTimer = false
+        /// Whether it crashed while it was paused, and is to be paused again.
+        var staysPaused = false
+        /// The batch that it was last noted in.
         var batch: UInt64 = 0
     }
 
@@ -34,20 +49,30 @@ package struct EngineState: Sendable {
         var key: String
     }
 
+    struct IdempotencyPlace: Hashable, Sendable {
+        var index: IdempotencyIndex
+        var expires: Instant
+    }
+
     var now = Instant(milliseconds: 0)
     var tasks: [TaskID: LiveTask] = [:]
     var agents: [AgentID: LiveAgent] = [:]
-    /// Tasks that wait for a task, in order of creation.
-    var dependents: [TaskID: [TaskID]] = [:]
+    /// The tasks that wait for each task.
+    var dependents: [TaskID: Dependents] = [:]
     var ready = ReadyQueue()
     var timers = TimerQueue()
     var idempotency: [IdempotencyIndex: IdempotencyEntry] = [:]
-    /// Remembered requests in the order in which they expire.
-    var idempotencyOrder = Deque<IdempotencyIndex>()
+    /// Remembered requests in the order in which they expire; one that was remembered anew has an older place as well.
+    var idempotencyOrder = Deque<IdempotencyPlace>()
     var lastSequence: UInt64 = 0
     var lastTaskNumber: UInt64 = 0
     var lastAgentNumber: UInt64 = 0
+    /// The newest ``LiveTask/life``.
+    var lastLife: UInt64 = 0
+    /// On-demand agents that have not been asked to end.
     var onDemandAgents: Int = 0
+    /// How many of them have nothing to do.
+    var idleOnDemandAgents: Int = 0
     /// On-demand agents that have not started yet, by type.
     var startingAgents: [AgentType: Int] = [:]
     /// Whether the server is about to end: nothing new is started.

@@ -21,16 +21,18 @@ struct ReadyQueue: Sendable {
         /// Milliseconds: the time of queueing minus the credit.
         var key: Int64
         var number: UInt64
+        /// Unique: tells the place from an earlier one of the same task.
+        var order: UInt64
         var task: TaskID
 
         static func < (left: Place, right: Place) -> Bool {
             left.key != right.key ? left.key < right.key : left.number < right.number
         }
 
-        static func == (left: Place, right: Place) -> Bool { left.key == right.key && left.number == right.number }
+        static func == (left: Place, right: Place) -> Bool { left.order == right.order }
     }
 
-    private struct Seat: Comparable, Sendable {
+    struct Seat: Comparable, Sendable {
         /// Tasks it already has; emptier agents come first.
         var load: Int
         var order: UInt64
@@ -43,7 +45,7 @@ struct ReadyQueue: Sendable {
         static func == (left: Seat, right: Seat) -> Bool { left.order == right.order }
     }
 
-    private struct Lane: Sendable {
+    struct Lane: Sendable {
         var key: LaneKey
         var heap = Heap<Place>()
         var waiting: Int = 0
@@ -51,7 +53,7 @@ struct ReadyQueue: Sendable {
         var profiles: [Int] = []
     }
 
-    private struct Profile: Sendable {
+    struct Profile: Sendable {
         var key: ProfileKey
         var heap = Heap<Seat>()
         var available: Int = 0
@@ -62,17 +64,19 @@ struct ReadyQueue: Sendable {
     /// So many lanes stay when they become empty, because the next task like the last is soon to come.
     private static let keptLanes: Int = 64
 
-    private var lanes: [Lane?] = []
+    private(set) var lanes: [Lane?] = []
     private var freeLanes: [Int] = []
-    private var laneIndex: [LaneKey: Int] = [:]
-    private var profiles: [Profile?] = []
+    private(set) var laneIndex: [LaneKey: Int] = [:]
+    private(set) var profiles: [Profile?] = []
     private var freeProfiles: [Int] = []
-    private var profileIndex: [ProfileKey: Int] = [:]
-    /// The valid place of each waiting task; a place in a heap that differs from it is stale.
-    private var places: [TaskID: (lane: Int, key: Int64)] = [:]
+    private(set) var profileIndex: [ProfileKey: Int] = [:]
+    /// The lanes that ask for no capabilities: the one for any agent first, then by type.
+    private(set) var plainLanes: [Int?] = Array(repeating: nil, count: AgentType.allCases.count + 1)
+    /// The valid place of each waiting task; a place in a heap with another order is stale.
+    private(set) var places: [TaskID: (lane: Int, order: UInt64)] = [:]
     /// The valid seat of each available agent; a seat in a heap that differs from it is stale.
-    private var seats: [AgentID: (profile: Int, order: UInt64)] = [:]
-    private var memberships: [AgentID: Int] = [:]
+    private(set) var seats: [AgentID: (profile: Int, order: UInt64)] = [:]
+    private(set) var memberships: [AgentID: Int] = [:]
     private var nextOrder: UInt64 = 0
 
     /// How many tasks wait for an agent.
@@ -85,9 +89,10 @@ struct ReadyQueue: Sendable {
     /// - Returns: The lane, for ``match(lane:)``.
     mutating func enqueue(_ task: TaskID, number: UInt64, key: Int64, lane laneKey: LaneKey) -> Int {
         let index: Int = laneNumber(for: laneKey)
-        lanes[index]?.heap.insert(Place(key: key, number: number, task: task))
+        lanes[index]?.heap.insert(Place(key: key, number: number, order: nextOrder, task: task))
         lanes[index]?.waiting += 1
-        places[task] = (index, key)
+        places[task] = (index, nextOrder)
+        nextOrder += 1
         return index
     }
 
@@ -103,11 +108,8 @@ struct ReadyQueue: Sendable {
         if waiting == 1, laneIndex.count > ReadyQueue.keptLanes {
             removeLane(index)
         } else if let stored: Int = lanes[index]?.heap.count, stored > 1_024, stored > 2 * waiting {
-            let places: [TaskID: (lane: Int, key: Int64)] = self.places
-            lanes[index]?.heap.removeAll { (place: Place) in
-                guard let valid = places[place.task] else { return true }
-                return valid.lane != index || valid.key != place.key
-            }
+            let places: [TaskID: (lane: Int, order: UInt64)] = self.places
+            lanes[index]?.heap.removeAll { (place: Place) in places[place.task]?.order != place.order }
         }
     }
 
@@ -172,6 +174,54 @@ struct ReadyQueue: Sendable {
     /// The next task for a profile's agents with one of them, both taken out; `nil` when there is none.
     mutating func match(profile index: Int) -> (task: TaskID, agent: AgentID)? {
         guard index < profiles.count, (profiles[index]?.available ?? 0) > 0 else { return nil }
+        guard let best = firstPlace(forProfile: index), let agent: AgentID = takeSeat(of: index),
+            let task: TaskID = takeFirst(of: best.lane)
+        else {
+            return nil
+        }
+        return (task, agent)
+    }
+
+    /// Waiting tasks that ask for nothing but a type, so that an agent can be made for them.
+    struct Demand: Sendable {
+        /// `nil` for any.
+        var type: AgentType?
+        var waiting: Int
+        /// Whether any agent, busy or free, could take them.
+        var hasAgents: Bool
+        /// Where the first of them stands.
+        var first: Place
+    }
+
+    /// The demands there are, the one with the task that is next first.
+    mutating func demands() -> [Demand] {
+        var found: [Demand] = []
+        for case let index? in plainLanes {
+            guard let first: Place = firstPlace(of: index) else { continue }
+            found.append(
+                Demand(
+                    type: lanes[index]?.key.type, waiting: lanes[index]?.waiting ?? 0,
+                    hasAgents: lanes[index]?.profiles.isEmpty == false, first: first))
+        }
+        if found.count > 1 { found.sort { $0.first < $1.first } }
+        return found
+    }
+
+    /// Whether a task that no agent could take comes before all that this agent could take.
+    mutating func yields(_ agent: AgentID) -> Bool {
+        guard let profile: Int = memberships[agent] else { return false }
+        var starved: Place?
+        for case let index? in plainLanes where lanes[index]?.profiles.isEmpty == true {
+            guard let place: Place = firstPlace(of: index) else { continue }
+            if let current: Place = starved, current < place { continue }
+            starved = place
+        }
+        guard let starved else { return false }
+        guard let own = firstPlace(forProfile: profile) else { return true }
+        return starved < own.place
+    }
+
+    private mutating func firstPlace(forProfile index: Int) -> (lane: Int, place: Place)? {
         let candidates: [Int] = profiles[index]?.lanes ?? []
         var best: (lane: Int, place: Place)?
         for lane: Int in candidates {
@@ -179,31 +229,12 @@ struct ReadyQueue: Sendable {
             if let current = best, current.place < place { continue }
             best = (lane, place)
         }
-        guard let best, let agent: AgentID = takeSeat(of: index), let task: TaskID = takeFirst(of: best.lane) else {
-            return nil
-        }
-        return (task, agent)
+        return best
     }
-
-    /// A lane with waiting tasks: what they ask for, and how many there are.
-    struct Backlog: Sendable {
-        var key: LaneKey
-        var waiting: Int
-        /// Whether any agent, busy or free, could take them.
-        var hasAgents: Bool
-    }
-
-    func backlog(of index: Int) -> Backlog? {
-        guard index < lanes.count, let lane: Lane = lanes[index], lane.waiting > 0 else { return nil }
-        return Backlog(key: lane.key, waiting: lane.waiting, hasAgents: !lane.profiles.isEmpty)
-    }
-
-    /// The lanes with waiting tasks, in a fixed order.
-    var busyLanes: [Int] { lanes.indices.filter { (lanes[$0]?.waiting ?? 0) > 0 } }
 
     private mutating func firstPlace(of index: Int) -> Place? {
         while let place: Place = lanes[index]?.heap.first {
-            if let valid = places[place.task], valid.lane == index, valid.key == place.key { return place }
+            if places[place.task]?.order == place.order { return place }
             _ = lanes[index]?.heap.popFirst()
         }
         return nil
@@ -233,6 +264,7 @@ struct ReadyQueue: Sendable {
         if index == lanes.count { lanes.append(nil) }
         lanes[index] = Lane(key: key)
         laneIndex[key] = index
+        if key.capabilities.isEmpty { plainLanes[Int(key.type?.rawValue ?? 0)] = index }
         for (number, profile) in profiles.enumerated() {
             guard let profile, ReadyQueue.fits(key, profile.key) else { continue }
             profiles[number]?.lanes.append(index)
@@ -246,6 +278,7 @@ struct ReadyQueue: Sendable {
         guard let lane: Lane = lanes[index] else { return }
         for profile: Int in lane.profiles { profiles[profile]?.lanes.removeAll { $0 == index } }
         laneIndex[lane.key] = nil
+        if lane.key.capabilities.isEmpty { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
         lanes[index] = nil
         freeLanes.append(index)
     }
@@ -297,7 +330,7 @@ struct ReadyQueue: Sendable {
     private static func rank(of profile: ProfileKey, for lane: LaneKey) -> Int {
         lane.capabilities.reduce(0) { (sum: Int, requirement: CapabilityRequirement) in
             let best: Double = profile.capabilities.first { $0.name == requirement.name }?.proficiency ?? 0
-            return sum + Int(best * 1_000)
+            return sum + Int(min(max(best, 0), 1) * 1_000)
         }
     }
 }

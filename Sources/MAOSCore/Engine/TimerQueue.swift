@@ -26,8 +26,16 @@ struct TimerQueue: Sendable {
     private var nextOrder: UInt64 = 0
     private var abandoned: Int = 0
 
+    /// How many timers are set, stale ones included.
+    var count: Int { heap.count }
+
     /// When the next timer is due.
     var nextDue: Instant? { heap.first?.due }
+
+    /// All timers, stale ones too, by what they are for.
+    var all: [TimerReason: [Instant]] {
+        Dictionary(grouping: heap.unordered, by: \.reason).mapValues { $0.map(\.due) }
+    }
 
     mutating func set(_ reason: TimerReason, at due: Instant) {
         heap.insert(Entry(due: due, order: nextOrder, reason: reason))

@@ -1,0 +1,313 @@
+import MAOSCore
+import Testing
+
+/// An engine, and what a journal and a runtime would have seen of it.
+///
+/// Each command is a batch of its own. What a batch must always be is checked here, once for all tests.
+struct EngineWorld {
+    private(set) var engine: Engine
+    var now = Instant(milliseconds: 1_700_000_000_000)
+    let user = Principal(subject: "ann", permissions: .all)
+    let configuration: EngineConfiguration
+    private let seed: UInt64
+    private var restarts: UInt64 = 0
+    private var batches: Int = 0
+    /// The state is looked at after each so many batches; 1 but for tests of large states.
+    var checkedBatches: Int = 1
+
+    // What is stored.
+    private(set) var tasks: [TaskID: TaskRecord] = [:]
+    private(set) var agents: [AgentID: AgentRecord] = [:]
+    private(set) var idempotency: [IdempotencyEntry] = []
+    private(set) var events: [Event] = []
+
+    /// What has been asked of the runtime and not been taken yet.
+    private(set) var effects: [Effect] = []
+
+    /// - Parameter onDemand: How many agents the pool may make; 0 so that tests decide which agents there are.
+    init(
+        onDemand: Int = 0, seed: UInt64 = 1, _ adjust: (inout EngineConfiguration) -> Void = { _ in }
+    ) {
+        var configuration = EngineConfiguration()
+        configuration.onDemand.maximum = onDemand
+        adjust(&configuration)
+        self.configuration = configuration
+        self.seed = seed
+        engine = Engine(configuration: configuration, seed: seed)
+        engine.load(RecoveredState(), at: now)
+    }
+
+    // MARK: Commands
+
+    @discardableResult
+    mutating func send(_ command: Command, as principal: Principal? = nil) throws(Rejection) -> Reply {
+        for _ in 0..<2 {
+            for id: TaskID in engine.missing(for: command) {
+                if let task: TaskRecord = tasks[id], task.status.isTerminal { engine.recall(task) }
+            }
+        }
+        defer { store(engine.takeBatch()) }
+        return try engine.apply(Request(command, from: principal ?? user), at: now)
+    }
+
+    /// Sends a report of the runtime, or a command of the orchestrator's own.
+    mutating func report(_ command: Command) throws(Rejection) { try send(command, as: .system) }
+
+    /// Why a command is refused; `nil` when it is not.
+    mutating func refusal(of command: Command, as principal: Principal? = nil) -> Rejection? {
+        let before: Int = events.count
+        do throws(Rejection) {
+            try send(command, as: principal)
+            return nil
+        } catch {
+            #expect(events.count == before, "a refused command changes nothing")
+            return error
+        }
+    }
+
+    /// Several commands in one batch, as a group commit has them; refusals are ignored.
+    mutating func sendTogether(_ commands: [Command]) {
+        for command: Command in commands {
+            for id: TaskID in engine.missing(for: command) {
+                if let task: TaskRecord = tasks[id], task.status.isTerminal { engine.recall(task) }
+            }
+            do throws(Rejection) {
+                _ = try engine.apply(Request(command, from: command.isReport ? .system : user), at: now)
+            } catch {
+                continue
+            }
+        }
+        store(engine.takeBatch())
+    }
+
+    /// Lets time go by, with a tick whenever something is due; all agents give signs of life, but for the silent ones.
+    mutating func pass(_ time: Milliseconds, silent: Set<AgentID> = []) throws(Rejection) {
+        let end: Instant = now + time
+        while let due: Instant = engine.nextDue, due <= end {
+            now = max(now, due)
+            try report(.agentsAlive(livingAgents.map(\.id).filter { !silent.contains($0) }))
+            try report(.tick)
+        }
+        now = end
+        try report(.agentsAlive(livingAgents.map(\.id).filter { !silent.contains($0) }))
+    }
+
+    /// Begins again from what is stored, as another run of the server does.
+    ///
+    /// - Parameter recovering: Whether what was under way has ended with the earlier run.
+    mutating func restart(recovering: Bool = true) throws(Rejection) {
+        var recovered = RecoveredState()
+        recovered.tasks = tasks.values.filter { !$0.status.isTerminal }.sorted { $0.number < $1.number }
+        recovered.agents = agents.values.filter { $0.status != .terminated }.sorted {
+            $0.number < $1.number
+        }
+        recovered.idempotency = idempotency
+        recovered.lastSequence = events.last?.sequence ?? 0
+        recovered.lastTaskNumber = tasks.values.map(\.number).max() ?? 0
+        recovered.lastAgentNumber = agents.values.map(\.number).max() ?? 0
+        restarts += 1
+        engine = Engine(configuration: configuration, seed: seed &+ restarts)
+        engine.load(recovered, at: now)
+        guard recovering else { return }
+        effects = []
+        try report(.recover)
+    }
+
+    private mutating func store(_ batch: Batch) {
+        batches += 1
+        do throws(BrokenInvariant) {
+            if batches.isMultiple(of: checkedBatches) { try engine.checkInvariants() }
+        } catch {
+            Issue.record(error)
+        }
+        for event: Event in batch.events {
+            let last: UInt64 = events.last?.sequence ?? 0
+            #expect(event.sequence == last + 1, "sequence numbers have no gaps")
+            events.append(event)
+        }
+        #expect(Set(batch.tasks.map(\.id)).count == batch.tasks.count, "a batch holds each task once")
+        #expect(
+            Set(batch.agents.map(\.id)).count == batch.agents.count, "a batch holds each agent once")
+        for task: TaskRecord in batch.tasks { tasks[task.id] = task }
+        for agent: AgentRecord in batch.agents { agents[agent.id] = agent }
+        idempotency += batch.idempotency
+        effects += batch.effects
+    }
+
+    // MARK: The runtime's part
+
+    mutating func takeEffects() -> [Effect] {
+        defer { effects = [] }
+        return effects
+    }
+
+    /// The attempts that were to be started since the effects were last taken.
+    mutating func takeLaunches() -> [AttemptLaunch] { takeEffects().compactMap(\.launch) }
+
+    /// Spawns an agent and reports it started.
+    @discardableResult
+    mutating func spawn(
+        _ type: AgentType = .coder, _ id: AgentID, capabilities: [Capability] = [], slots: Int = 1
+    ) throws(Rejection) -> AgentID {
+        let specification = AgentSpecification(
+            type: type, capabilities: capabilities, maximumConcurrentTasks: slots)
+        try send(.spawnAgent(specification, id: id))
+        try report(.agentStarted(id, process: nil))
+        return id
+    }
+
+    /// Reports every agent that was to be started as started, and keeps the other effects.
+    mutating func startAgents() throws(Rejection) {
+        let waiting: [Effect] = takeEffects()
+        for effect: Effect in waiting {
+            if case .startAgent(let agent) = effect {
+                try report(.agentStarted(agent.id, process: nil))
+            } else {
+                effects.append(effect)
+            }
+        }
+    }
+
+    @discardableResult
+    mutating func create(
+        _ id: TaskID, kind: TaskKind = .code, dependencies: [TaskID] = [],
+        as principal: Principal? = nil,
+        _ adjust: (inout TaskSpecification) -> Void = { _ in }
+    ) throws(Rejection) -> TaskRecord {
+        var specification = TaskSpecification(
+            kind: kind, description: "do it", dependencies: dependencies)
+        adjust(&specification)
+        guard
+            case .task(let task) = try send(
+                .createTask(specification, id: id, idempotency: nil), as: principal)
+        else {
+            preconditionFailure("a new task is answered with its record")
+        }
+        return task
+    }
+
+    /// Reports the current attempt of a task as started.
+    mutating func start(_ id: TaskID) throws(Rejection) {
+        try report(.attemptStarted(attempt(of: id), process: ProcessIdentity(pid: 42, startTicks: 7)))
+    }
+
+    /// Reports the current attempt of a task as ended.
+    mutating func end(_ id: TaskID, _ outcome: AttemptOutcome = .completed(result: nil))
+        throws(Rejection)
+    {
+        try report(.attemptEnded(attempt(of: id), outcome))
+    }
+
+    mutating func fail(_ id: TaskID) throws(Rejection) {
+        try end(id, .failed(TaskFailure(.execution, "exited with code 1")))
+    }
+
+    func attempt(of id: TaskID) -> AttemptID {
+        AttemptID(task: id, number: tasks[id]?.state.attempt ?? 0)
+    }
+
+    // MARK: Looking
+
+    func task(_ id: TaskID) throws -> TaskRecord { try #require(tasks[id]) }
+    func agent(_ id: AgentID) throws -> AgentRecord { try #require(agents[id]) }
+    func status(_ id: TaskID) -> TaskStatus? { tasks[id]?.status }
+    func status(_ id: AgentID) -> AgentStatus? { agents[id]?.status }
+
+    /// What has happened to a task.
+    func history(of id: TaskID) -> [TaskEvent.Kind] {
+        events.compactMap { (event: Event) in
+            guard case .task(let task) = event.body, task.id == id else { return nil }
+            return task.kind
+        }
+    }
+
+    /// What has happened to an agent.
+    func history(of id: AgentID) -> [AgentEvent.Kind] {
+        events.compactMap { (event: Event) in
+            guard case .agent(let agent) = event.body, agent.id == id else { return nil }
+            return agent.kind
+        }
+    }
+
+    /// The agents that live, in order of creation.
+    var livingAgents: [AgentRecord] {
+        agents.values.filter { $0.status != .terminated }.sorted { $0.number < $1.number }
+    }
+}
+
+extension Command {
+    /// Whether only the runtime or the orchestrator sends it.
+    var isReport: Bool {
+        switch self {
+        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
+            .spawnAgent,
+            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent:
+            false
+        case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
+            .attemptProgressed,
+            .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
+            true
+        }
+    }
+}
+
+extension Effect {
+    /// The attempt that is to be started, if that is what it is.
+    var launch: AttemptLaunch? {
+        if case .startAttempt(let launch) = self { launch } else { nil }
+    }
+
+    /// The attempt that is to be stopped and why, if that is what it is.
+    var stop: Stop? {
+        if case .stopAttempt(let id, let reason) = self {
+            Stop(attempt: id, reason: reason)
+        } else {
+            nil
+        }
+    }
+
+    struct Stop: Equatable {
+        var attempt: AttemptID
+        var reason: StopReason
+    }
+
+    /// The agent that is to be started, if that is what it is.
+    var startedAgent: AgentID? {
+        if case .startAgent(let agent) = self { agent.id } else { nil }
+    }
+
+    /// The agent that is to be stopped, if that is what it is.
+    var stoppedAgent: AgentID? {
+        if case .stopAgent(let id, _) = self { id } else { nil }
+    }
+}
+
+extension Rejection {
+    /// The field, of an invalid value.
+    var field: String? {
+        if case .invalid(let issue) = self { issue.field } else { nil }
+    }
+
+    /// The word, of a conflict.
+    var conflict: String? {
+        if case .conflict(let reason, _) = self { reason } else { nil }
+    }
+}
+
+extension Reply {
+    var task: TaskRecord? {
+        if case .task(let task) = self { task } else { nil }
+    }
+
+    var agent: AgentRecord? {
+        if case .agent(let agent) = self { agent } else { nil }
+    }
+}
+
+extension TaskID: ExpressibleByStringLiteral {
+    init(stringLiteral value: String) { self.init(unchecked: value) }
+}
+
+extension AgentID: ExpressibleByStringLiteral {
+    init(stringLiteral value: String) { self.init(unchecked: value) }
+}
