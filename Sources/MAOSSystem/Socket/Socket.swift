@@ -121,6 +121,18 @@ package enum Socket {
         }
     }
 
+    /// Lets time pass; for clients that try again.
+    ///
+    /// - Parameter milliseconds: How long.
+    package static func pause(milliseconds: Int) {
+        let end = SystemClock.monotonicMilliseconds() + Int64(milliseconds)
+        while true {
+            let left = end - SystemClock.monotonicMilliseconds()
+            guard left > 0 else { return }
+            poll(nil, 0, CInt(clamping: left))
+        }
+    }
+
     /// Takes the error that a socket has waiting, if any.
     package static func pendingError(of descriptor: borrowing Descriptor) -> SystemError? {
         var value: CInt = 0

@@ -1,16 +1,18 @@
+internal import MAOSProtocols
 internal import MAOSSystem
 
-/// A blocking connection with a buffer for what came and is not used yet.
+/// A blocking connection to a server, with a parser for its answers.
 final class ClientConnection {
     let url: ClientURL
     private let descriptor: Descriptor
-    private var buffer: [UInt8] = []
-    private var start = 0
+    var parser: HTTP1ResponseParser
+    private var chunk = [UInt8](repeating: 0, count: 65_536)
     private(set) var isEnded = false
 
     /// Connects to the first of the host's addresses that answers.
     init(_ url: ClientURL, timeout: Int) throws(ClientError) {
         self.url = url
+        parser = HTTP1ResponseParser(headLimit: 262_144, fieldLimit: 1_000, bodyLimit: 1 << 40)
         descriptor = try ClientConnection.connect(url, timeout: timeout)
     }
 
@@ -38,6 +40,7 @@ final class ClientConnection {
 
     /// Sends everything.
     func send(_ bytes: [UInt8], timeout: Int) throws(ClientError) {
+        let deadline = ClientConnection.deadline(timeout)
         var sent = 0
         while sent < bytes.count {
             let outcome = bytes.withUnsafeBytes { buffer in
@@ -45,65 +48,68 @@ final class ClientConnection {
             }
             switch outcome {
             case .count(let count): sent += count
-            case .wouldBlock: try wait(writable: true, until: ClientConnection.deadline(timeout))
+            case .wouldBlock: try wait(writable: true, until: deadline)
             case .failed(let code): throw .unreachable("\(url): \(SystemError(code: code, call: "send").reason)")
             }
         }
     }
 
-    /// What came and is not used yet.
-    var available: ArraySlice<UInt8> { buffer[start...] }
-
-    /// Marks bytes as used.
-    func consume(_ count: Int) {
-        start += count
-        guard start == buffer.count || start > 65_536 else { return }
-        buffer.removeSubrange(..<start)
-        start = 0
-    }
-
-    /// Waits for more bytes; false at the end of the stream.
-    func fill(until deadline: Int64) throws(ClientError) -> Bool {
+    /// Waits for bytes; nil at the end of the stream. They are to be used up before the next call.
+    func receive(until deadline: Int64) throws(ClientError) -> ArraySlice<UInt8>? {
         while !isEnded {
-            let outcome = withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 16) { chunk in
-                let outcome = descriptor.receive(into: chunk)
-                if case .count(let count) = outcome { buffer.append(contentsOf: chunk.prefix(count)) }
-                return outcome
-            }
-            switch outcome {
+            switch chunk.withUnsafeMutableBytes({ descriptor.receive(into: $0) }) {
             case .count(0): isEnded = true
-            case .count: return true
+            case .count(let count): return chunk[..<count]
             case .wouldBlock: try wait(writable: false, until: deadline)
             case .failed(let code): throw .unreachable("\(url): \(SystemError(code: code, call: "recv").reason)")
             }
         }
-        return false
+        return nil
     }
 
-    /// Takes a line without its end, which is LF or CR LF; nil at the end of the stream.
-    func line(until deadline: Int64, limit: Int = 1 << 20) throws(ClientError) -> [UInt8]? {
-        var searched = 0
-        while true {
-            let bytes = available
-            if let end = bytes[(bytes.startIndex + searched)...].firstIndex(of: 0x0A) {
-                var line = bytes[..<end]
-                if line.last == 0x0D { line = line.dropLast() }
-                let result = Array(line)
-                consume(end + 1 - bytes.startIndex)
-                return result
+    /// The next part of an answer; nil when the server has closed the connection between answers.
+    func event(until deadline: Int64) throws(ClientError) -> HTTP1ResponseParser.Event? {
+        do {
+            while true {
+                if let event = try parser.next() { return event }
+                guard let bytes = try receive(until: deadline) else { return try parser.finish() }
+                parser.receive(bytes)
             }
-            searched = bytes.count
-            guard searched <= limit else { throw .notUnderstood("\(url) sent a line without end") }
-            guard try fill(until: deadline) else { return nil }
+        } catch let error as ClientError {
+            throw error
+        } catch HTTP1Error.truncated {
+            throw .unreachable("\(url) closed the connection in the middle of an answer")
+        } catch {
+            throw .notUnderstood("\(url) does not speak HTTP/1.1: \(error)")
         }
     }
 
-    /// Whether the peer has closed an idle connection, or sent what nobody asked for.
-    var isStale: Bool {
-        guard !isEnded, available.isEmpty else { return true }
-        return withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { chunk in
-            descriptor.receive(into: chunk) != .wouldBlock
+    /// The head of the next answer that is not an interim one.
+    func head(until deadline: Int64) throws(ClientError) -> HTTPResponseHead {
+        while let event = try event(until: deadline) {
+            guard case .head(let head) = event else { continue }
+            if !head.status.isInformational || head.status == .switchingProtocols { return head }
         }
+        throw .unreachable("\(url) closed the connection without an answer")
+    }
+
+    /// What is left of an answer whose head was read.
+    func rest(until deadline: () -> Int64) throws(ClientError) -> [UInt8] {
+        var body: [UInt8] = []
+        while let event = try event(until: deadline()) {
+            switch event {
+            case .head: break
+            case .body(let piece): body.append(contentsOf: piece)
+            case .end: return body
+            }
+        }
+        return body
+    }
+
+    /// Whether the server has closed an idle connection, or sent what nobody asked for.
+    var isStale: Bool {
+        guard !isEnded else { return true }
+        return chunk.withUnsafeMutableBytes { descriptor.receive(into: $0) } != .wouldBlock
     }
 
     /// Ends both directions.

@@ -1,15 +1,18 @@
+package import MAOSProtocols
+
 /// A server's answer.
 package struct ClientResponse: Sendable {
-    /// The status.
+    /// The status code.
     package let status: Int
-    /// The fields in their order, names in lower case.
-    package let fields: [(name: String, value: String)]
+    /// The header fields.
+    package let fields: HTTPFields
     /// The whole body; empty for a stream.
     package let body: [UInt8]
 
-    /// The value of the first field of that name, in lower case.
-    package func field(_ name: String) -> String? {
-        fields.first { $0.name == name }?.value
+    init(_ head: HTTPResponseHead, body: [UInt8]) {
+        status = head.status.code
+        fields = head.fields
+        self.body = body
     }
 
     /// The body as text.

@@ -1,26 +1,18 @@
-/// An answer that is read line by line as it comes, such as server-sent events.
+internal import MAOSProtocols
+
+/// An answer that is read as it comes, such as server-sent events.
 package final class HTTPClientStream {
     /// Status and fields.
     package let head: ClientResponse
 
     private let connection: ClientConnection
-    private let framing: HTTPClient.Framing
     private var pending: [UInt8] = []
     private var start = 0
-    private var remaining: Int
     private var isEnded = false
 
-    init(connection: ClientConnection, head: ClientResponse, framing: HTTPClient.Framing) {
+    init(_ connection: ClientConnection, _ head: ClientResponse) {
         self.connection = connection
         self.head = head
-        self.framing = framing
-        switch framing {
-        case .none:
-            isEnded = true
-            remaining = 0
-        case .length(let count): remaining = count
-        case .chunked, .untilClose: remaining = .max
-        }
     }
 
     /// The next line without its end; nil after the last.
@@ -39,22 +31,31 @@ package final class HTTPClientStream {
                 if line.last == 0x0D { line = line.dropLast() }
                 let text = String(decoding: line, as: UTF8.self)
                 start = end + 1
-                if start == pending.count {
-                    pending.removeAll(keepingCapacity: true)
-                    start = 0
-                }
+                if start == pending.count { dropPending() }
                 return text
+            }
+            if start > 65_536 {
+                pending.removeSubrange(..<start)
+                start = 0
             }
             searched = pending.count
-            guard let piece = try nextPiece(until: deadline) else {
+            guard try receive(until: deadline) else {
                 guard start < pending.count else { return nil }
-                let text = String(decoding: pending[start...], as: UTF8.self)
-                pending = []
-                start = 0
-                return text
+                defer { dropPending() }
+                return String(decoding: pending[start...], as: UTF8.self)
             }
-            pending.append(contentsOf: piece)
         }
+    }
+
+    /// The next bytes of the body in whatever size they come; nil at the end.
+    ///
+    /// - Parameter timeout: Milliseconds to wait; negative waits for ever.
+    /// - Returns: The bytes.
+    /// - Throws: ``ClientError``.
+    package func piece(timeout: Int = -1) throws(ClientError) -> [UInt8]? {
+        if start == pending.count, try !receive(until: ClientConnection.deadline(timeout)) { return nil }
+        defer { dropPending() }
+        return Array(pending[start...])
     }
 
     /// Everything that is left.
@@ -64,11 +65,8 @@ package final class HTTPClientStream {
     /// - Throws: ``ClientError``.
     package func rest(timeout: Int = -1) throws(ClientError) -> [UInt8] {
         let deadline = ClientConnection.deadline(timeout)
-        while let piece = try nextPiece(until: deadline) { pending.append(contentsOf: piece) }
-        defer {
-            pending = []
-            start = 0
-        }
+        while try receive(until: deadline) {}
+        defer { dropPending() }
         return Array(pending[start...])
     }
 
@@ -78,43 +76,22 @@ package final class HTTPClientStream {
         isEnded = true
     }
 
-    /// The next bytes of the body in whatever size they come; nil at the end.
-    ///
-    /// - Parameter timeout: Milliseconds to wait; negative waits for ever.
-    /// - Returns: The bytes.
-    /// - Throws: ``ClientError``.
-    package func piece(timeout: Int = -1) throws(ClientError) -> [UInt8]? {
-        if start < pending.count {
-            defer {
-                pending = []
-                start = 0
-            }
-            return Array(pending[start...])
-        }
-        return try nextPiece(until: ClientConnection.deadline(timeout))
+    private func dropPending() {
+        pending.removeAll(keepingCapacity: true)
+        start = 0
     }
 
-    private func nextPiece(until deadline: Int64) throws(ClientError) -> [UInt8]? {
-        guard !isEnded else { return nil }
-        if case .chunked = framing {
-            guard let chunk = try HTTPClient.chunk(from: connection, until: { deadline }) else {
-                isEnded = true
-                return nil
+    /// Waits for more of the body; false at its end.
+    private func receive(until deadline: Int64) throws(ClientError) -> Bool {
+        while !isEnded {
+            switch try connection.event(until: deadline) {
+            case .head: continue
+            case .body(let piece):
+                pending.append(contentsOf: piece)
+                return true
+            case .end, nil: isEnded = true
             }
-            return chunk
         }
-        if connection.available.isEmpty, remaining > 0, try !connection.fill(until: deadline) {
-            isEnded = true
-            guard case .length = framing else { return nil }
-            throw .unreachable("\(connection.url) closed the connection in the middle of an answer")
-        }
-        let piece = Array(connection.available.prefix(remaining))
-        connection.consume(piece.count)
-        if remaining != .max { remaining -= piece.count }
-        guard !piece.isEmpty else {
-            isEnded = true
-            return nil
-        }
-        return piece
+        return false
     }
 }

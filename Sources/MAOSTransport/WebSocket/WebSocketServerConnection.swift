@@ -1,0 +1,407 @@
+package import MAOSProtocols
+package import MAOSSystem
+
+/// A peer that speaks WebSocket to us (RFC 6455), after the handshake.
+///
+/// Frames to be sent are kept as references, so that one frame can wait for many peers; what one turn of the loop brings
+/// forth goes out in one write. Compression needs nothing that is kept per connection. Confined to the loop.
+package final class WebSocketServerConnection: ServerConnection, @unchecked Sendable {
+    /// How much waits to be sent.
+    package enum Backlog: Sendable {
+        /// Little: send on.
+        case open
+        /// Much: send no more than must be before ``WebSocketDelegate/onDrained(_:)``.
+        case full
+        /// The connection is over, or about to be.
+        case closed
+    }
+
+    private enum Phase {
+        case open
+        /// Nothing more is read or accepted for sending; what waits goes out.
+        case finishing
+        /// Everything is sent; what the peer still sends is thrown away until it stops.
+        case lingering
+        case closed
+    }
+
+    /// Who is at the other end.
+    package let peer: SocketAddress
+    /// The subprotocol that was agreed on, if any.
+    package let subprotocol: String?
+
+    private let settings: WebSocketSettings
+    private let windowBits: Int?
+    private var delegate: (any WebSocketDelegate)?
+    private var machine: WebSocketConnection
+    private var phase = Phase.open
+
+    private var queue: [[UInt8]] = []
+    private var queueStart = 0
+    /// Bytes of the first frame that are sent.
+    private var frameStart = 0
+    /// Bytes that wait to be sent.
+    package private(set) var backlog = 0
+    private var isFull = false
+    private var early: [UInt8]
+
+    private var inputMayWait = true
+    /// The kernel has said that the end of the input is there, behind what may be left of it.
+    private var peerFinished = false
+    private var inputEnded = false
+    private var isProcessing = false
+    private var pingsOpen = 0
+    private var nextPing: Int64 = .max
+    private var closeDeadline: Int64 = .max
+
+    init(
+        _ descriptor: consuming Descriptor, peer: SocketAddress, acceptance: WebSocketHandshake.Acceptance,
+        output: [UInt8], early: [UInt8], settings: WebSocketSettings, delegate: any WebSocketDelegate,
+        resources: LoopResources, limit: ConnectionLimit?
+    ) {
+        self.peer = peer
+        self.settings = settings
+        self.delegate = delegate
+        self.early = early
+        subprotocol = acceptance.subprotocol
+        windowBits = acceptance.deflate?.serverMaxWindowBits
+        machine = .server(messageLimit: settings.messageLimit, allowsCompression: acceptance.deflate != nil)
+        super.init(descriptor, resources: resources, limit: limit)
+        enqueue(output)
+    }
+
+    /// Begins to read.
+    func start() {
+        do throws(SystemError) {
+            try begin()
+        } catch {
+            return terminate(.abnormal, "")
+        }
+        if let interval = settings.pingInterval { nextPing = loop.now + interval }
+        updateDeadline()
+        loop.flushLater(self)
+    }
+
+    /// Whether messages can still be sent.
+    package var canSend: Bool { phase == .open && machine.canSend }
+
+    /// Whether compression was agreed on.
+    package var isCompressing: Bool { windowBits != nil }
+
+    // MARK: - Sending
+
+    /// Sends a frame that ``WebSocketFrameEncoder/serverFrame(_:_:)`` made; the bytes are kept by reference until they are sent.
+    @discardableResult
+    package func send(frame: [UInt8]) -> Backlog {
+        guard canSend else { return .closed }
+        enqueue(frame)
+        return checkBacklog()
+    }
+
+    /// Sends a message that many get.
+    @discardableResult
+    package func send(_ message: SharedMessage) -> Backlog {
+        let compresses = windowBits == 15 && message.count >= settings.compressionThreshold
+        return send(frame: compresses ? message.compressedFrame(resources) : message.frame)
+    }
+
+    /// Sends a text message, whose bytes are UTF-8.
+    @discardableResult
+    package func sendText(_ text: [UInt8]) -> Backlog {
+        send(.text, text)
+    }
+
+    /// Sends a binary message.
+    @discardableResult
+    package func sendBinary(_ bytes: [UInt8]) -> Backlog {
+        send(.binary, bytes)
+    }
+
+    private func send(_ opcode: WebSocketOpcode, _ payload: [UInt8]) -> Backlog {
+        guard canSend else { return .closed }
+        var frame: [UInt8] = []
+        if let windowBits, payload.count >= settings.compressionThreshold {
+            var compressed: [UInt8] = []
+            if resources.compress(payload[...], windowBits: windowBits, into: &compressed),
+                compressed.count < payload.count
+            {
+                WebSocketFrameEncoder.append(opcode, compressed[...], isCompressed: true, to: &frame)
+            }
+        }
+        if frame.isEmpty { WebSocketFrameEncoder.append(opcode, payload[...], to: &frame) }
+        enqueue(frame)
+        return checkBacklog()
+    }
+
+    /// Begins the end of the connection: sends a close frame after what waits, and waits for the peer's.
+    ///
+    /// - Parameters:
+    ///   - code: Why.
+    ///   - reason: Why, for people; cut to what a frame can hold.
+    ///   - discardingBacklog: Whether to drop what waits to be sent, except for the rest of a frame that has begun: for
+    ///     peers that do not read.
+    package func close(_ code: WebSocketCloseCode, reason: String = "", discardingBacklog: Bool = false) {
+        guard phase == .open, machine.canSend else { return }
+        if discardingBacklog { discardBacklog() }
+        var frame: [UInt8] = []
+        machine.close(code, reason: reason, to: &frame)
+        enqueue(frame)
+        closeDeadline = loop.now + settings.closeTimeout
+        updateDeadline()
+    }
+
+    private func enqueue(_ bytes: [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        queue.append(bytes)
+        backlog += bytes.count
+        loop.flushLater(self)
+    }
+
+    private func checkBacklog() -> Backlog {
+        guard backlog > settings.sendBudget else { return .open }
+        isFull = true
+        guard backlog > settings.sendLimit else { return .full }
+        close(.tryAgainLater, reason: "too slow a reader", discardingBacklog: true)
+        return .closed
+    }
+
+    private func discardBacklog() {
+        let kept = frameStart > 0 ? queueStart + 1 : queueStart
+        guard kept < queue.count else { return }
+        for place in kept..<queue.count { backlog -= queue[place].count }
+        queue.removeSubrange(kept...)
+    }
+
+    package override func flush() {
+        guard isOpen else { return }
+        send()
+        guard isOpen else { return }
+        if phase == .open, !early.isEmpty || inputMayWait {
+            process()
+        } else {
+            finishIfDone()
+        }
+    }
+
+    private func send() {
+        while backlog > 0 {
+            let outcome: Transfer
+            let first = queue[queueStart]
+            if first.count - frameStart >= LoopResources.directSendSize || queueStart + 1 == queue.count {
+                outcome = first.withUnsafeBytes { bytes in
+                    send(UnsafeRawBufferPointer(rebasing: bytes[frameStart...]))
+                }
+            } else {
+                outcome = resources.sendGathered(queue[queueStart...], skipping: frameStart, to: self)
+            }
+            switch outcome {
+            case .count(let count): advance(count)
+            case .wouldBlock: return
+            case .failed: return terminate(.abnormal, "")
+            }
+        }
+        guard isFull, phase == .open else { return }
+        isFull = false
+        delegate?.onDrained(self)
+    }
+
+    /// Takes so many bytes off the queue's front.
+    private func advance(_ count: Int) {
+        backlog -= count
+        var left = count + frameStart
+        frameStart = 0
+        while queueStart < queue.count, left >= queue[queueStart].count {
+            left -= queue[queueStart].count
+            queue[queueStart] = []
+            queueStart += 1
+        }
+        frameStart = left
+        if queueStart == queue.count {
+            queue.removeAll(keepingCapacity: queue.capacity <= 16)
+            queueStart = 0
+        } else if queueStart > 256, queueStart > queue.count / 2 {
+            queue.removeSubrange(..<queueStart)
+            queueStart = 0
+        }
+    }
+
+    // MARK: - Receiving
+
+    package override func ready(_ events: EventSet) {
+        if events.contains(.writable), backlog > 0 { loop.flushLater(self) }
+        guard !events.isDisjoint(with: [.readable, .peerFinished, .hungUp, .failed]) else { return }
+        inputMayWait = true
+        if events.contains(.peerFinished) { peerFinished = true }
+        guard events.isDisjoint(with: [.failed, .hungUp]) || canRead else { return terminate(.abnormal, "") }
+        process()
+    }
+
+    /// A peer that does not read is not read from either.
+    private var canRead: Bool {
+        switch phase {
+        case .open: backlog <= settings.sendBudget
+        case .lingering: true
+        case .finishing, .closed: false
+        }
+    }
+
+    private func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        if !early.isEmpty {
+            let bytes = early
+            early = []
+            machine.receive(bytes)
+            handleEvents()
+        }
+        var rounds = 0
+        while isOpen, canRead, inputMayWait, !inputEnded {
+            rounds += 1
+            guard rounds <= 16 else {
+                // Others on the loop want their turn.
+                loop.flushLater(self)
+                break
+            }
+            read()
+        }
+        isProcessing = false
+        finishIfDone()
+    }
+
+    private func read() {
+        switch resources.receive(from: self) {
+        case .count(0):
+            inputEnded = true
+            inputMayWait = false
+            // Without a close frame before it this is no orderly end.
+            if phase == .open || phase == .lingering { terminate(.abnormal, "") }
+        case .count(let count):
+            if count < resources.readCount, !peerFinished { inputMayWait = false }
+            guard phase == .open else { return }
+            pingsOpen = 0
+            machine.receive(resources.received(count))
+            handleEvents()
+        case .wouldBlock:
+            inputMayWait = false
+        case .failed:
+            terminate(.abnormal, "")
+        }
+    }
+
+    private func handleEvents() {
+        var replies: [UInt8] = []
+        while phase == .open, let event = machine.next(replies: &replies) {
+            if !replies.isEmpty {
+                enqueue(replies)
+                replies = []
+            }
+            switch event {
+            case .text(let text): delegate?.onText(text, self)
+            case .binary(let bytes): delegate?.onBinary(bytes, self)
+            case .compressedText(let bytes): handleCompressed(bytes, isText: true)
+            case .compressedBinary(let bytes): handleCompressed(bytes, isText: false)
+            case .ping, .pong: break
+            case .close(let code, let reason): finish(code, reason)
+            case .failure(let failure): finish(failure.closeCode, failure.description)
+            }
+        }
+    }
+
+    private func handleCompressed(_ bytes: [UInt8], isText: Bool) {
+        do throws(CompressionError) {
+            let expanded = try resources.expand(bytes[...], limit: settings.messageLimit)
+            guard isText else {
+                delegate?.onBinary(expanded, self)
+                return
+            }
+            guard (try? UTF8Span(validating: expanded.span)) != nil else { return fail(.invalidUTF8) }
+            delegate?.onText(expanded, self)
+        } catch {
+            switch error {
+            case .tooLarge(let limit): fail(.messageTooLong(limit: limit))
+            case .malformed, .outOfMemory: fail(.compression)
+            }
+        }
+    }
+
+    private func fail(_ failure: WebSocketFailure) {
+        var replies: [UInt8] = []
+        machine.fail(failure, replies: &replies)
+        enqueue(replies)
+        finish(failure.closeCode, failure.description)
+    }
+
+    // MARK: - Ending
+
+    /// Both sides know that it is over: what waits goes out, then the connection ends.
+    private func finish(_ code: WebSocketCloseCode, _ reason: String) {
+        guard phase == .open else { return }
+        phase = .finishing
+        closeDeadline = loop.now + settings.closeTimeout
+        nextPing = .max
+        updateDeadline()
+        tellDelegate(code, reason)
+        loop.flushLater(self)
+    }
+
+    private func finishIfDone() {
+        guard phase == .finishing, backlog == 0, isOpen else { return }
+        guard !inputEnded else { return terminate(.abnormal, "") }
+        phase = .lingering
+        _ = withDescriptor { Socket.shutDownSending($0) }
+        inputMayWait = true
+        process()
+    }
+
+    /// Ends the connection at once.
+    private func terminate(_ code: WebSocketCloseCode, _ reason: String) {
+        guard phase != .closed else { return }
+        phase = .closed
+        leave()
+        queue = []
+        queueStart = 0
+        backlog = 0
+        early = []
+        tellDelegate(code, reason)
+    }
+
+    private func tellDelegate(_ code: WebSocketCloseCode, _ reason: String) {
+        guard let told = delegate else { return }
+        delegate = nil
+        told.onClose(code, reason: reason, self)
+    }
+
+    package override func drain() {
+        delegate?.onServerEnding(self)
+    }
+
+    package override func abort() {
+        terminate(.goingAway, "")
+    }
+
+    package override func loopStopped() {
+        terminate(.goingAway, "")
+    }
+
+    // MARK: - Time
+
+    private func updateDeadline() {
+        guard isOpen else { return }
+        setDeadline(at: min(nextPing, closeDeadline))
+    }
+
+    package override func deadlineReached() {
+        guard isOpen else { return }
+        guard loop.now < closeDeadline else { return terminate(.abnormal, "") }
+        guard let interval = settings.pingInterval, phase == .open, machine.canSend else { return updateDeadline() }
+        if loop.now >= nextPing {
+            guard pingsOpen < settings.unansweredPings else { return terminate(.abnormal, "no answer to pings") }
+            pingsOpen += 1
+            nextPing = loop.now + interval
+            var ping: [UInt8] = []
+            machine.sendPing(to: &ping)
+            enqueue(ping)
+        }
+        updateDeadline()
+    }
+}

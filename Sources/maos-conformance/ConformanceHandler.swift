@@ -1,0 +1,48 @@
+import MAOSProtocols
+import MAOSTransport
+
+/// Plain answers on the product's own transport and codecs, so that public suites can judge those.
+final class ConformanceHandler: HTTPHandler {
+    private let okBody = Array("OK".utf8)
+    private let echo = WebSocketEcho()
+
+    func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
+        let path = request.target.prefix { $0 != UInt8(ascii: "?") }
+        if path.elementsEqual("/".utf8) {
+            switch request.method {
+            case .get, .head: responder.respond(.ok, contentType: "text/plain", body: okBody)
+            default: refuseMethod("GET, HEAD", responder)
+            }
+        } else if path.elementsEqual("/echo".utf8) {
+            let type = request.fields[.contentType] ?? "application/octet-stream"
+            responder.respond(.ok, contentType: type, body: body)
+        } else if path.elementsEqual("/cookie".utf8) {
+            var text = ""
+            for (name, value) in request.fields.cookies() { text += "\(name)=\(value)\n" }
+            responder.respond(.ok, contentType: "text/plain", body: Array(text.utf8))
+        } else if path.elementsEqual("/ws-echo".utf8) {
+            _ = responder.upgrade(request, delegate: echo)
+        } else {
+            responder.respond(.notFound, contentType: "text/plain", body: Array("not found\n".utf8))
+        }
+    }
+
+    private func refuseMethod(_ allowed: String, _ responder: HTTPResponder) {
+        responder.respond(
+            .methodNotAllowed, contentType: "text/plain", body: Array("method not allowed\n".utf8),
+            fields: [.allow: allowed])
+    }
+}
+
+/// Sends back what comes, as what it came.
+final class WebSocketEcho: WebSocketDelegate {
+    func onText(_ text: [UInt8], _ socket: WebSocketServerConnection) {
+        socket.sendText(text)
+    }
+
+    func onBinary(_ bytes: [UInt8], _ socket: WebSocketServerConnection) {
+        socket.sendBinary(bytes)
+    }
+
+    func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection) {}
+}
