@@ -59,3 +59,5 @@ static inline int maos_wait_exit_code(int status) { return WEXITSTATUS(status); 
 static inline int maos_wait_signalled(int status) { return WIFSIGNALED(status); }
 static inline int maos_wait_signal(int status) { return WTERMSIG(status); }
 static inline int maos_prctl(int option, unsigned long argument) { return prctl(option, argument, 0UL, 0UL, 0UL); }
+
+#include "process.h"

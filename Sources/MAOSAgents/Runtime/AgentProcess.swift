@@ -1,0 +1,29 @@
+internal import MAOSCore
+internal import MAOSSystem
+
+/// The resident process of an agent, on a terminal of its own.
+final class AgentProcess: SupervisedProcess, @unchecked Sendable {
+    // Confined to the loop's thread, as every source is.
+
+    let agent: AgentID
+    private let host: ProcessHost
+    private var hadOutput: Bool = false
+
+    /// Takes over the process that was started for an agent.
+    init(_ parts: consuming Parts, agent: AgentID, host: ProcessHost) throws(SystemError) {
+        self.agent = agent
+        self.host = host
+        try super.init(parts)
+    }
+
+    override func store(_ chunk: [UInt8], _ stream: OutputStream) {
+        hadOutput = true
+        host.outbox.store(
+            OutputChunk(task: nil, agent: agent, attempt: 0, stream: stream, time: host.time.now(), data: chunk))
+    }
+
+    override func ended(_ end: End) {
+        let reason: String = end.reached.map(limits.message) ?? end.root.status.description
+        host.residentEnded(self, reason: reason, hadOutput: hadOutput)
+    }
+}

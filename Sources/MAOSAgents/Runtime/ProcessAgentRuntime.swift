@@ -1,0 +1,58 @@
+package import MAOSCore
+package import MAOSSystem
+
+/// Runs agents and their tasks as processes of this host.
+///
+/// A thread of its own starts the processes, reads what they print and sees them end; effects come to it, and reports go from it,
+/// in batches.
+package final class ProcessAgentRuntime: AgentRuntime {
+    private let loop: EventLoop
+    private let host: ProcessHost
+
+    /// Prepares the folders and starts the thread.
+    ///
+    /// - Parameters:
+    ///   - configuration: What to run and where.
+    ///   - output: Where output goes.
+    ///   - time: What output is dated by.
+    /// - Throws: ``SystemError`` if a folder cannot be made, or a descriptor or the thread is not to be had.
+    package init(
+        _ configuration: ProcessAgentConfiguration, output: any OutputStore, time: any TimeSource
+    ) throws(SystemError) {
+        loop = try EventLoop(name: "maos-agents")
+        host = try ProcessHost(loop: loop, configuration: configuration, output: output, time: time)
+        try loop.start()
+    }
+
+    /// Says where reports go; once, before the first effect.
+    package func connect(_ reports: any ReportSink) {
+        loop.execute { [host] in host.connect(reports) }
+    }
+
+    /// Takes effects in order; from any thread, does not wait.
+    package func perform(_ effects: [Effect]) {
+        loop.execute { [host] in host.perform(effects) }
+    }
+
+    /// Types bytes on the terminal of an agent's resident process.
+    ///
+    /// - Returns: False when it has none, or takes no more for now.
+    package func type(_ bytes: [UInt8], to agent: AgentID) async -> Bool {
+        await withCheckedContinuation { continuation in
+            loop.execute { [host] in continuation.resume(returning: host.type(bytes, to: agent)) }
+        }
+    }
+
+    /// Tells the programs on an agent's terminal a new size.
+    package func resize(_ agent: AgentID, to size: TerminalSize) {
+        loop.execute { [host] in host.resize(agent, to: size) }
+    }
+
+    /// Ends every process, with a grace, and then the thread; returns when nothing is left of them and all was reported.
+    package func shutDown() async {
+        await withCheckedContinuation { continuation in
+            loop.execute { [host] in host.shutDown { continuation.resume() } }
+        }
+        loop.stop()
+    }
+}

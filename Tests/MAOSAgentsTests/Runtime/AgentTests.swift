@@ -1,0 +1,117 @@
+import MAOSAgents
+import MAOSCore
+import MAOSSystem
+import MAOSTestSupport
+import Testing
+
+@Suite("An agent")
+struct AgentTests {
+    private func wait(
+        _ harness: RuntimeHarness, for what: String, _ isMet: @escaping @Sendable (Command) -> Bool
+    ) async throws {
+        try await harness.sink.commands.wait(for: what) { $0.contains(where: isMet) }
+    }
+
+    private func startTerminal(_ harness: RuntimeHarness, _ id: String = "a1") async throws -> ProcessIdentity {
+        let agent: AgentRecord = RuntimeHarness.agent(id) { $0.terminal = true }
+        harness.runtime.perform([.startAgent(agent)])
+        let all: [Command] = try await harness.sink.commands.wait(for: "start of the agent") { commands in
+            commands.contains { if case .agentStarted(agent.id, _) = $0 { true } else { false } }
+        }
+        for case .agentStarted(agent.id, let process?) in all { return process }
+        throw WaitedTooLong(description: "it has no process")
+    }
+
+    @Test("without a process of its own is ready at once, and gone at once")
+    func plain() async throws {
+        let harness = try RuntimeHarness()
+        let agent: AgentRecord = RuntimeHarness.agent()
+        harness.runtime.perform([.startAgent(agent), .stopAgent(agent.id, graceful: true)])
+        try await wait(harness, for: "start") { if case .agentStarted(agent.id, nil) = $0 { true } else { false } }
+        try await wait(harness, for: "stop") { if case .agentStopped(agent.id) = $0 { true } else { false } }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("is reported alive, all of them in one report")
+    func heartbeat() async throws {
+        let harness = try RuntimeHarness { $0.heartbeat = 20 }
+        harness.runtime.perform([.startAgent(RuntimeHarness.agent("a1")), .startAgent(RuntimeHarness.agent("a2"))])
+        try await wait(harness, for: "heartbeats") { command in
+            if case .agentsAlive(let ids) = command { Set(ids.map(\.rawValue)) == ["a1", "a2"] } else { false }
+        }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("with a terminal is a shell where no runner says otherwise, and takes what is typed")
+    func terminal() async throws {
+        let harness = try RuntimeHarness()
+        let process: ProcessIdentity = try await startTerminal(harness)
+        let agent = AgentID(unchecked: "a1")
+        harness.runtime.resize(agent, to: TerminalSize(columns: 101, rows: 33))
+        #expect(await harness.runtime.type(Array("tty; stty size; echo sum=$((40 + 2)) >&2\n".utf8), to: agent))
+        try await harness.store.wait(for: "sum=42", in: .agent(agent), .terminal)
+        let text: String = harness.store.stream(.agent(agent), .terminal).text
+        #expect(text.contains("/dev/pts/"))
+        #expect(text.contains("33 101"))
+        // The terminal echoes.
+        #expect(text.contains("echo sum=$((40 + 2))"))
+        harness.runtime.perform([.stopAgent(agent, graceful: true)])
+        try await wait(harness, for: "stop") { if case .agentStopped(agent) = $0 { true } else { false } }
+        #expect(!Host.lives(process.pid))
+        #expect(await !harness.runtime.type([10], to: agent))
+        await harness.runtime.shutDown()
+    }
+
+    @Test("whose process ends by itself has crashed, for a reason")
+    func crash() async throws {
+        let runner = RunnerConfiguration(interactive: ["/bin/sh", "-c", "echo started; read line; exit 3"])
+        let harness = try RuntimeHarness(runners: ["coder": runner])
+        _ = try await startTerminal(harness)
+        let agent = AgentID(unchecked: "a1")
+        try await harness.store.wait(for: "started", in: .agent(agent), .terminal)
+        #expect(await harness.runtime.type([10], to: agent))
+        try await wait(harness, for: "crash") { command in
+            if case .agentCrashed(agent, "exited with code 3") = command { true } else { false }
+        }
+        // It may be started again.
+        _ = try await startTerminal(harness)
+        await harness.runtime.shutDown()
+    }
+
+    @Test("whose process cannot be started has crashed, and says which program")
+    func notStarted() async throws {
+        let harness = try RuntimeHarness(runners: ["*": RunnerConfiguration(interactive: ["no-such-agent"])])
+        harness.runtime.perform([.startAgent(RuntimeHarness.agent { $0.terminal = true })])
+        try await wait(harness, for: "crash") { command in
+            guard case .agentCrashed(_, let reason) = command else { return false }
+            return reason == "could not start no-such-agent: No such file or directory"
+        }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("is gone only when its attempts are, and takes them along when it is forced")
+    func forced() async throws {
+        let harness = try RuntimeHarness()
+        let id: AttemptID = harness.start("echo ready; sleep 100")
+        try await harness.store.wait(for: "ready", in: .task(id.task))
+        harness.runtime.perform([.stopAgent(AgentID(unchecked: "a1"), graceful: false)])
+        let all: [Command] = try await harness.sink.commands.wait(for: "stop") { commands in
+            commands.contains { if case .agentStopped = $0 { true } else { false } }
+        }
+        let ended: Int = try #require(all.firstIndex { $0.endedAttempt == id })
+        let stopped: Int = try #require(all.firstIndex { if case .agentStopped = $0 { true } else { false } })
+        #expect(ended < stopped)
+        await harness.runtime.shutDown()
+    }
+
+    @Test("ends with the server's orderly stop, attempts and background processes too")
+    func shutDown() async throws {
+        let harness = try RuntimeHarness()
+        let process: ProcessIdentity = try await startTerminal(harness)
+        let id: AttemptID = harness.start("setsid sleep 100 & echo $!; trap '' TERM; while :; do sleep 1; done")
+        try await harness.store.wait(for: "\n", in: .task(id.task))
+        await harness.runtime.shutDown()
+        #expect(try await harness.sink.outcome(of: id) == .stopped)
+        for pid in Host.numbers(harness.output()) + [process.pid] { #expect(!Host.lives(pid)) }
+    }
+}
