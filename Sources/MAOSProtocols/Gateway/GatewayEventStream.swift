@@ -44,8 +44,6 @@ package final class GatewayEventStream {
     }
 
     func open(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
-        // A client may ask for what has not happened yet, but not be told of nothing for ever.
-        next = min(next, bus.lastSequence + 1)
         var bytes: [UInt8] = []
         ServerSentEventEncoder.appendRetry(milliseconds: 1_000, to: &bytes)
         send(bytes, peer, at: now, to: &outputs)

@@ -108,28 +108,36 @@ extension GatewayMessages {
     ///
     /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
     static func taskSpecification(_ object: JSONObject) throws(GatewayFailure) -> TaskSpecification {
-        guard let kind: TaskKind = object["type"]?.stringValue.flatMap(GatewayVocabulary.taskKind(named:)),
-            let description: String = object["description"]?.stringValue,
-            let priority: Priority = object["priority"]?.stringValue.flatMap(Priority.init(name:)),
-            case .array(let requirements)? = object["requirements"]
-        else { throw .internalError }
-        var specification = TaskSpecification(kind: kind, description: description, priority: priority)
-        if !requirements.isEmpty {
-            specification.capabilities = try capabilities(requirements)
-            specification.requirements = normalized(requirements, type: nil)
+        var specification = TaskSpecification(kind: .code, description: "")
+        for member: JSONObject.Member in object.members {
+            switch (member.key, member.value) {
+            case ("type", .string(let name)):
+                guard let kind: TaskKind = GatewayVocabulary.taskKind(named: name) else { throw .internalError }
+                specification.kind = kind
+            case ("description", .string(let text)):
+                specification.description = text
+            case ("priority", .string(let name)):
+                guard let priority = Priority(name: name) else { throw .internalError }
+                specification.priority = priority
+            case ("requirements", .array(let requirements)) where !requirements.isEmpty:
+                specification.capabilities = try capabilities(requirements)
+                specification.requirements = normalized(requirements, type: nil)
+            case ("constraints", .array(let constraints)) where !constraints.isEmpty:
+                specification.constraints = normalized(constraints, type: "other")
+            case ("deadline", .string(let text)):
+                specification.deadline = ISO8601.parse(text).map { Instant(milliseconds: $0) }
+            case ("timeout", let value):
+                specification.timeout = value.intValue.map { Milliseconds(Int64($0)) }
+            case ("retryPolicy", let value):
+                specification.retryPolicy = retryPolicy(value)
+            case ("dependencies", .array(let ids)):
+                specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
+            case ("context", .object(let context)):
+                apply(context, to: &specification)
+            default:
+                break
+            }
         }
-        if case .array(let constraints)? = object["constraints"], !constraints.isEmpty {
-            specification.constraints = normalized(constraints, type: "other")
-        }
-        if let deadline: Int64 = object["deadline"]?.stringValue.flatMap({ ISO8601.parse($0) }) {
-            specification.deadline = Instant(milliseconds: deadline)
-        }
-        if let timeout: Int = object["timeout"]?.intValue { specification.timeout = Milliseconds(Int64(timeout)) }
-        if let policy: JSONValue = object["retryPolicy"] { specification.retryPolicy = retryPolicy(policy) }
-        if case .array(let ids)? = object["dependencies"] {
-            specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
-        }
-        if case .object(let context)? = object["context"] { apply(context, to: &specification) }
         return specification
     }
 
@@ -144,7 +152,7 @@ extension GatewayMessages {
 
     private static func apply(_ context: JSONObject, to specification: inout TaskSpecification) {
         var rest: [JSONObject.Member] = []
-        for member: JSONObject.Member in context {
+        for member: JSONObject.Member in context.members {
             switch member.key {
             case "command":
                 switch member.value {

@@ -2,26 +2,85 @@ internal import MAOSCore
 
 extension GatewayProjection {
     /// Writes a `TaskStatusResponse`.
-    func write(_ task: TaskRecord, at now: Instant, to writer: inout JSONWriter) {
+    func write(_ task: TaskRecord, at now: Instant, to builder: inout GatewayTextBuilder) {
         let state: TaskState = task.state
-        writer.beginObject()
-        writer.member("id", task.id.rawValue)
-        writer.member("type", GatewayVocabulary.name(of: task.specification.kind))
-        writer.member("description", task.specification.description)
-        GatewayProjection.writeState(state, to: &writer)
-        writer.member("createdAt", timestamp: task.createdAt.milliseconds)
-        writer.member("updatedAt", timestamp: state.updatedAt.milliseconds)
-        writer.memberIfPresent("startedAt", timestamp: state.startedAt?.milliseconds)
-        writer.memberIfPresent("finishedAt", timestamp: state.finishedAt?.milliseconds)
-        if let completion: Instant = estimatedCompletion(of: task, at: now) {
-            writer.member("estimatedCompletion", timestamp: completion.milliseconds)
+        builder.piece(#"{"id":""#)
+        builder.piece(task.id.rawValue)
+        builder.piece(#"","type":""#)
+        builder.piece(GatewayVocabulary.name(of: task.specification.kind))
+        builder.piece(#"","description":"#)
+        builder.string(task.specification.description)
+        builder.piece(#","status":""#)
+        builder.piece(GatewayVocabulary.name(of: state.status))
+        builder.piece(#"","coreStatus":""#)
+        builder.piece(state.status.name)
+        builder.piece(#"","priority":""#)
+        builder.piece(state.priority.name)
+        builder.piece(#"","progress":"#)
+        builder.number(state.progress)
+        builder.piece(#","progressPercent":"#)
+        builder.integer(GatewayProjection.percent(state.progress))
+        builder.piece(#","attempt":"#)
+        builder.integer(state.attempt)
+        builder.piece(#","createdAt":"#)
+        builder.timestamp(task.createdAt)
+        builder.piece(#","updatedAt":"#)
+        builder.timestamp(state.updatedAt)
+        writeOptional(task, at: now, to: &builder)
+        builder.piece("}")
+    }
+
+    /// Writes what not every task has.
+    private func writeOptional(_ task: TaskRecord, at now: Instant, to builder: inout GatewayTextBuilder) {
+        let state: TaskState = task.state
+        if let step = state.step {
+            builder.piece(#","currentStep":"#)
+            builder.string(step)
         }
-        writer.memberIfPresent("deadline", timestamp: task.specification.deadline?.milliseconds)
-        writer.memberIfPresent("project", task.specification.project)
-        if !task.specification.dependencies.isEmpty {
-            writer.member("dependencies", ids: task.specification.dependencies)
+        if let agent = state.agent {
+            builder.piece(#","assignedAgentId":""#)
+            builder.piece(agent.rawValue)
+            builder.piece(#"""#)
         }
-        writer.endObject()
+        if let result = state.result {
+            builder.piece(#","result":"#)
+            builder.raw(result)
+        }
+        if let error = state.error {
+            builder.piece(#","error":"#)
+            builder.string(error.message)
+            builder.piece(#","errorCode":""#)
+            builder.piece(error.code.name)
+            builder.piece(#"""#)
+        }
+        if state.cancellation != nil, !state.status.isTerminal { builder.piece(#","cancelRequested":true"#) }
+        if state.status == .retrying { writeTime("retryAt", state.notBefore, to: &builder) }
+        writeTime("startedAt", state.startedAt, to: &builder)
+        writeTime("finishedAt", state.finishedAt, to: &builder)
+        if state.status == .running {
+            writeTime("estimatedCompletion", estimatedCompletion(of: task, at: now), to: &builder)
+        }
+        writeTime("deadline", task.specification.deadline, to: &builder)
+        if let project = task.specification.project {
+            builder.piece(#","project":"#)
+            builder.string(project)
+        }
+        guard let first: TaskID = task.specification.dependencies.first else { return }
+        builder.piece(#","dependencies":[""#)
+        builder.piece(first.rawValue)
+        for id: TaskID in task.specification.dependencies.dropFirst() {
+            builder.piece(#"",""#)
+            builder.piece(id.rawValue)
+        }
+        builder.piece(#""]"#)
+    }
+
+    private func writeTime(_ name: String, _ instant: Instant?, to builder: inout GatewayTextBuilder) {
+        guard let instant else { return }
+        builder.piece(#",""#)
+        builder.piece(name)
+        builder.piece(#"":"#)
+        builder.timestamp(instant)
     }
 
     /// Writes a `TaskSummary`.
@@ -70,14 +129,17 @@ extension GatewayProjection {
     }
 
     /// Writes a `CreateTaskResponse` with this status: the task's own where the creation is answered for the first time.
-    func writeCreated(_ task: TaskRecord, status: TaskStatus, to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("taskId", task.id.rawValue)
-        writer.member("status", GatewayVocabulary.name(of: status))
+    func writeCreated(_ task: TaskRecord, status: TaskStatus, to builder: inout GatewayTextBuilder) {
+        builder.piece(#"{"taskId":""#)
+        builder.piece(task.id.rawValue)
+        builder.piece(#"","status":""#)
+        builder.piece(GatewayVocabulary.name(of: status))
+        builder.piece(#"""#)
         if let duration: Milliseconds = view.typicalDuration(of: task.specification.kind) {
-            writer.member("estimatedDuration", duration.count)
+            builder.piece(#","estimatedDuration":"#)
+            builder.integer(Int(duration.count))
         }
-        writer.endObject()
+        builder.piece("}")
     }
 
     /// 0…100, and 100 only for all of it.

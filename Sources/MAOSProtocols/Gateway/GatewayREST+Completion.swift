@@ -31,9 +31,7 @@ extension GatewayREST {
         let context: GatewayContext = pending.context
         switch pending.purpose {
         case .createTask:
-            return respond(.created, context, now, capacity: 384) {
-                projection.writeCreated(task, status: task.status, to: &$0)
-            }
+            return respondCreated(task, task.status, context, now)
         case .cancelTask:
             // What is committed may have come further than the reply.
             let newest: TaskRecord = view.task(task.id) ?? task
@@ -76,9 +74,7 @@ extension GatewayREST {
     private func repeatCreation(of task: TaskRecord, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
         let wasRefused: Bool =
             task.status == .cancelled && task.state.attempt == 0 && task.state.finishedAt == task.createdAt
-        return respond(.created, context, now, capacity: 384) {
-            projection.writeCreated(task, status: wasRefused ? .cancelled : .pending, to: &$0)
-        }
+        return respondCreated(task, wasRefused ? .cancelled : .pending, context, now)
     }
 
     // MARK: Ends

@@ -58,7 +58,7 @@ extension GatewayREST {
         let stream = GatewayEventStream(
             principal: context.principal, types: types, from: from, projection: projection,
             configuration: configuration)
-        return .stream(.events(stream), streamHead(context, ServerSentEventEncoder.contentType))
+        return begin(.events(stream), ServerSentEventEncoder.contentType, context)
     }
 
     func respond(_ page: EventPage, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
@@ -124,9 +124,8 @@ extension GatewayREST {
             let isText: Bool = wanted.form == .text
             let stream = GatewayOutputStream(
                 owner: owner, form: isText ? .text : .events, from: wanted.from, configuration: configuration)
-            return .stream(
-                .output(stream),
-                streamHead(context, isText ? GatewayResponse.text : ServerSentEventEncoder.contentType))
+            return begin(
+                .output(stream), isText ? GatewayResponse.text : ServerSentEventEncoder.contentType, context)
         }
     }
 
@@ -150,10 +149,11 @@ extension GatewayREST {
 
     // MARK: Streams
 
-    private func streamHead(_ context: GatewayContext, _ contentType: String) -> GatewayResponse {
-        GatewayResponse(
+    private func begin(_ stream: GatewayStream, _ contentType: String, _ context: GatewayContext) -> GatewayAction {
+        let head = GatewayResponse(
             status: .ok, contentType: contentType, requestID: context.requestID,
             fields: [.cacheControl: "no-store", .xContentTypeOptions: "nosniff"], body: [])
+        return context.isHead ? .respond(head) : .stream(stream, head)
     }
 
     /// Whether a client names a media type among those it accepts; wildcards do not count.

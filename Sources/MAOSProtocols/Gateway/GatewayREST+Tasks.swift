@@ -77,9 +77,9 @@ extension GatewayREST {
     func checkContentType(_ request: GatewayRequest) throws(GatewayFailure) {
         guard let bytes: ArraySlice<UInt8> = request.head.fields.value(.contentType) else { return }
         let end: Int = bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.endIndex
-        var type: ArraySlice<UInt8> = bytes[..<end]
-        while let last = type.last, last == 0x20 || last == 0x09 { type.removeLast() }
-        guard type.count == 16, zip(type, "application/json".utf8).allSatisfy({ ($0 | 0x20) == ($1 | 0x20) }) else {
+        let type: Span<UInt8> = bytes.span.extracting(0..<(end - bytes.startIndex))
+        let trimmed: Range<Int> = HTTPCharacter.trimmed(type, 0..<type.count)
+        guard HTTPCharacter.equal(type.extracting(trimmed), "application/json") else {
             throw .unsupportedMediaType(String(decoding: bytes, as: UTF8.self))
         }
     }
@@ -136,8 +136,33 @@ extension GatewayREST {
     func respondTask(
         _ status: HTTPStatus, _ task: TaskRecord, _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
-        let capacity: Int = 768 + task.specification.description.utf8.count + (task.state.result?.utf8.count ?? 0)
-        return respond(status, context, now, capacity: capacity) { projection.write(task, at: now, to: &$0) }
+        let specification: TaskSpecification = task.specification
+        let capacity: Int =
+            832 + specification.description.utf8.count + (task.state.result?.utf8.count ?? 0)
+            + specification.dependencies.count * 40
+        var builder = GatewayTextBuilder(reservingCapacity: capacity)
+        builder.beginEnvelope()
+        projection.write(task, at: now, to: &builder)
+        builder.endEnvelope(context, at: now)
+        return .respond(GatewayResponse(status: status, requestID: context.requestID, body: builder.bytes))
+    }
+
+    /// Answers a creation.
+    ///
+    /// - Parameters:
+    ///   - task: The task.
+    ///   - status: Its status right after its creation.
+    ///   - context: The request.
+    ///   - now: The answer's time.
+    /// - Returns: The answer.
+    func respondCreated(
+        _ task: TaskRecord, _ status: TaskStatus, _ context: GatewayContext, _ now: Instant
+    ) -> GatewayAction {
+        var builder = GatewayTextBuilder(reservingCapacity: 320)
+        builder.beginEnvelope()
+        projection.writeCreated(task, status: status, to: &builder)
+        builder.endEnvelope(context, at: now)
+        return .respond(GatewayResponse(status: .created, requestID: context.requestID, body: builder.bytes))
     }
 
     private func listTasks(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {

@@ -56,7 +56,8 @@ package final class GatewayREST {
         case .missing: return fail(.authenticationRequired, requestID, route.version, now)
         case .invalid: return fail(.invalidToken, requestID, route.version, now)
         }
-        let context = GatewayContext(requestID: requestID, version: route.version, principal: principal)
+        let context = GatewayContext(
+            requestID: requestID, version: route.version, principal: principal, isHead: request.head.method == .head)
         guard let permission: Permissions = endpoint.permission(for: method) else {
             return fail(.methodNotAllowed(request.head.method, allowed: endpoint.allowed), context, now)
         }
@@ -151,15 +152,15 @@ package final class GatewayREST {
         let high: UInt64 = nextRandom() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         let low: UInt64 = nextRandom() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         let text = [UInt8](capacity: 36) { (text: inout OutputSpan<UInt8>) in
-            for shift: UInt64 in stride(from: 60, through: 0, by: -4) {
-                text.append(Hex.digit(UInt8(truncatingIfNeeded: high >> shift & 0xF)))
-                if shift == 32 || shift == 16 { text.append(UInt8(ascii: "-")) }
-            }
+            appendHexadecimal(high >> 32, digits: 8, to: &text)
             text.append(UInt8(ascii: "-"))
-            for shift: UInt64 in stride(from: 60, through: 0, by: -4) {
-                text.append(Hex.digit(UInt8(truncatingIfNeeded: low >> shift & 0xF)))
-                if shift == 48 { text.append(UInt8(ascii: "-")) }
-            }
+            appendHexadecimal(high >> 16, digits: 4, to: &text)
+            text.append(UInt8(ascii: "-"))
+            appendHexadecimal(high, digits: 4, to: &text)
+            text.append(UInt8(ascii: "-"))
+            appendHexadecimal(low >> 48, digits: 4, to: &text)
+            text.append(UInt8(ascii: "-"))
+            appendHexadecimal(low, digits: 12, to: &text)
         }
         return String(decoding: text, as: UTF8.self)
     }
@@ -171,5 +172,16 @@ package final class GatewayREST {
         mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
         return mixed ^ mixed >> 31
+    }
+}
+
+/// The lowest digits of a number.
+@inline(__always)
+private func appendHexadecimal(_ value: UInt64, digits: Int, to text: inout OutputSpan<UInt8>) {
+    var shift = UInt64(digits * 4)
+    while shift > 0 {
+        shift -= 4
+        let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
+        text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
     }
 }

@@ -52,4 +52,6 @@ package struct GatewayContext: Sendable, Hashable {
     package var requestID: String
     package var version: GatewayVersion
     package var principal: Principal
+    /// Whether only the head of an answer is wanted.
+    package var isHead: Bool = false
 }

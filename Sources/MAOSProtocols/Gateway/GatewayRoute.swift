@@ -57,108 +57,116 @@ struct GatewayRoute: Sendable {
 
     /// Takes the path of a target apart; what stands behind `?` is not looked at.
     init(_ target: ArraySlice<UInt8>) {
-        let end: Int = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
-        let path: ArraySlice<UInt8> = target[..<end]
-        guard path.contains(UInt8(ascii: "%")) else {
-            self.init(plain: path)
+        let bytes: Span<UInt8> = target.span
+        var end: Int = 0
+        var isEscaped = false
+        while end < bytes.count, bytes[end] != UInt8(ascii: "?") {
+            if bytes[end] == UInt8(ascii: "%") { isEscaped = true }
+            end += 1
+        }
+        guard isEscaped else {
+            self.init(plain: bytes, end: end)
             return
         }
         // A slash that was escaped separates nothing, so that no path of ours can hold one.
-        if let decoded = try? HTTPTarget(path), !decoded.segments.contains(where: { $0.utf8.contains(0x2F) }) {
-            self.init(plain: Array(("/" + decoded.segments.joined(separator: "/")).utf8)[...])
+        if let decoded = try? HTTPTarget(target), !decoded.segments.contains(where: { $0.utf8.contains(0x2F) }) {
+            let path = Array(("/" + decoded.segments.joined(separator: "/")).utf8)
+            self.init(plain: path.span, end: path.count)
         } else {
-            self.init(plain: path)
+            self.init(plain: bytes, end: end)
             if case .endpoint = place { place = .unknown }
         }
     }
 
-    private init(plain path: ArraySlice<UInt8>) {
-        var walker = PathWalker(path)
-        guard let first = walker.next() else {
+    private init(plain path: Span<UInt8>, end: Int) {
+        var walker = PathWalker(end: end)
+        guard let first = walker.next(path) else {
             place = .foreign
             return
         }
-        guard matches(first, "api") else {
-            place = GatewayRoute.rootPlace(first, isLast: walker.isAtEnd)
+        guard matches(path, first, "api") else {
+            place = GatewayRoute.rootPlace(path, first, isLast: walker.isAtEnd)
             return
         }
         place = .unknown
-        guard let versionSegment = walker.next() else { return }
-        if matches(versionSegment, "v2") {
+        guard let versionSegment = walker.next(path) else { return }
+        if matches(path, versionSegment, "v2") {
             version = .v2
-        } else if !matches(versionSegment, "v1") {
+        } else if !matches(path, versionSegment, "v1") {
             return
         }
-        guard let collection = walker.next() else { return }
-        let isTask: Bool = matches(collection, "tasks")
-        guard isTask || matches(collection, "agents") else {
+        guard let collection = walker.next(path) else { return }
+        let isTask: Bool = matches(path, collection, "tasks")
+        guard isTask || matches(path, collection, "agents") else {
             if walker.isAtEnd {
-                if matches(collection, "events") { place = .endpoint(.events) }
-                if matches(collection, "health") { place = .endpoint(.health) }
+                if matches(path, collection, "events") { place = .endpoint(.events) }
+                if matches(path, collection, "health") { place = .endpoint(.health) }
             }
             return
         }
-        guard let idSegment = walker.next() else {
+        guard let idSegment = walker.next(path) else {
             place = .endpoint(isTask ? .tasks : .agents)
             return
         }
         guard !idSegment.isEmpty else { return }
-        id = String(decoding: idSegment, as: UTF8.self)
-        guard let part = walker.next() else {
+        let part: Range<Int>? = walker.next(path)
+        if let part {
+            guard walker.isAtEnd, let endpoint = GatewayRoute.part(path, part, isTask: isTask) else { return }
+            place = .endpoint(endpoint)
+        } else {
             place = .endpoint(isTask ? .task : .agent)
-            return
         }
-        guard walker.isAtEnd, let endpoint = GatewayRoute.part(part, isTask: isTask) else { return }
-        place = .endpoint(endpoint)
+        id = GatewayRoute.text(path.extracting(idSegment))
     }
 
-    private static func rootPlace(_ segment: ArraySlice<UInt8>, isLast: Bool) -> Place {
+    private static func text(_ bytes: Span<UInt8>) -> String {
+        guard let text = try? UTF8Span(validating: bytes) else { return "\u{FFFD}" }
+        return String(copying: text)
+    }
+
+    private static func rootPlace(_ path: Span<UInt8>, _ segment: Range<Int>, isLast: Bool) -> Place {
         guard isLast else { return .foreign }
-        if matches(segment, "livez") { return .endpoint(.liveness) }
-        if matches(segment, "readyz") { return .endpoint(.readiness) }
-        if matches(segment, "health") { return .endpoint(.minimalHealth) }
+        if matches(path, segment, "livez") { return .endpoint(.liveness) }
+        if matches(path, segment, "readyz") { return .endpoint(.readiness) }
+        if matches(path, segment, "health") { return .endpoint(.minimalHealth) }
         return .foreign
     }
 
-    private static func part(_ segment: ArraySlice<UInt8>, isTask: Bool) -> GatewayEndpoint? {
-        if matches(segment, "output") { return isTask ? .taskOutput : .agentOutput }
-        if matches(segment, "pause") { return isTask ? .taskPause : .agentPause }
-        if matches(segment, "resume") { return isTask ? .taskResume : .agentResume }
-        guard isTask else { return matches(segment, "config") ? .agentConfiguration : nil }
-        if matches(segment, "priority") { return .taskPriority }
-        if matches(segment, "retry") { return .taskRetry }
-        if matches(segment, "waiting") { return .taskWaiting }
+    private static func part(_ path: Span<UInt8>, _ segment: Range<Int>, isTask: Bool) -> GatewayEndpoint? {
+        if matches(path, segment, "output") { return isTask ? .taskOutput : .agentOutput }
+        if matches(path, segment, "pause") { return isTask ? .taskPause : .agentPause }
+        if matches(path, segment, "resume") { return isTask ? .taskResume : .agentResume }
+        guard isTask else { return matches(path, segment, "config") ? .agentConfiguration : nil }
+        if matches(path, segment, "priority") { return .taskPriority }
+        if matches(path, segment, "retry") { return .taskRetry }
+        if matches(path, segment, "waiting") { return .taskWaiting }
         return nil
     }
 }
 
 /// Gives the parts between the slashes one by one.
 private struct PathWalker {
-    private let path: ArraySlice<UInt8>
-    private var position: Int
+    private let end: Int
+    private var position: Int = 0
 
-    init(_ path: ArraySlice<UInt8>) {
-        self.path = path
-        position = path.startIndex
-    }
+    init(end: Int) { self.end = end }
 
-    var isAtEnd: Bool { position >= path.endIndex }
+    var isAtEnd: Bool { position >= end }
 
-    mutating func next() -> ArraySlice<UInt8>? {
-        guard position < path.endIndex, path[position] == UInt8(ascii: "/") else { return nil }
+    mutating func next(_ path: Span<UInt8>) -> Range<Int>? {
+        guard position < end, path[position] == UInt8(ascii: "/") else { return nil }
         let start: Int = position + 1
-        var end: Int = start
-        while end < path.endIndex, path[end] != UInt8(ascii: "/") { end += 1 }
-        position = end
-        return path[start..<end]
+        position = start
+        while position < end, path[position] != UInt8(ascii: "/") { position += 1 }
+        return start..<position
     }
 }
 
-private func matches(_ bytes: ArraySlice<UInt8>, _ word: String) -> Bool {
-    guard bytes.count == word.utf8.count else { return false }
-    var index: Int = bytes.startIndex
+private func matches(_ path: Span<UInt8>, _ segment: Range<Int>, _ word: String) -> Bool {
+    guard segment.count == word.utf8.count else { return false }
+    var index: Int = segment.lowerBound
     for byte in word.utf8 {
-        guard bytes[index] == byte else { return false }
+        guard path[index] == byte else { return false }
         index += 1
     }
     return true

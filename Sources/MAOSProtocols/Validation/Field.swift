@@ -1,5 +1,5 @@
 /// A member of a message: declared once, for decoding, errors, schemas and documentation alike.
-package struct Field: Sendable {
+package final class Field: Sendable {
     /// The name on the wire.
     package let name: String
     /// What its value has to be like.
@@ -8,6 +8,13 @@ package struct Field: Sendable {
     package let isRequired: Bool
     /// What it means, in one line of documentation.
     package let summary: String
+
+    private init(name: String, constraint: Constraint, isRequired: Bool, summary: String) {
+        self.name = name
+        self.constraint = constraint
+        self.isRequired = isRequired
+        self.summary = summary
+    }
 
     /// A member that has to be there.
     package static func required(_ name: String, _ constraint: Constraint, _ summary: String) -> Field {

@@ -1,7 +1,7 @@
 internal import MAOSCore
 
 /// The form of a string, where its length alone does not say enough.
-package struct TextFormat: Sendable {
+package final class TextFormat: Sendable {
     /// What a client is told that was expected.
     package let expected: String
     /// The form as a regular expression of JSON Schema, where it can be written as one.

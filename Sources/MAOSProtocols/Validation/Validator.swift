@@ -55,14 +55,20 @@ struct Validator {
                 expected: "at least \(schema.minimumMembers) of \(schema.fields.map(\.name).joined(separator: ", "))",
                 nil)
         }
-        for field: Field in schema.fields {
-            guard let position: Int = object.position(of: field.name) else {
+        let members: [JSONObject.Member] = object.members
+        var positions = [32 of Int](repeating: -1)
+        for position in members.indices {
+            if let index: Int = schema.index(of: members[position].key) { positions[index] = position }
+        }
+        for index in schema.fields.indices {
+            let field: Field = schema.fields[index]
+            guard positions[index] >= 0 else {
                 if field.isRequired { refuseMissing(field) }
                 continue
             }
             if isFull { return }
             path.append(.key(field.name))
-            check(object.members[position].value, field.constraint)
+            check(members[positions[index]].value, field.constraint)
             path.removeLast()
         }
     }

@@ -1,0 +1,75 @@
+internal import MAOSCore
+
+/// Puts JSON together from ready pieces, for the few answers that are made most often.
+///
+/// The caller writes all punctuation and vouches that pieces and words need no escape; ``JSONWriter`` does for everything else.
+struct GatewayTextBuilder {
+    private(set) var bytes: [UInt8]
+
+    init(reservingCapacity capacity: Int) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    /// Appends text as it is: punctuation and names.
+    @inline(__always)
+    mutating func piece(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+    /// Appends JSON as it is.
+    mutating func raw(_ text: JSONText) { bytes.append(contentsOf: text.utf8) }
+
+    mutating func integer(_ value: Int) { Decimal.append(Int64(value), to: &bytes) }
+
+    mutating func number(_ value: Double) {
+        if value == 0 {
+            bytes.append(0x30)
+        } else if value == 1 {
+            bytes.append(0x31)
+        } else {
+            var writer = JSONWriter(appendingTo: bytes)
+            bytes = []
+            writer.number(value)
+            bytes = writer.take()
+        }
+    }
+
+    /// Appends a time in quotes.
+    mutating func timestamp(_ instant: Instant) {
+        bytes.append(0x22)
+        ISO8601.append(milliseconds: instant.milliseconds, to: &bytes)
+        bytes.append(0x22)
+    }
+
+    /// Appends any string, quoted and escaped.
+    mutating func string(_ text: String) {
+        bytes.append(0x22)
+        let start: Int = bytes.count
+        bytes.append(contentsOf: text.utf8)
+        var isPlain = true
+        for index in start..<bytes.count {
+            let byte: UInt8 = bytes[index]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C { isPlain = false }
+        }
+        if isPlain {
+            bytes.append(0x22)
+        } else {
+            bytes.removeLast(bytes.count - start + 1)
+            var writer = JSONWriter(appendingTo: bytes)
+            bytes = []
+            writer.string(text)
+            bytes = writer.take()
+        }
+    }
+
+    /// Begins the envelope of a success; `data` is the next value.
+    mutating func beginEnvelope() { piece(#"{"success":true,"data":"#) }
+
+    /// Ends it after `data`.
+    mutating func endEnvelope(_ context: GatewayContext, at now: Instant) {
+        piece(#","metadata":{"timestamp":"#)
+        timestamp(now)
+        piece(#","requestId":"#)
+        string(context.requestID)
+        piece(context.version == .v1 ? #","version":"v1"}}"# : #","version":"v2"}}"#)
+    }
+}

@@ -1,0 +1,285 @@
+import MAOSCore
+import MAOSProtocols
+import Synchronization
+import Testing
+
+/// A clock that stands still until it is told to go on.
+final class StillClock: TimeSource {
+    private let time = Mutex(Instant(milliseconds: 1_893_456_000_000))  // 2030-01-01T00:00:00.000Z
+
+    func now() -> Instant { time.withLock { $0 } }
+    func wake(at instant: Instant, _ body: @escaping @Sendable () -> Void) {}
+    func advance(_ duration: Milliseconds) { time.withLock { $0 = $0 + duration } }
+}
+
+/// A runtime that starts nothing, and remembers what it was asked for.
+final class IdleRuntime: AgentRuntime {
+    private let effects = Mutex<[Effect]>([])
+
+    func connect(_ reports: any ReportSink) {}
+    func perform(_ effects: [Effect]) { self.effects.withLock { $0 += effects } }
+
+    /// The attempts that were to be started.
+    var launches: [AttemptLaunch] {
+        effects.withLock { $0 }.compactMap {
+            if case .startAttempt(let launch) = $0 { launch } else { nil }
+        }
+    }
+}
+
+/// Output in memory.
+final class MemoryOutputs: OutputStore {
+    private let entries = Mutex<[OutputOwner: [OutputEntry]]>([:])
+    let pendingBytes: Int = 0
+
+    func append(_ chunks: [OutputChunk]) { _ = store(chunks) }
+    func whenWritten(_ body: @escaping @Sendable () -> Void) { body() }
+    func observe(_ observer: any OutputObserver) {}
+
+    /// Stores chunks under their task, or else their agent, and gives the entries that observers would hear of.
+    func store(_ chunks: [OutputChunk]) -> [OutputEntry] {
+        entries.withLock { (entries: inout [OutputOwner: [OutputEntry]]) in
+            chunks.map { (chunk: OutputChunk) in
+                let owner: OutputOwner = chunk.task.map { .task($0) } ?? .agent(chunk.agent)
+                let last: UInt64 = entries[owner]?.last?.sequence ?? 0
+                let entry = OutputEntry(
+                    owner: owner, sequence: last + 1, stream: chunk.stream, time: chunk.time, data: chunk.data
+                )
+                entries[owner, default: []].append(entry)
+                return entry
+            }
+        }
+    }
+
+    /// Forgets the oldest entries, as retention does.
+    func forget(_ count: Int, of owner: OutputOwner) {
+        entries.withLock { $0[owner]?.removeFirst(count) }
+    }
+
+    func read(_ owner: OutputOwner, from sequence: UInt64, limit: Int, byteLimit: Int)
+        throws(JournalError)
+        -> OutputPage
+    {
+        let all: [OutputEntry] = entries.withLock { $0[owner] ?? [] }
+        var page = OutputPage(
+            entries: [], firstSequence: all.first?.sequence ?? 0, nextSequence: sequence,
+            lastSequence: all.last?.sequence ?? 0)
+        var size: Int = 0
+        for entry in all where entry.sequence >= sequence && page.entries.count < limit {
+            if size > 0, size + entry.data.count > byteLimit { break }
+            size += entry.data.count
+            page.entries.append(entry)
+            page.nextSequence = entry.sequence + 1
+        }
+        return page
+    }
+}
+
+/// A server that is well, until told otherwise.
+final class TestEnvironment: GatewayEnvironment {
+    private let status = Mutex(GatewayHealthStatus.healthy)
+    let isReady: Bool
+    let startedAt = Instant(milliseconds: 1_893_455_990_000)
+    let version = "9.9.9"
+
+    init(isReady: Bool = true) { self.isReady = isReady }
+
+    func set(_ new: GatewayHealthStatus) { status.withLock { $0 = new } }
+
+    func components(at now: Instant) -> [GatewayComponent] {
+        let status: GatewayHealthStatus = status.withLock { $0 }
+        return [
+            GatewayComponent(name: "orchestration", status: .healthy, lastCheck: now),
+            GatewayComponent(
+                name: "storage", status: status, message: status == .healthy ? nil : "not well",
+                lastCheck: now,
+                dependencies: [.init(name: "disk", status: status, latency: 3)]),
+        ]
+    }
+
+    func usage(of agent: AgentID) -> GatewayUsage? {
+        GatewayUsage(cpuPercent: 12.5, memoryBytes: 4_096)
+    }
+    func metrics(at now: Instant) -> [GatewayMetric] {
+        [GatewayMetric("maos_test_total", .counter, 7)]
+    }
+}
+
+/// Gathers the events that an orchestrator publishes.
+final class EventCollector: EventSink {
+    private let events = Mutex<[Event]>([])
+
+    func receive(_ events: [Event]) { self.events.withLock { $0 += events } }
+
+    func take() -> [Event] {
+        events.withLock { (events: inout [Event]) in
+            defer { events = [] }
+            return events
+        }
+    }
+}
+
+/// An answer with its body taken apart.
+struct Answer {
+    var response: GatewayResponse
+    var json: JSONValue
+
+    init(_ response: GatewayResponse) throws {
+        self.response = response
+        json = try JSONReader.parse(response.body, depthLimit: 64)
+    }
+
+    var status: Int { response.status.code }
+    var data: JSONValue { json["data"] ?? .null }
+    var error: JSONValue { json["error"] ?? .null }
+    var code: String? { error["code"]?.stringValue }
+    var message: String? { error["message"]?.stringValue }
+    /// The names of the members that are wrong.
+    var fields: [String] {
+        error["details"]?.arrayValue?.compactMap { $0["field"]?.stringValue } ?? []
+    }
+    /// The codes of what is wrong with them.
+    var issueCodes: [String] {
+        error["details"]?.arrayValue?.compactMap { $0["code"]?.stringValue } ?? []
+    }
+}
+
+/// A whole orchestrator in memory with the gateway in front of it; plays the transport's part.
+final class GatewayWorld {
+    let clock = StillClock()
+    let journal = MemoryJournal()
+    let runtime = IdleRuntime()
+    let outputs = MemoryOutputs()
+    let environment: TestEnvironment
+    let orchestrator: Orchestrator
+    let collector = EventCollector()
+    let rest: GatewayREST
+    let hub: GatewayHub
+    /// What was asked of the disk, in order.
+    var reads: [GatewayRead] = []
+
+    static let admin = Principal(subject: "alice", permissions: .all)
+
+    init(
+        isReady: Bool = true, onDemand: Int = 0,
+        configure: (inout GatewayConfiguration) -> Void = { _ in }
+    ) async throws {
+        var engine = EngineConfiguration()
+        engine.onDemand.maximum = onDemand
+        environment = TestEnvironment(isReady: isReady)
+        orchestrator = try Orchestrator(
+            configuration: engine, journal: journal, runtime: runtime, time: clock)
+        orchestrator.events.attach(collector)
+        var configuration = GatewayConfiguration()
+        configuration.onDemandAgents = onDemand
+        configure(&configuration)
+        rest = GatewayREST(
+            view: orchestrator.view, configuration: configuration, environment: environment, seed: 1)
+        hub = GatewayHub(
+            view: orchestrator.view, bus: orchestrator.events, configuration: configuration,
+            environment: environment)
+        try await orchestrator.start()
+    }
+
+    var now: Instant { clock.now() }
+
+    /// A request as a parsed head.
+    static func request(
+        _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], headers: [(String, String)] = [],
+        as authentication: GatewayAuthentication
+    ) -> GatewayRequest {
+        var fields = HTTPFields()
+        if !body.isEmpty, !headers.contains(where: { $0.0.lowercased() == "content-type" }) {
+            fields.append("content-type", "application/json")
+        }
+        for (name, value) in headers { fields.append(name, value) }
+        let head = HTTPRequestHead(
+            method: method, version: .http11, target: target, authority: "localhost", fields: fields,
+            contentLength: body.count)
+        return GatewayRequest(head: head, body: body, authentication: authentication)
+    }
+
+    /// Sends a request, and carries out what it leads to, until there is an answer or something to wait for.
+    func perform(
+        _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], headers: [(String, String)] = [],
+        as authentication: GatewayAuthentication = .principal(GatewayWorld.admin)
+    ) async -> GatewayAction {
+        let request = GatewayWorld.request(method, target, body, headers: headers, as: authentication)
+        return await settle(rest.handle(request, at: now))
+    }
+
+    /// Carries out actions until there is an answer or something to wait for.
+    func settle(_ action: GatewayAction) async -> GatewayAction {
+        var action: GatewayAction = action
+        while true {
+            switch action {
+            case .respond, .awaitEnd, .stream:
+                return action
+            case .submit(let command, let principal, let pending):
+                let result: Result<Reply, Rejection>
+                do throws(Rejection) {
+                    result = .success(try await orchestrator.submit(command, as: principal))
+                } catch {
+                    result = .failure(error)
+                }
+                action = rest.complete(pending, with: result, at: now)
+            case .read(let read, let pending):
+                reads.append(read)
+                action = rest.complete(
+                    pending, with: read.perform(history: journal, output: outputs), at: now)
+            }
+        }
+    }
+
+    /// Sends a request that is answered at once.
+    func send(
+        _ method: HTTPMethod, _ target: String, _ body: String = "", headers: [(String, String)] = [],
+        as authentication: GatewayAuthentication = .principal(GatewayWorld.admin)
+    ) async throws -> Answer {
+        let action = await perform(
+            method, target, Array(body.utf8), headers: headers, as: authentication)
+        guard case .respond(let response) = action else {
+            Issue.record("\(method.name) \(target) was not answered: \(action)")
+            throw Unanswered()
+        }
+        return try Answer(response)
+    }
+
+    struct Unanswered: Error {}
+
+    static let plainTask =
+        #"{"type":"code","description":"do it","requirements":[],"priority":"medium"}"#
+
+    /// Creates a task over REST.
+    func createTask(_ body: String = GatewayWorld.plainTask, as principal: Principal = admin)
+        async throws -> TaskID
+    {
+        let answer = try await send(.post, "/api/v1/tasks", body, as: .principal(principal))
+        #expect(answer.status == 201)
+        return try #require(answer.data["taskId"]?.stringValue.flatMap { TaskID($0) })
+    }
+
+    /// Spawns an agent over REST and reports that it is there.
+    func spawnAgent(_ body: String = #"{"type":"coder"}"#) async throws -> AgentID {
+        let answer = try await send(.post, "/api/v1/agents", body)
+        #expect(answer.status == 201)
+        let id: AgentID = try #require(answer.data["agentId"]?.stringValue.flatMap { AgentID($0) })
+        try await report(.agentStarted(id, process: nil))
+        return id
+    }
+
+    /// A report of the runtime's.
+    func report(_ command: Command) async throws {
+        _ = try await orchestrator.submit(command, as: .system)
+    }
+
+    /// Reports that the newest attempt of a task runs.
+    func start(_ task: TaskID) async throws -> AttemptID {
+        let attempt: AttemptID = try #require(runtime.launches.last { $0.id.task == task }?.id)
+        try await report(.attemptStarted(attempt, process: nil))
+        return attempt
+    }
+
+    /// Gives the hub what has happened since the last call.
+    func pump() -> [GatewayOutput] { hub.receive(collector.take(), at: now) }
+}
