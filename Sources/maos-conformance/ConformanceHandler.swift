@@ -8,11 +8,8 @@ final class ConformanceHandler: HTTPHandler {
 
     func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
         let path = request.target.prefix { $0 != UInt8(ascii: "?") }
-        if path.elementsEqual("/".utf8) {
-            switch request.method {
-            case .get, .head: responder.respond(.ok, contentType: "text/plain", body: okBody)
-            default: refuseMethod("GET, HEAD", responder)
-            }
+        if path.elementsEqual("/".utf8) || path.elementsEqual("*".utf8) {
+            handleRoot(request, body, responder)
         } else if path.elementsEqual("/echo".utf8) {
             let type = request.fields[.contentType] ?? "application/octet-stream"
             responder.respond(.ok, contentType: type, body: body)
@@ -27,10 +24,20 @@ final class ConformanceHandler: HTTPHandler {
         }
     }
 
-    private func refuseMethod(_ allowed: String, _ responder: HTTPResponder) {
-        responder.respond(
-            .methodNotAllowed, contentType: "text/plain", body: Array("method not allowed\n".utf8),
-            fields: [.allow: allowed])
+    /// Suites of HTTP itself have only this one resource to try methods and bodies on.
+    private func handleRoot(_ request: HTTPRequestHead, _ body: [UInt8], _ responder: HTTPResponder) {
+        let allowed: HTTPFields = [.allow: "GET, HEAD, POST, OPTIONS"]
+        switch request.method {
+        case .get, .head:
+            responder.respond(.ok, contentType: "text/plain", body: okBody)
+        case .post:
+            responder.respond(.ok, contentType: "text/plain", body: body)
+        case .options:
+            responder.respond(.noContent, fields: allowed)
+        default:
+            responder.respond(
+                .methodNotAllowed, contentType: "text/plain", body: Array("method not allowed\n".utf8), fields: allowed)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ let usage = """
 
     Serves plain handlers on MAOS's own transport, for public conformance suites:
 
-      GET /        200, "OK"
+      GET /        200, "OK"; POST gives the body back, OPTIONS says what is allowed
       /echo        any method: the request's body
       /cookie      the request's cookies, one name=value a line
       /ws-echo     WebSocket: echoes text and binary messages

@@ -38,18 +38,18 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     private let thread = Locked<SystemThread?>(nil)
 
     /// The monotonic clock in milliseconds, read once per turn.
-    package private(set) var now: Int64 = SystemClock.monotonicMilliseconds()
+    @exclusivity(unchecked) package private(set) var now: Int64 = SystemClock.monotonicMilliseconds()
     /// Turns so far; tells whether two things happened in the same one.
-    package private(set) var turn: UInt64 = 0
+    @exclusivity(unchecked) package private(set) var turn: UInt64 = 0
 
-    private var slots: [Slot] = []
-    private var freeSlots: [Int32] = []
-    private var timers = TimerHeap()
-    private var localWork: [Work] = []
-    private var runningWork: [Work] = []
-    private var flushes: [EventSource] = []
-    private var runningFlushes: [EventSource] = []
-    private var isStopping = false
+    @exclusivity(unchecked) private var slots: [Slot] = []
+    @exclusivity(unchecked) private var freeSlots: [Int32] = []
+    @exclusivity(unchecked) private var timers = TimerHeap()
+    @exclusivity(unchecked) private var localWork: [Work] = []
+    @exclusivity(unchecked) private var runningWork: [Work] = []
+    @exclusivity(unchecked) private var flushes: [EventSource] = []
+    @exclusivity(unchecked) private var runningFlushes: [EventSource] = []
+    @exclusivity(unchecked) private var isStopping = false
     private let events: UnsafeMutablePointer<epoll_event>
     private static let eventCapacity = 256
     private static let wakeupToken = UInt64.max

@@ -4,20 +4,21 @@
 /// no other, which is what makes the class safe to pass around; only ``loop`` may be used from anywhere. The loop holds the
 /// source while it is registered, has a deadline, or waits for a flush.
 open class EventSource: @unchecked Sendable {
-    // Every variable is confined to the loop's thread.
+    // Every variable is confined to the loop's thread. None is touched while a method changes it in place, so the check for
+    // that, which costs as much as the parsing of a small request, is left out here and in the other objects of a loop.
 
     /// Where the source lives.
     package final let loop: EventLoop
-    private final var descriptor: Descriptor?
+    @exclusivity(unchecked) private final var descriptor: Descriptor?
 
-    final var slot: Int32 = -1
-    final var timerIndex: Int32 = -1
+    @exclusivity(unchecked) final var slot: Int32 = -1
+    @exclusivity(unchecked) final var timerIndex: Int32 = -1
     /// When the entry in the loop's timers fires, which may be earlier than the deadline.
-    final var armedAt: Int64 = .max
-    final var isAwaitingFlush = false
+    @exclusivity(unchecked) final var armedAt: Int64 = .max
+    @exclusivity(unchecked) final var isAwaitingFlush = false
 
     /// The deadline in milliseconds of the loop's clock; `Int64.max` without one.
-    package private(set) final var deadline: Int64 = .max
+    @exclusivity(unchecked) package private(set) final var deadline: Int64 = .max
 
     /// Makes a source without a descriptor, for deadlines and flushes.
     package init(loop: EventLoop) {

@@ -54,7 +54,9 @@ final class ClientConnection {
         }
     }
 
-    /// Waits for bytes; nil at the end of the stream. They are to be used up before the next call.
+    /// Waits for bytes; nil at the end of the stream.
+    ///
+    /// They are to be used up before the next call.
     func receive(until deadline: Int64) throws(ClientError) -> ArraySlice<UInt8>? {
         while !isEnded {
             switch chunk.withUnsafeMutableBytes({ descriptor.receive(into: $0) }) {

@@ -1,7 +1,9 @@
 package import MAOSProtocols
 internal import MAOSSystem
 
-/// A blocking WebSocket client, for command lines and tests. It answers pings by itself, and compresses nothing.
+/// A blocking WebSocket client, for command lines and tests.
+///
+/// It answers pings by itself, and compresses nothing.
 ///
 /// Confined to one thread at a time.
 package final class WebSocketClient {

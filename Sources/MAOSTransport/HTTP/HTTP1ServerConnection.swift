@@ -39,34 +39,34 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     private let handler: any HTTPHandler
     private let settings: HTTPSettings
-    private var parser: HTTP1RequestParser
-    private var phase = Phase.serving
+    @exclusivity(unchecked) private var parser: HTTP1RequestParser
+    @exclusivity(unchecked) private var phase = Phase.serving
 
     /// The request that is being read.
-    private var head: HTTPRequestHead?
-    private var body: [UInt8] = []
-    private var bodyReceived: Int64 = 0
+    @exclusivity(unchecked) private var head: HTTPRequestHead?
+    @exclusivity(unchecked) private var body: [UInt8] = []
+    @exclusivity(unchecked) private var bodyReceived: Int64 = 0
 
     /// The oldest request without a whole answer, and the one after the newest.
-    private var firstOpen: UInt32 = 0
-    private var nextNumber: UInt32 = 0
-    private var waiting: [Waiting] = []
-    private var streams: [Stream] = []
+    @exclusivity(unchecked) private var firstOpen: UInt32 = 0
+    @exclusivity(unchecked) private var nextNumber: UInt32 = 0
+    @exclusivity(unchecked) private var waiting: [Waiting] = []
+    @exclusivity(unchecked) private var streams: [Stream] = []
 
-    private var output: [UInt8] = []
-    private var outputStart = 0
+    @exclusivity(unchecked) private var output: [UInt8] = []
+    @exclusivity(unchecked) private var outputStart = 0
 
-    private var inputMayWait = false
+    @exclusivity(unchecked) private var inputMayWait = false
     /// The kernel has said that the end of the input is there, behind what may be left of it.
-    private var peerFinished = false
-    private var inputEnded = false
-    private var lingers = false
-    private var isProcessing = false
+    @exclusivity(unchecked) private var peerFinished = false
+    @exclusivity(unchecked) private var inputEnded = false
+    @exclusivity(unchecked) private var lingers = false
+    @exclusivity(unchecked) private var isProcessing = false
     /// Since when the peer owes us something, by what ``updateDeadline()`` found.
-    private var headSince: Int64 = -1
-    private var bodySince: Int64 = -1
-    private var idleSince: Int64
-    private var outputSince: Int64 = -1
+    @exclusivity(unchecked) private var headSince: Int64 = -1
+    @exclusivity(unchecked) private var bodySince: Int64 = -1
+    @exclusivity(unchecked) private var idleSince: Int64
+    @exclusivity(unchecked) private var outputSince: Int64 = -1
 
     init(
         _ descriptor: consuming Descriptor, peer: SocketAddress, handler: any HTTPHandler, settings: HTTPSettings,
@@ -409,7 +409,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         send()
         guard isOpen else { return }
         // Room in the output or in the pipeline may let more requests in.
-        if phase == .serving, parser.bufferedCount > 0 || inputMayWait {
+        if phase == .serving, inputMayWait || parser.hasBytes() {
             process()
         } else {
             finishIfDone()
@@ -469,7 +469,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     package override func drain() {
         for stream in streams { stream.owner.streamShouldEnd(stream.responder) }
         guard isOpen, phase == .serving else { return }
-        if firstOpen == nextNumber, output.isEmpty, head == nil, !parser.isInHead { return close() }
+        if firstOpen == nextNumber, output.isEmpty, head == nil, !parser.isReadingHead() { return close() }
         phase = .finishing
         lingers = true
         loop.flushLater(self)
@@ -503,9 +503,14 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     private func updateDeadline() {
         guard isOpen, phase != .lingering else { return }
         if outputSince >= 0 { return setDeadline(at: outputSince + settings.stallTimeout) }
-        guard phase == .serving else { return setDeadline(at: .max) }
+        guard phase == .serving, canRead else {
+            // What has not come yet is not the peer's fault: it is not read.
+            if bodySince >= 0 { (bodySince, bodyReceived) = (loop.now, 0) }
+            headSince = -1
+            return setDeadline(at: .max)
+        }
         if bodySince >= 0 { return setDeadline(at: bodyDeadline) }
-        if parser.isInHead {
+        if parser.isReadingHead() {
             if headSince < 0 { headSince = loop.now }
             return setDeadline(at: headSince + settings.headTimeout)
         }
@@ -522,8 +527,8 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     package override func deadlineReached() {
         guard isOpen else { return }
         if phase == .lingering || outputSince >= 0 { return close() }
-        guard phase == .serving else { return }
-        if bodySince >= 0 || parser.isInHead {
+        guard phase == .serving, canRead else { return }
+        if bodySince >= 0 || parser.isReadingHead() {
             refuse(.requestTimeout, "the request took too long to arrive")
             finishIfDone()
             updateDeadline()
@@ -531,4 +536,11 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             close()
         }
     }
+}
+
+extension HTTP1RequestParser {
+    // Asking in place: a getter would be called on a copy of the whole parser, as it is a variable of a class.
+
+    fileprivate mutating func isReadingHead() -> Bool { isInHead }
+    fileprivate mutating func hasBytes() -> Bool { bufferedCount > 0 }
 }

@@ -1,6 +1,8 @@
 package import MAOSProtocols
 
-/// What answers requests on one loop. Every call comes on that loop.
+/// What answers requests on one loop.
+///
+/// Every call comes on that loop.
 package protocol HTTPHandler: AnyObject {
     /// A request with its whole body is there; answer it through the responder, now or later.
     func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder)
@@ -17,7 +19,9 @@ extension HTTPHandler {
     }
 }
 
-/// Who writes an answer that goes on and on. Every call comes on the connection's loop.
+/// Who writes an answer that goes on and on.
+///
+/// Every call comes on the connection's loop.
 package protocol HTTPStreamOwner: AnyObject {
     /// What waited to be sent is gone after ``HTTPResponder/Backlog/full``: go on.
     func streamDrained(_ responder: HTTPResponder)

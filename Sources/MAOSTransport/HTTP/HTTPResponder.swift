@@ -1,7 +1,9 @@
 package import MAOSProtocols
 package import MAOSSystem
 
-/// The place for the answer to one request. Any thread may keep it; only the connection's loop may use it.
+/// The place for the answer to one request.
+///
+/// Any thread may keep it; only the connection's loop may use it.
 ///
 /// An answer to a connection that is gone goes nowhere, without harm.
 package struct HTTPResponder: Sendable {

@@ -28,7 +28,9 @@ package final class Listener: Sendable {
         for acceptor in acceptors { acceptor.start() }
     }
 
-    /// Stops accepting and gives the address free; from any thread. Connections that were accepted go on.
+    /// Stops accepting and gives the address free; from any thread.
+    ///
+    /// Connections that were accepted go on.
     ///
     /// - Parameter done: Called on the accepting loop when the address is free.
     package func stop(_ done: @escaping @Sendable () -> Void = {}) {

@@ -1,7 +1,9 @@
 internal import MAOSCore
 package import MAOSSystem
 
-/// What all connections of one loop share: buffers, compressors, the date, and the list of them all. Confined to the loop.
+/// What all connections of one loop share: buffers, compressors, the date, and the list of them all.
+///
+/// Confined to the loop.
 package final class LoopResources: @unchecked Sendable {
     // Every variable is confined to the loop's thread.
 
@@ -12,22 +14,22 @@ package final class LoopResources: @unchecked Sendable {
     let readCount = 65_536
 
     /// Where every read goes; its content is used up before the next one.
-    private var readBuffer: [UInt8]
+    @exclusivity(unchecked) private var readBuffer: [UInt8]
 
     private static let spareLimit = 64
     private static let spareCapacity = 262_144
 
-    private var spares: [[UInt8]] = []
-    private var gathered: [UInt8] = []
+    @exclusivity(unchecked) private var spares: [[UInt8]] = []
+    @exclusivity(unchecked) private var gathered: [UInt8] = []
     private var connections: [ServerConnection] = []
     private var isDraining = false
     private var whenEmpty: (@Sendable () -> Void)?
     private var deflaters = DeflaterShelf()
     private var inflater: Inflater?
-    private var dateSecond: Int64 = -1
-    private var dateText: [UInt8] = []
-    private var wallOffset: Int64 = 0
-    private var wallRead: Int64 = -1_000_000
+    @exclusivity(unchecked) private var dateSecond: Int64 = -1
+    @exclusivity(unchecked) private var dateText: [UInt8] = []
+    @exclusivity(unchecked) private var wallOffset: Int64 = 0
+    @exclusivity(unchecked) private var wallRead: Int64 = -1_000_000
 
     /// Makes the resources of a loop.
     package init(loop: EventLoop) {

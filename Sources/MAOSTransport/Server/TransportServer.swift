@@ -23,7 +23,9 @@ package final class TransportServer: Sendable {
         limit = ConnectionLimit(maximum: connections)
     }
 
-    /// Binds an address. Nothing is accepted before ``Listener/start()``.
+    /// Binds an address.
+    ///
+    /// Nothing is accepted before ``Listener/start()``.
     ///
     /// - Parameters:
     ///   - address: Where to listen.
@@ -56,7 +58,9 @@ package final class TransportServer: Sendable {
         }
     }
 
-    /// Closes everything and waits for the loops to end. Not to be called on a loop.
+    /// Closes everything and waits for the loops to end.
+    ///
+    /// Not to be called on a loop.
     package func stopAndJoin() {
         for listener in listeners.withLock({ $0 }) { listener.stop() }
         for one in resources { one.loop.execute { one.closeAll() } }

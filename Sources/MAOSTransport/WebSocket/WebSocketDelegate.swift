@@ -1,6 +1,8 @@
 package import MAOSProtocols
 
-/// What a WebSocket's messages mean to. Every call comes on the connection's loop.
+/// What a WebSocket's messages mean to.
+///
+/// Every call comes on the connection's loop.
 package protocol WebSocketDelegate: AnyObject {
     /// A text message came; its bytes are UTF-8.
     func onText(_ text: [UInt8], _ socket: WebSocketServerConnection)

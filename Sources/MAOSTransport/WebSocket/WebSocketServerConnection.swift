@@ -32,27 +32,27 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
 
     private let settings: WebSocketSettings
     private let windowBits: Int?
-    private var delegate: (any WebSocketDelegate)?
-    private var machine: WebSocketConnection
-    private var phase = Phase.open
+    @exclusivity(unchecked) private var delegate: (any WebSocketDelegate)?
+    @exclusivity(unchecked) private var machine: WebSocketConnection
+    @exclusivity(unchecked) private var phase = Phase.open
 
-    private var queue: [[UInt8]] = []
-    private var queueStart = 0
+    @exclusivity(unchecked) private var queue: [[UInt8]] = []
+    @exclusivity(unchecked) private var queueStart = 0
     /// Bytes of the first frame that are sent.
-    private var frameStart = 0
+    @exclusivity(unchecked) private var frameStart = 0
     /// Bytes that wait to be sent.
-    package private(set) var backlog = 0
-    private var isFull = false
-    private var early: [UInt8]
+    @exclusivity(unchecked) package private(set) var backlog = 0
+    @exclusivity(unchecked) private var isFull = false
+    @exclusivity(unchecked) private var early: [UInt8]
 
-    private var inputMayWait = true
+    @exclusivity(unchecked) private var inputMayWait = true
     /// The kernel has said that the end of the input is there, behind what may be left of it.
-    private var peerFinished = false
-    private var inputEnded = false
-    private var isProcessing = false
-    private var pingsOpen = 0
-    private var nextPing: Int64 = .max
-    private var closeDeadline: Int64 = .max
+    @exclusivity(unchecked) private var peerFinished = false
+    @exclusivity(unchecked) private var inputEnded = false
+    @exclusivity(unchecked) private var isProcessing = false
+    @exclusivity(unchecked) private var pingsOpen = 0
+    @exclusivity(unchecked) private var nextPing: Int64 = .max
+    @exclusivity(unchecked) private var closeDeadline: Int64 = .max
 
     init(
         _ descriptor: consuming Descriptor, peer: SocketAddress, acceptance: WebSocketHandshake.Acceptance,
@@ -83,7 +83,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     }
 
     /// Whether messages can still be sent.
-    package var canSend: Bool { phase == .open && machine.canSend }
+    @exclusivity(unchecked) package private(set) var canSend = true
 
     /// Whether compression was agreed on.
     package var isCompressing: Bool { windowBits != nil }
@@ -141,7 +141,8 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     ///   - discardingBacklog: Whether to drop what waits to be sent, except for the rest of a frame that has begun: for
     ///     peers that do not read.
     package func close(_ code: WebSocketCloseCode, reason: String = "", discardingBacklog: Bool = false) {
-        guard phase == .open, machine.canSend else { return }
+        guard canSend else { return }
+        canSend = false
         if discardingBacklog { discardBacklog() }
         var frame: [UInt8] = []
         machine.close(code, reason: reason, to: &frame)
@@ -296,6 +297,9 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
                 replies = []
             }
             switch event {
+            // Who has said goodbye listens for nothing but the answer to that.
+            case .text where !canSend, .binary where !canSend: break
+            case .compressedText where !canSend, .compressedBinary where !canSend: break
             case .text(let text): delegate?.onText(text, self)
             case .binary(let bytes): delegate?.onBinary(bytes, self)
             case .compressedText(let bytes): handleCompressed(bytes, isText: true)
@@ -336,6 +340,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     /// Both sides know that it is over: what waits goes out, then the connection ends.
     private func finish(_ code: WebSocketCloseCode, _ reason: String) {
         guard phase == .open else { return }
+        canSend = false
         phase = .finishing
         closeDeadline = loop.now + settings.closeTimeout
         nextPing = .max
@@ -356,6 +361,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     /// Ends the connection at once.
     private func terminate(_ code: WebSocketCloseCode, _ reason: String) {
         guard phase != .closed else { return }
+        canSend = false
         phase = .closed
         leave()
         queue = []
@@ -393,7 +399,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     package override func deadlineReached() {
         guard isOpen else { return }
         guard loop.now < closeDeadline else { return terminate(.abnormal, "") }
-        guard let interval = settings.pingInterval, phase == .open, machine.canSend else { return updateDeadline() }
+        guard let interval = settings.pingInterval, canSend else { return updateDeadline() }
         if loop.now >= nextPing {
             guard pingsOpen < settings.unansweredPings else { return terminate(.abnormal, "no answer to pings") }
             pingsOpen += 1

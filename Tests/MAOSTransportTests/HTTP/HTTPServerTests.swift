@@ -257,6 +257,20 @@ struct HTTPServerTests {
         #expect(try peer.takeAll() == "")
     }
 
+    @Test("requests that are not read because of those before them are not late")
+    func waitingIsNotSlow() throws {
+        let server = try TestServer(HTTPSettings(headTimeout: 40, idleTimeout: 40, pipelineLimit: 1), loops: 1)
+        let peer = try server.connect()
+        try peer.send(get("/hold/a") + get("/size/1") + get("/size/2"))
+        Socket.pause(milliseconds: 150)
+        let other = try server.connect()
+        try other.send(get("/release/a"))
+        #expect(try other.response().text == "released")
+        #expect(try peer.response().text == "a")
+        #expect(try peer.response().body.count == 1)
+        #expect(try peer.response().body.count == 2)
+    }
+
     @Test("a request that waits for its answer is not idle")
     func waitingIsNotIdle() throws {
         let server = try TestServer(HTTPSettings(headTimeout: 40, idleTimeout: 40), loops: 1)
