@@ -37,6 +37,12 @@ package struct GatewaySupersedingKey: Hashable, Sendable {
     package var channel: GatewayChannel
     /// The task whose progress it tells.
     package var task: TaskID?
+
+    /// Names the updates on a channel, or those of one task on it.
+    package init(channel: GatewayChannel, task: TaskID?) {
+        self.channel = channel
+        self.task = task
+    }
 }
 
 /// What produces the body of an answer bit by bit.

@@ -32,6 +32,8 @@ package final class GatewayOutputStream {
     /// The newest entry that is known of.
     private var newest: UInt64 = 0
     private var isEnded = false
+    /// The newest entry that was known of when the page that is being read was asked for.
+    private var newestAsked: UInt64 = 0
     /// Whether the page that is being read was asked for after the end.
     private var readsAfterEnd = false
     /// Bytes sent since the connection last drained.
@@ -101,7 +103,9 @@ package final class GatewayOutputStream {
             ServerSentEventEncoder.append(id: nil, event: "gap", data: writer.take()[...], to: &bytes)
         }
         for entry: OutputEntry in page.entries where entry.sequence >= next { append(entry, to: &bytes) }
-        let isStuck: Bool = page.entries.isEmpty && page.nextSequence <= next
+        // Something has come since the page was asked for: it is worth asking again at once.
+        let isOutdated: Bool = newest > newestAsked
+        let isStuck: Bool = page.entries.isEmpty && page.nextSequence <= next && !isOutdated
         next = max(next, page.nextSequence)
         let isCaughtUp: Bool = next > page.lastSequence && next > newest
         mode = .behind
@@ -129,6 +133,7 @@ package final class GatewayOutputStream {
     private func read(_ peer: GatewayPeerID, to outputs: inout [GatewayOutput]) {
         mode = .reading
         readsAfterEnd = isEnded
+        newestAsked = newest
         outputs.append(
             .read(
                 .output(
