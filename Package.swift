@@ -54,7 +54,7 @@ let package = Package(
         library("MAOSTransport", "MAOSCore", "MAOSProtocols", "MAOSSystem", "CLinux", "COpenSSL", "CZlib"),
 
         program("maos-server", "MAOSCore", "MAOSProtocols", "MAOSStore", "MAOSAgents", "MAOSTransport", "MAOSSystem"),
-        program("maos-cli", "MAOSCore", "MAOSProtocols", "MAOSTransport", "MAOSSystem"),
+        program("maos-cli", "MAOSCore", "MAOSProtocols", "MAOSAgents", "MAOSTransport", "MAOSSystem"),
         program("maos-conformance", "MAOSProtocols", "MAOSTransport", "MAOSSystem"),
         program(
             "maos-bench", path: "Benchmarks/maos-bench",

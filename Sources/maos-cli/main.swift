@@ -1,1 +1,3 @@
-// Replaced by the program.
+internal import Glibc
+
+exit(Program.run(Array(CommandLine.arguments.dropFirst())))

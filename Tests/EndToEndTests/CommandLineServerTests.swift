@@ -1,0 +1,296 @@
+import Foundation
+import MAOSCore
+import Testing
+
+/// `maos-cli` against a real server.
+@Suite("The command line with a server")
+struct CommandLineServerTests {
+    private func program(_ server: ServerProcess) -> CommandLineProgram {
+        CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+    }
+
+    /// Creates a task that runs a line of shell; returns its id.
+    private func create(_ program: CommandLineProgram, _ line: String, _ flags: String...) throws -> String {
+        let outcome: ProgramOutcome = try program.run(["task", "create", "code", "a test", "--shell", line] + flags)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return outcome.output.trimmingCharacters(in: .newlines)
+    }
+
+    @Test("a task that is waited for gives its output, byte streams apart, and 0")
+    func waitForSuccess() throws {
+        let server = try ServerProcess()
+        let outcome: ProgramOutcome = try program(server).run(
+            "task", "create", "code", "x", "--wait", "--env", "NAME=world", "--shell",
+            "echo hello $NAME; echo ::maos progress=0.5 step=half; echo careful >&2; printf end")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output == "hello world\nend")
+        #expect(outcome.errors.contains("careful\n"))
+        #expect(outcome.errors.contains("completed  100%"))
+    }
+
+    @Test("a task that fails while it is waited for gives 1, and the reason")
+    func waitForFailure() throws {
+        let server = try ServerProcess()
+        let outcome: ProgramOutcome = try program(server).run(
+            "task", "create", "code", "x", "--wait", "--", "/bin/sh", "-c", "exit 3")
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("exited with code 3"), "\(outcome.errors)")
+        let json: ProgramOutcome = try program(server).run(
+            "task", "create", "code", "x", "--wait", "--json", "--", "/nonexistent/program")
+        #expect(json.status == 1)
+        #expect(json.json?["status"] == "failed")
+        #expect(json.errors.isEmpty)
+    }
+
+    @Test("who may only read and create tasks can wait for one, too")
+    func waitWithoutEvents() throws {
+        let server = try ServerProcess()
+        let token: ProgramOutcome = try program(server).run(
+            "token", "create", "--sub", "bob", "--permission", "tasks:create", "--permission", "tasks:read")
+        var limited: CommandLineProgram = program(server)
+        limited.environment["MAOS_TOKEN"] = token.output.trimmingCharacters(in: .newlines)
+        let outcome: ProgramOutcome = try limited.run("task", "create", "code", "x", "--wait", "--", "echo", "hello")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output == "hello\n")
+        let refused: ProgramOutcome = try limited.run("agent", "spawn", "coder")
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("agents:create"), "\(refused.errors)")
+    }
+
+    @Test("on a terminal the output stands above a line that is drawn in place")
+    func waitOnTerminal() throws {
+        let server = try ServerProcess()
+        let outcome: ProgramOutcome = try program(server).runOnTerminal(
+            "task", "create", "code", "x", "--wait", "--shell", "echo hello; sleep 0.3; printf bye")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("hello\n"))
+        #expect(outcome.output.contains("bye\n"))
+        #expect(outcome.output.contains("\u{1B}[?25l"))
+        #expect(outcome.output.contains("✓"))
+        // The cursor is given back at the end.
+        let show: String.Index? = outcome.output.ranges(of: "\u{1B}[?25h").last?.lowerBound
+        let hide: String.Index? = outcome.output.ranges(of: "\u{1B}[?25l").last?.lowerBound
+        #expect(try #require(show) > #require(hide))
+    }
+
+    @Test("a task's life: created, listed, shown, read")
+    func lifeOfATask() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let id: String = try create(
+            program, "echo one; echo two >&2; echo '{\"answer\": 42}' > $MAOS_RESULT_FILE", "--priority", "high")
+        let watched: ProgramOutcome = try program.run("task", "watch", id)
+        #expect(watched.status == 0, "\(watched.errors)")
+        #expect(watched.outputLines.last?.contains("completed  100%") == true, "\(watched.output)")
+
+        let shown: ProgramOutcome = try program.run("task", "get", id)
+        for text: String in [id, "a test", "completed", "high", "\"answer\": 42", "took"] {
+            #expect(shown.output.contains(text), "\(shown.output)")
+        }
+        #expect(try program.run("task", "get", id, "--json").json?["result"]?["answer"] == 42)
+        #expect(try program.run("task", "list", "--status", "completed").output.contains(id))
+        #expect(try program.run("task", "list", "--status", "failed").output.isEmpty)
+
+        let logs: ProgramOutcome = try program.run("task", "logs", id)
+        #expect(logs.outputLines.sorted() == ["one", "two"])
+        #expect(try program.run("task", "logs", "-f", id).outputLines.sorted() == ["one", "two"])
+        #expect(try program.run("task", "logs", "--stream", "stderr", id).output == "two\n")
+        let stamped: ProgramOutcome = try program.run("task", "logs", "--timestamps", "--stream", "stdout", id)
+        #expect(stamped.output.wholeMatch(of: /[0-9-]{10}T[0-9:.]{12}Z one\n/) != nil, "\(stamped.output)")
+        let json: ProgramOutcome = try program.run("task", "logs", "--json", id)
+        #expect(json.outputLines.allSatisfy { (try? JSONReader.parse($0, depthLimit: 8))?["data"] != nil })
+
+        let again: ProgramOutcome = try program.run("task", "cancel", id)
+        #expect(again.status == 1)
+        #expect(again.errors.contains("RESOURCE_CONFLICT"), "\(again.errors)")
+    }
+
+    @Test("logs are the bytes that were written")
+    func rawLogs() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let id: String = try create(program, "printf '\\377\\000\\n\\303\\244x'", "--wait", "--json")
+        let task: JSONValue = try JSONReader.parse(id, depthLimit: 64)
+        let process: Process = program.make(["task", "logs", try #require(task["id"]?.stringValue)])
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let bytes: Data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect([UInt8](bytes) == [0xFF, 0x00, 0x0A, 0xC3, 0xA4, 0x78])
+    }
+
+    @Test("a task's course can be changed: priority, pause, resume, cancel, retry")
+    func changes() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let first: String = try create(program, "sleep 60")
+        let second: String = try create(program, "echo done", "--depends-on", first)
+        #expect(try program.run("task", "waiting", second).output.contains("dependencies"))
+        #expect(try program.run("task", "get", second).output.contains("waits for: "))
+        #expect(
+            try program.run("task", "priority", second, "critical", "--reason", "now").output == "\(second)  critical\n"
+        )
+        #expect(try program.run("task", "pause", second).output == "\(second)  paused\n")
+        #expect(try program.run("task", "get", second, "--json").json?["coreStatus"] == "paused")
+        #expect(try program.run("task", "resume", second).output == "\(second)  resumed\n")
+        try eventually("the task runs") {
+            try program.run("task", "get", first, "--json").json?["coreStatus"] == "running"
+        }
+        #expect(try program.run("task", "cancel", first).output == "\(first)  cancelled\n")
+        let watched: ProgramOutcome = try program.run("task", "watch", first, second, "--json")
+        #expect(watched.status == 1)
+        let last: JSONValue? = watched.outputLines.last.flatMap { try? JSONReader.parse($0, depthLimit: 8) }
+        #expect(last?["status"] == "cancelled")
+        #expect(try program.run("task", "retry", first).output.contains("queued again"))
+        #expect(try program.run("task", "cancel", first).status == 0)
+    }
+
+    @Test("agents are spawned, shown, paused and ended")
+    func agents() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let spawned: ProgramOutcome = try program.run(
+            "agent", "spawn", "reviewer", "--name", "barbara", "--capability", "swift", "--max-tasks", "3")
+        #expect(spawned.status == 0, "\(spawned.errors)")
+        let id: String = spawned.output.trimmingCharacters(in: .newlines)
+        let list: ProgramOutcome = try program.run("agent", "list", "--type", "reviewer")
+        #expect(list.output.contains(id) && list.output.contains("barbara") && list.output.contains("swift"))
+        #expect(try program.run("agent", "get", id).output.contains("barbara"))
+        #expect(try program.run("agent", "get", id, "--json").json?["configuration"]?["maxConcurrentTasks"] == 3)
+        #expect(try program.run("agent", "pause", id).output == "\(id)  paused\n")
+        #expect(try program.run("agent", "resume", id).output == "\(id)  resumed\n")
+        #expect(try program.run("agent", "terminate", id).status == 0)
+        #expect(try program.run("agent", "list", "--status", "active").output.contains(id) == false)
+        let unknown: ProgramOutcome = try program.run("agent", "get", "nobody")
+        #expect(unknown.status == 1)
+        #expect(unknown.errors.contains("agent list shows the agents there are"))
+    }
+
+    @Test("events have sequence numbers without gaps, and can be read from any of them")
+    func events() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        for _ in 0..<3 { #expect(try program.run("task", "create", "code", "x", "--wait", "--", "true").status == 0) }
+        let all: [JSONValue] = try program.run("events", "--since", "1", "--limit", "1000", "--json").outputLines.map {
+            try JSONReader.parse($0, depthLimit: 64)
+        }
+        let sequences: [Int] = all.compactMap { $0["sequence"]?.intValue }
+        #expect(sequences == Array(1...all.count))
+        #expect(all.count > 12)
+        let newest: ProgramOutcome = try program.run("events", "--limit", "2", "--json")
+        #expect(newest.outputLines.count == 2)
+        let completed: ProgramOutcome = try program.run("events", "--types", "task_completed")
+        #expect(completed.outputLines.count == 3, "\(completed.output)")
+        let followed: ProgramOutcome = try program.run(
+            "events", "--follow", "--since", "2", "--limit", "3", "--json")
+        #expect(
+            try followed.outputLines.map { try JSONReader.parse($0, depthLimit: 64)["sequence"]?.intValue } == [
+                2, 3, 4,
+            ])
+    }
+
+    @Test("a healthy server is said to be")
+    func health() throws {
+        let server = try ServerProcess()
+        let outcome: ProgramOutcome = try program(server).run("health")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.hasPrefix("healthy"), "\(outcome.output)")
+        #expect(try program(server).run("health", "--json").json?["overall"] == "healthy")
+    }
+
+    @Test("Ctrl-C ends the waiting, not the task")
+    func interrupted() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let process: Process = program.make([
+            "task", "create", "code", "x", "--wait", "--shell", "echo begun; sleep 60",
+        ])
+        let (output, errors) = (LineBuffer(), LineBuffer())
+        process.standardOutput = output.pipe()
+        process.standardError = errors.pipe()
+        try process.run()
+        #expect(output.wait(seconds: 20) { $0.contains("begun") })
+        kill(process.processIdentifier, SIGINT)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal)
+        #expect(process.terminationStatus == SIGINT)
+        #expect(errors.wait(seconds: 5) { $0.contains { $0.contains("the task goes on") } })
+        let running: ProgramOutcome = try program.run("task", "list", "--status", "running", "--json")
+        let id: String = try #require(running.json?["tasks"]?[0]?["id"]?.stringValue)
+        #expect(try program.run("task", "cancel", id).status == 0)
+    }
+
+    @Test("a watch goes on when the server was killed and started again")
+    func survivesARestart() throws {
+        let port: UInt16 = try FreePort.find()
+        let server = try ServerProcess(
+            arguments: ["--limits", "off", "--listen", "127.0.0.1:\(port)=gateway"])
+        let program: CommandLineProgram = program(server)
+        let id: String = try create(program, "sleep 0.5; echo done")
+        let process: Process = program.make(["task", "watch", id])
+        let (output, errors) = (LineBuffer(), LineBuffer())
+        process.standardOutput = output.pipe()
+        process.standardError = errors.pipe()
+        try process.run()
+        #expect(output.wait(seconds: 20) { $0.contains { $0.contains("running") } })
+        server.end(with: SIGKILL)
+        #expect(output.wait(seconds: 20) { $0.contains { $0.contains("trying again") } })
+        try server.start()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(output.lines) \(errors.lines)")
+        #expect(output.wait(seconds: 5) { $0.last?.contains("completed") == true }, "\(output.lines)")
+    }
+
+    @Test("the demo reports what there is in a tree")
+    func demo() throws {
+        let server = try ServerProcess()
+        let tree: String = try TemporaryFolder.make()
+        defer { try? FileManager.default.removeItem(atPath: tree) }
+        for folder: String in ["lib", "odd name", "empty"] {
+            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: false)
+        }
+        let mark: String = "TO" + "DO"
+        for (path, text) in [
+            ("lib/long.py", String(repeating: "x = 1\n", count: 1_234)), ("lib/short.py", "# \(mark) say \"more\"\n\n"),
+            ("odd name/quote\"d.c", "int x; \nint y;\n"), ("top.txt", "one\n"),
+        ] {
+            try text.write(toFile: "\(tree)/\(path)", atomically: true, encoding: .utf8)
+        }
+        let outcome: ProgramOutcome = try program(server).run("demo", tree)
+        #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+        let words: [[Substring]] = outcome.outputLines.map { $0.split(separator: " ") }
+        for row: [Substring] in [
+            ["lib", "2", "1,236", "1", "1,236", "py"], ["(top)", "1", "1", "0", "1", "txt"],
+            ["all", "4", "1,239", "1"], ["1,234", "lib/long.py"], ["Notes", "for", "later:", "1", mark[...]],
+        ] {
+            #expect(words.contains(row), "\(row): \(outcome.output)")
+        }
+        #expect(outcome.output.contains("1 trailing white space"))
+        #expect(outcome.output.contains("odd name"))
+        #expect(outcome.output.contains("task get "))
+        #expect(words.contains { $0.first == "report" && $0.contains("donald") && $0.contains("completed") })
+        let left: ProgramOutcome = try program(server).run("agent", "list", "--status", "active", "--json")
+        #expect(left.json?["summary"]?["total"] == 0, "\(left.output)")
+    }
+}
+
+/// Ports that nobody has.
+enum FreePort {
+    /// A port that was free a moment ago.
+    static func find() throws -> UInt16 {
+        let number: CInt = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound: Bool = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { form in
+                bind(number, form, length) == 0 && getsockname(number, form, &length) == 0
+            }
+        }
+        guard isBound else { throw HarnessError("no free port") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
