@@ -20,14 +20,16 @@ enum GetScenario {
         if let request: [UInt8] = requests.first { answerSize = try client.send(request, expecting: 200).bytes.count }
 
         let (responder, bare): (ChildProcess, SocketAddress) = try BareResponder.start(answerSize: answerSize, folder)
-        let serverLoad: HTTPLoad = try HTTPLoad(
-            to: server.address, server: server.probe, requests: requests, expecting: 200)
-        let bareLoad: HTTPLoad = try HTTPLoad(to: bare, server: responder.probe, requests: requests, expecting: 200)
+        // New connections for every measurement, because a server does not keep one for ever that says nothing.
+        func window(_ address: SocketAddress, _ server: ProcessProbe) throws -> HTTPLoad.Window {
+            let load: HTTPLoad = try HTTPLoad(to: address, server: server, requests: requests, expecting: 200)
+            return try load.run(warmUp: warmUp, duration: options.window)
+        }
         var measured: [HTTPLoad.Window] = []
         var yardstick: [HTTPLoad.Window] = []
         for _ in 0..<options.runs {
-            yardstick.append(try bareLoad.run(warmUp: warmUp, duration: options.window))
-            measured.append(try serverLoad.run(warmUp: warmUp, duration: options.window))
+            yardstick.append(try window(bare, responder.probe))
+            measured.append(try window(server.address, server.probe))
         }
         responder.stop()
         server.stop()

@@ -8,22 +8,26 @@ enum StartupScenario {
     static func measure(_ options: Options) throws -> ScenarioResult {
         let folder: WorkFolder = try WorkFolder(in: options.folder)
         let program: String = try options.requireServer()
-        var first: [Double] = []
-        var again: [Double] = []
+        var first: [Start] = []
+        var again: [Start] = []
         for _ in 0..<starts {
             let data: String = try folder.fresh("data")
-            first.append(try start(program, data, folder).milliseconds)
-            again.append(try start(program, data, folder).milliseconds)
+            first.append(try start(program, data, folder))
+            again.append(try start(program, data, folder))
         }
-        let bare: [Double] = try bareStarts(folder)
+        let bare: [Start] = try bareStarts(folder)
         let idle: Start = try start(program, try folder.fresh("data"), folder, isIdle: true)
+        func figure(
+            _ name: String, _ starts: [Start], _ targets: [Figure.Target], _ value: (Start) -> Double
+        ) -> Figure {
+            Figure(
+                name: name, unit: .milliseconds, values: starts.map(value),
+                yardstick: Figure.Yardstick(name: "bare Swift program", values: bare.map(value)), targets: targets)
+        }
         var figures: [Figure] = [
-            Figure(
-                name: "start, no data directory", unit: .milliseconds, values: first,
-                yardstick: Figure.Yardstick(name: "bare Swift program", values: bare), targets: [.atMost(30)]),
-            Figure(
-                name: "start, empty database", unit: .milliseconds, values: again,
-                yardstick: Figure.Yardstick(name: "bare Swift program", values: bare), targets: [.atMost(30)]),
+            figure("start, no data directory", first, [.atMost(30)]) { $0.milliseconds },
+            figure("start, empty database", again, [.atMost(30)]) { $0.milliseconds },
+            figure("start, empty database, CPU", again, []) { $0.cpuMilliseconds },
             Figure(
                 name: "idle memory, resident", unit: .megabytes, values: [idle.memory.resident / 1_048_576],
                 targets: [.atMost(16)]),
@@ -70,6 +74,7 @@ enum StartupScenario {
     /// One start.
     struct Start {
         var milliseconds: Double
+        var cpuMilliseconds: Double
         var memory = ProcessProbe.Memory()
         var cpuMicrosecondsPerSecond: Double = 0
         var threads: Int = 0
@@ -80,7 +85,8 @@ enum StartupScenario {
         _ program: String, _ data: String, _ folder: borrowing WorkFolder, isIdle: Bool = false
     ) throws -> Start {
         let server: ServerProcess = try ServerProcess(program, data: data, folder: folder)
-        var start = Start(milliseconds: Double(server.startNanoseconds) / 1e6)
+        var start = Start(
+            milliseconds: Double(server.startNanoseconds) / 1e6, cpuMilliseconds: Double(server.startCPU) / 1e6)
         if isIdle {
             usleep(1_000_000)
             let before: Int64 = server.probe.cpuNanoseconds()
@@ -94,11 +100,14 @@ enum StartupScenario {
     }
 
     /// The same for the bare responder, which does no more at its start than to listen.
-    private static func bareStarts(_ folder: borrowing WorkFolder) throws -> [Double] {
-        var times: [Double] = []
+    private static func bareStarts(_ folder: borrowing WorkFolder) throws -> [Start] {
+        var times: [Start] = []
         for _ in 0..<starts {
             let (responder, _): (ChildProcess, SocketAddress) = try BareResponder.start(answerSize: 100, folder)
-            times.append(Double(SystemClock.monotonicNanoseconds() - responder.startedAt) / 1e6)
+            times.append(
+                Start(
+                    milliseconds: Double(SystemClock.monotonicNanoseconds() - responder.startedAt) / 1e6,
+                    cpuMilliseconds: Double(responder.probe.cpuNanoseconds()) / 1e6))
             responder.stop()
         }
         return times

@@ -12,13 +12,13 @@ enum YardstickScenario {
             expecting: 200)
         var windows: [HTTPLoad.Window] = []
         var rows: [Double] = []
-        var spawns: [Double] = []
+        var spawns: [BareSpawns] = []
         for _ in 0..<options.runs {
             windows.append(try load.run(warmUp: 500_000_000, duration: options.window))
             rows.append(
                 try RawInserts.rate(
                     in: try folder.fresh("raw"), rowSize: WaitingTask.body.utf8.count, duration: options.window))
-            spawns.append(try BareSpawns.rate(count: 2_000, parallelism: 4))
+            spawns.append(try BareSpawns.measure(count: 2_000, parallelism: 4))
         }
         responder.stop()
         return ScenarioResult(
@@ -29,7 +29,9 @@ enum YardstickScenario {
                 Figure(name: "its CPU per request", unit: .microseconds, values: windows.map(\.serverMicroseconds)),
                 Figure(name: "generator CPU per request", unit: .microseconds, values: windows.map(\.ownMicroseconds)),
                 Figure(name: "raw SQLite, batches of \(RawInserts.batch)", unit: .perSecond, values: rows),
-                Figure(name: "bare posix_spawn, 4 at a time", unit: .perSecond, values: spawns),
+                Figure(name: "bare posix_spawn, 4 at a time", unit: .perSecond, values: spawns.map(\.rate)),
+                Figure(
+                    name: "its CPU per process", unit: .microseconds, values: spawns.map(\.microsecondsPerProcess)),
             ])
     }
 }

@@ -7,6 +7,8 @@ final class ServerProcess {
     let requests: HTTPRequests
     /// From exec to the line `ready`, in nanoseconds.
     let startNanoseconds: Int64
+    /// CPU time until then, in nanoseconds.
+    let startCPU: Int64
     private let child: ChildProcess
     private let log: String
 
@@ -33,6 +35,7 @@ final class ServerProcess {
             if words.count >= 2, words[0] == "listening" { found = SocketAddress(String(words[1])) }
         }
         startNanoseconds = SystemClock.monotonicNanoseconds() - child.startedAt
+        startCPU = child.probe.cpuNanoseconds()
         guard let found else { throw BenchError("the server named no address") }
         address = found
         let token: Substring = TextFile.read("\(data)/admin.token").prefix { !$0.isWhitespace }

@@ -2,16 +2,22 @@ internal import Glibc
 internal import MAOSSystem
 
 /// What processes cost at least: `/bin/true`, started and waited for in a loop.
-enum BareSpawns {
+struct BareSpawns {
+    /// Processes a second, from the first start to the last end.
+    var rate: Double
+    /// Microseconds of this process's CPU for each.
+    var microsecondsPerProcess: Double
+
     /// Measures.
     ///
     /// - Parameters:
     ///   - count: How many to start.
     ///   - parallelism: How many run at the same time.
-    /// - Returns: Processes a second, from the first start to the last end.
+    /// - Returns: What it took.
     /// - Throws: ``BenchError`` when one cannot be started.
-    static func rate(count: Int, parallelism: Int) throws(BenchError) -> Double {
+    static func measure(count: Int, parallelism: Int) throws(BenchError) -> BareSpawns {
         let begin: Int64 = SystemClock.monotonicNanoseconds()
+        let cpu: Int64 = ProcessProbe.ownProcessNanoseconds()
         var running: [pid_t] = []
         var started: Int = 0
         while started < count || !running.isEmpty {
@@ -26,7 +32,9 @@ enum BareSpawns {
                 throw BenchError("/bin/true did not end well")
             }
         }
-        return Double(count) / (Double(SystemClock.monotonicNanoseconds() - begin) / 1e9)
+        return BareSpawns(
+            rate: Double(count) / (Double(SystemClock.monotonicNanoseconds() - begin) / 1e9),
+            microsecondsPerProcess: Double(ProcessProbe.ownProcessNanoseconds() - cpu) / 1e3 / Double(count))
     }
 
     private static func spawn() throws(BenchError) -> pid_t {
