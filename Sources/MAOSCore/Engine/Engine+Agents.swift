@@ -45,7 +45,7 @@ extension Engine {
         touch(id)
         emitAgent(.configured, id)
         if change.heartbeatInterval != nil, state.agents[id]?.heartbeatDue != nil { watchHeartbeat(of: id) }
-        if agent.status != .paused, agent.status != .stopping {
+        if agent.status != .paused, agent.status != .stopping, state.agents[id]?.staysPaused == false {
             state.ready.join(id, profile: profile(of: specification))
             offerSlots(of: id)
         }
@@ -75,10 +75,11 @@ extension Engine {
         guard agent.status == .paused else {
             throw .conflict(reason: "not_paused", message: "Agent \(id) is \(agent.status.name), not paused")
         }
+        // One that was paused in an earlier run of the server has not been started in this one.
+        let hasStarted: Bool = state.agents[id]?.runningSince != nil
+        guard hasStarted || !state.isDraining else { throw .unavailable("The server is about to stop") }
         state.ready.join(id, profile: profile(of: agent.specification))
-        if state.agents[id]?.runningSince == nil {
-            // It was paused in an earlier run of the server, and has not been started in this one.
-            guard !state.isDraining else { throw .unavailable("The server is about to stop") }
+        if !hasStarted {
             startAgent(id)
             emitAgent(.resumed, id)
         } else {

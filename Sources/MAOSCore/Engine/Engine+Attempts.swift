@@ -289,9 +289,7 @@ extension Engine {
             "The task \(dependency.id) that it depends on \(dependency.status == .failed ? "failed" : "was cancelled")")
     }
 
-    /// Takes the task from its agent.
-    ///
-    /// - Parameter completed: How the attempt counts for the agent; `nil` for not at all.
+    /// Takes the task from its agent, and gives the agent back; `completed` is how the attempt counts for it, if at all.
     private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
         guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else {
             return nil

@@ -75,8 +75,17 @@ extension Engine {
         for task: TaskRecord in recovered.tasks { loadOrders(of: task) }
     }
 
-    /// Takes over how far an engine had come that could not store what it decided.
-    package mutating func adopt(drainingOf other: Engine) { state.isDraining = other.state.isDraining }
+    /// Takes over what an engine, whose last batch could not be stored, knew of this run of the server and is not stored.
+    package mutating func adopt(runOf other: Engine) {
+        state.isDraining = other.state.isDraining
+        for (id, agent) in other.state.agents where agent.runningSince == nil {
+            state.agents[id]?.runningSince = nil
+            guard let status: AgentStatus = state.agents[id]?.record.status else { continue }
+            guard agent.staysPaused, status == .error || status == .initializing else { continue }
+            state.agents[id]?.staysPaused = true
+            state.ready.leave(id)
+        }
+    }
 
     private mutating func loadOrders(of task: TaskRecord) {
         var open: Int = 0

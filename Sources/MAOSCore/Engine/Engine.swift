@@ -30,12 +30,21 @@ package struct Engine: Sendable {
     /// When the engine next wants a ``Command/tick``.
     package var nextDue: Instant? { state.timers.nextDue }
 
+    /// The tasks that are not terminal, in order of creation; O(n log n).
+    package var liveTasks: [TaskRecord] { state.tasks.values.map(\.record).sorted { $0.number < $1.number } }
+
+    /// The agents that are not terminated, in order of creation; O(n log n).
+    package var liveAgents: [AgentRecord] { state.agents.values.map(\.record).sorted { $0.number < $1.number } }
+
     /// How many timers are set, those included whose reason has gone.
     package var timerCount: Int { state.timers.count }
 
     /// Carries out a request, or refuses it and changes nothing.
     ///
-    /// - Parameter now: Never earlier than in an earlier call; an earlier time counts as the last one.
+    /// - Parameters:
+    ///   - request: What to do, and for whom.
+    ///   - now: The time; one that is earlier than in an earlier call counts as the last one.
+    /// - Returns: What came of it.
     /// - Throws: ``Rejection``, when the principal may not, or the state does not allow it.
     package mutating func apply(_ request: Request, at now: Instant) throws(Rejection) -> Reply {
         state.now = max(now, state.now)

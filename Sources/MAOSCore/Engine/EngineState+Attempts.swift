@@ -1,8 +1,6 @@
 /// What an attempt changes in its task, each in one piece.
 extension EngineState.LiveTask {
-    /// Begins the next attempt.
-    ///
-    /// - Parameter usualTimeout: How long it may take where the task says nothing.
+    /// Begins the next attempt; `usualTimeout` is how long it may take where the task says nothing.
     mutating func beginAttempt(on agent: AgentID, usualTimeout: Milliseconds?, at now: Instant) {
         record.state.status = .assigned
         record.state.attempt += 1

@@ -14,7 +14,7 @@ func hold(_ condition: Bool, _ rule: String, _ detail: @autoclosure () -> String
 }
 
 extension Engine {
-    /// Looks at the whole state; to be called between commands, by tests. O(n) in all that is live.
+    /// Looks at the whole state, between commands, for tests; O(n) in all that is live.
     ///
     /// - Throws: The first rule that does not hold.
     package func checkInvariants() throws(BrokenInvariant) { try state.checkInvariants(under: configuration) }

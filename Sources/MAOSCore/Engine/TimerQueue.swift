@@ -1,4 +1,6 @@
-/// What becomes due at a time. A timer whose reason has gone is a no-op: the engine looks at the state when it fires.
+/// What becomes due at a time.
+///
+/// A timer whose reason has gone is a no-op: the engine looks at the state when it fires.
 enum TimerReason: Hashable, Sendable {
     case taskDeadline(TaskID)
     case attemptTimeout(AttemptID)

@@ -24,7 +24,7 @@ struct EngineWorld {
     /// What has been asked of the runtime and not been taken yet.
     private(set) var effects: [Effect] = []
 
-    /// - Parameter onDemand: How many agents the pool may make; 0 so that tests decide which agents there are.
+    /// Begins with nothing; the pool makes no agents unless told to, so that tests decide which there are.
     init(
         onDemand: Int = 0, seed: UInt64 = 1, _ adjust: (inout EngineConfiguration) -> Void = { _ in }
     ) {
@@ -92,9 +92,7 @@ struct EngineWorld {
         try report(.agentsAlive(livingAgents.map(\.id).filter { !silent.contains($0) }))
     }
 
-    /// Begins again from what is stored, as another run of the server does.
-    ///
-    /// - Parameter recovering: Whether what was under way has ended with the earlier run.
+    /// Begins again from what is stored, as another run of the server does; without recovering, as the same run does.
     mutating func restart(recovering: Bool = true) throws(Rejection) {
         var recovered = RecoveredState()
         recovered.tasks = tasks.values.filter { !$0.status.isTerminal }.sorted { $0.number < $1.number }
@@ -106,9 +104,10 @@ struct EngineWorld {
         recovered.lastTaskNumber = tasks.values.map(\.number).max() ?? 0
         recovered.lastAgentNumber = agents.values.map(\.number).max() ?? 0
         restarts += 1
+        let earlier: Engine = engine
         engine = Engine(configuration: configuration, seed: seed &+ restarts)
         engine.load(recovered, at: now)
-        guard recovering else { return }
+        guard recovering else { return engine.adopt(runOf: earlier) }
         effects = []
         try report(.recover)
     }

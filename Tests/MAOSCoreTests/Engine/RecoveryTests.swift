@@ -237,6 +237,30 @@ struct RecoveryTests {
         #expect(world.status("x" as AgentID) == .error)
     }
 
+    @Test("an agent that was paused in an earlier run is started when resumed, though the engine was loaded anew")
+    func reloadUnstarted() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x")
+        try world.send(.pauseAgent("x"))
+        try world.restart()
+        try world.restart(recovering: false)
+        _ = world.takeEffects()
+        try world.send(.resumeAgent("x"))
+        #expect(world.takeEffects().map(\.startedAgent) == ["x"])
+    }
+
+    @Test("an agent that crashed while it was paused is still to be paused when the engine is loaded anew")
+    func reloadCrashedPaused() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x")
+        try world.send(.pauseAgent("x"))
+        try world.report(.agentCrashed("x", reason: "gone"))
+        try world.restart(recovering: false)
+        try world.pass(.seconds(2))
+        try world.report(.agentStarted("x", process: nil))
+        #expect(world.status("x" as AgentID) == .paused)
+    }
+
     @Test("an idle on-demand agent still goes after its time when the engine is loaded anew")
     func reloadIdle() throws {
         var world = EngineWorld(onDemand: 1)
