@@ -18,6 +18,7 @@ package enum GatewayHealthStatus: UInt8, Sendable, Comparable, CaseIterable {
         }
     }
 
+    /// Whether the left one is better.
     package static func < (left: GatewayHealthStatus, right: GatewayHealthStatus) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -27,9 +28,13 @@ package enum GatewayHealthStatus: UInt8, Sendable, Comparable, CaseIterable {
 package struct GatewayComponent: Sendable, Hashable {
     /// Something that a component needs.
     package struct Dependency: Sendable, Hashable {
+        /// Its name.
         package var name: String
+        /// How it fares.
         package var status: GatewayHealthStatus
+        /// How long it took to answer.
         package var latency: Milliseconds?
+        /// What is wrong with it, for people.
         package var message: String?
 
         /// Describes a dependency.
@@ -47,10 +52,15 @@ package struct GatewayComponent: Sendable, Hashable {
         }
     }
 
+    /// Its name, such as `storage`.
     package var name: String
+    /// How it fares.
     package var status: GatewayHealthStatus
+    /// What is wrong with it, for people; no paths.
     package var message: String?
+    /// When that was found.
     package var lastCheck: Instant
+    /// What it needs.
     package var dependencies: [Dependency]
 
     /// Describes a component.
@@ -77,6 +87,7 @@ package struct GatewayComponent: Sendable, Hashable {
 package struct GatewayUsage: Sendable, Hashable {
     /// 100 for one core.
     package var cpuPercent: Double
+    /// Resident memory.
     package var memoryBytes: Int64
 
     /// Notes a usage.
@@ -99,9 +110,13 @@ package struct GatewayMetric: Sendable, Hashable {
         case histogram
     }
 
+    /// Begins with `maos_`.
     package var name: String
+    /// How it behaves over time.
     package var kind: Kind
+    /// The value.
     package var value: Double
+    /// What it was measured on.
     package var labels: [String: String]
 
     /// Notes a value.

@@ -41,9 +41,13 @@ package struct GatewayFailure: Error, Sendable, Hashable {
         case members(JSONObject)
     }
 
+    /// One of the ten codes.
     package var code: GatewayErrorCode
+    /// For people; nothing of the server's inside.
     package var message: String
+    /// The values that were wrong.
     package var details: Details
+    /// The status of the answer.
     package var status: HTTPStatus
     /// Seconds after which to try again.
     package var retryAfter: Int?

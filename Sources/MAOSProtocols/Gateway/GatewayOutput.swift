@@ -2,6 +2,7 @@ package import MAOSCore
 
 /// A connection of the transport's, by the name that the transport has for it.
 package struct GatewayPeerID: Hashable, Sendable {
+    /// The transport's number for it.
     package let rawValue: UInt64
 
     /// Names a connection; unique on its loop for as long as it is open.
@@ -26,6 +27,7 @@ package enum GatewayOutput: Sendable {
 package struct GatewayDelivery: Sendable {
     /// The message, as UTF-8.
     package var payload: [UInt8]
+    /// Who gets it.
     package var peers: [GatewayPeerID]
     /// Where set, a newer delivery with the same key may take this one's place while it still waits to be sent.
     package var superseding: GatewaySupersedingKey?

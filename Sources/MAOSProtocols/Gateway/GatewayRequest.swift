@@ -50,7 +50,9 @@ package enum GatewayVersion: UInt8, Sendable, Hashable {
 package struct GatewayContext: Sendable, Hashable {
     /// Repeated in the answer's metadata and in its header field `x-request-id`.
     package var requestID: String
+    /// The version of the interface in the path.
     package var version: GatewayVersion
+    /// Who sends the request.
     package var principal: Principal
     /// Whether only the head of an answer is wanted.
     package var isHead: Bool = false

@@ -2,6 +2,7 @@ internal import MAOSCore
 
 /// An answer, ready for the wire but for its framing.
 package struct GatewayResponse: Sendable {
+    /// Its status.
     package var status: HTTPStatus
     /// The value of the field `Content-Type`.
     package var contentType: String
@@ -9,6 +10,7 @@ package struct GatewayResponse: Sendable {
     package var requestID: String
     /// Fields beside `Content-Type`, `x-request-id` and those of framing; mostly empty.
     package var fields: HTTPFields
+    /// The whole body; empty for a stream's head.
     package var body: [UInt8]
     /// The error's code, where the answer is one; for the log.
     package var failure: GatewayErrorCode?

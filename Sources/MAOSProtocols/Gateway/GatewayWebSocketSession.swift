@@ -15,7 +15,9 @@ package enum GatewaySocketAction: Sendable {
 package final class GatewayWebSocketSession {
     /// The identifier that the client is told.
     package let id: String
+    /// The connection.
     package let peer: GatewayPeerID
+    /// Who the client is.
     package let principal: Principal
     /// The client's `User-Agent`, where it sent one.
     package let userAgent: String?

@@ -22,6 +22,7 @@ package struct ValidationIssue: Sendable, Hashable {
 
     /// From the message's root to the value; empty for the message itself.
     package var path: [PathElement]
+    /// What kind of mistake it is.
     package var code: Code
     /// For people: what is wrong, without the name of the member.
     package var message: String
