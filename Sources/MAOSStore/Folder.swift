@@ -9,16 +9,22 @@ enum Folder {
         do throws(SystemError) {
             try systemCall("mkdir \(path)") { mkdir(path, 0o700) }
         } catch {
-            if error.isAlreadyThere {
-                guard isFolder(path) else { throw SystemError(code: ENOTDIR, call: "mkdir \(path)") }
-                return
+            if error.isNotFound, let parent: String = parent(of: path) {
+                try make(parent)
+                return try make(path)
             }
-            guard error.isNotFound, let slash: String.Index = path.lastIndex(of: "/"), slash != path.startIndex else {
-                throw error
-            }
-            try make(String(path[..<slash]))
-            try systemCall("mkdir \(path)") { mkdir(path, 0o700) }
+            guard error.isAlreadyThere else { throw error }
+            guard isFolder(path) else { throw SystemError(code: ENOTDIR, call: "mkdir \(path)") }
         }
+    }
+
+    /// The folder above; `nil` for one that has none, or whose path does not say.
+    private static func parent(of path: String) -> String? {
+        var rest: Substring = path[...]
+        while rest.last == "/" { rest.removeLast() }
+        while let last: Character = rest.last, last != "/" { rest.removeLast() }
+        while rest.last == "/" { rest.removeLast() }
+        return rest.isEmpty ? nil : String(rest)
     }
 
     /// Whether there is a folder of this name.

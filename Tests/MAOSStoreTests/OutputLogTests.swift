@@ -481,6 +481,22 @@ struct OutputLogTests {
         #expect(again.pendingBytes == 0)
     }
 
+    @Test("a log whose files somebody deletes begins anew")
+    func deletedFiles() async throws {
+        let log: OutputLog = try open { $0.openLogs = 1 }
+        defer { log.close() }
+        log.append([chunk("one")])
+        await written(log)
+        for (name, _) in try files() { try FileManager.default.removeItem(atPath: folder("output/\(name)")) }
+        #expect(try all(log, .task(task)).entries.isEmpty)
+        log.append([chunk("two", task: "other", agent: "other")])
+        await written(log)
+        log.append([chunk("three")])
+        await written(log)
+        #expect(texts(try all(log, .task(task))) == ["three"])
+        #expect(texts(try all(log, .agent(agent))) == ["three"])
+    }
+
     @Test("a folder that cannot be made costs its output only")
     func blockedFolder() async throws {
         let log: OutputLog = try open()

@@ -62,6 +62,15 @@ struct SQLiteStartTests {
         #expect(try again.journal.load().tasks == batch.tasks)
     }
 
+    @Test("folders above the directory are made too, however its path is written", arguments: ["", "/", "//"])
+    func parents(ending: String) throws {
+        for path in ["a/b/c", "d", "a/b/./x"] {
+            let store: SQLiteStore = try SQLiteStore.open(directory: folder("\(path)\(ending)"))
+            store.close()
+            #expect(FileManager.default.fileExists(atPath: folder("\(path)/maos.db")))
+        }
+    }
+
     @Test("a directory that cannot be made is a clear error")
     func impossible() throws {
         try Data().write(to: URL(fileURLWithPath: folder("data")))

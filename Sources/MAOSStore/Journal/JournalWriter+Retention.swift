@@ -3,9 +3,9 @@ internal import MAOSCore
 /// Deletes what is past its retention, so little at a time that nobody has to wait for it.
 extension JournalWriter {
     /// Rows that one call looks at, per table.
-    private static let rowsPerCall: Int64 = 250
+    private static let rowsPerCall: Int64 = 200
     /// Rows of events that one call deletes; each holds a whole batch.
-    private static let batchesPerCall: Int64 = 100
+    private static let batchesPerCall: Int64 = 50
 
     /// Returns whether there is more to do.
     ///

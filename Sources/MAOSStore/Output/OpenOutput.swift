@@ -159,6 +159,11 @@ final class OpenOutput {
         guard file == nil else { return }
         if let newest: OutputSegment = view.segments.last {
             let opened: Descriptor = try Descriptor.open(newest.path, flags: O_RDWR | O_CREAT)
+            guard try OutputFile.size(of: opened) >= newest.size else {
+                // Somebody has deleted or cut it; what it held is gone.
+                view.segments.removeLast()
+                return try openNewest(for: entries)
+            }
             // What a crash left half written goes.
             try OutputFile.truncate(opened, to: newest.size)
             file = OpenFile(opened)
