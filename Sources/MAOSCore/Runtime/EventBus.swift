@@ -7,7 +7,8 @@ public final class EventBus: Sendable {
         var recent = Deque<Event>()
         var lastSequence: UInt64
         var sinks: [any EventSink] = []
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var lastWaiter: UInt64 = 0
     }
 
     /// Events kept at hand for subscribers that are a little behind.
@@ -51,7 +52,7 @@ public final class EventBus: Sendable {
 
     /// Follows the history from a sequence number on; from the next event when there is none given.
     public func subscribe(from sequence: UInt64? = nil) -> EventSubscription {
-        EventSubscription(bus: self, next: sequence ?? lastSequence + 1)
+        EventSubscription(bus: self, next: max(1, sequence ?? lastSequence + 1))
     }
 
     func publish(_ events: [Event]) {
@@ -62,32 +63,54 @@ public final class EventBus: Sendable {
                 if state.recent.count > EventBus.recentLimit { _ = state.recent.popFirst() }
             }
             state.lastSequence = last.sequence
-            defer { state.waiters = [] }
+            defer { state.waiters.removeAll(keepingCapacity: true) }
             return (state.sinks, state.waiters)
         }
         for sink: any EventSink in sinks { sink.receive(events) }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters.values { waiter.resume() }
     }
 
-    /// A stretch of events from a sequence number on; waits until there is one.
+    /// A stretch of events from a sequence number on; waits until there is one, or until the caller's task is cancelled.
     func events(from sequence: UInt64) async throws(JournalError) -> [Event] {
-        while true {
-            if let events: [Event] = recent(from: sequence) {
-                if !events.isEmpty { return events }
-            } else if let history {
-                let page: EventPage = try history.events(from: sequence, limit: 1_000, types: [])
-                if !page.events.isEmpty { return page.events }
-            } else {
-                throw .unavailable("The events from \(sequence) on are no longer at hand")
-            }
+        while !Task.isCancelled {
+            guard let events: [Event] = recent(from: sequence) else { return try stored(from: sequence) }
+            if !events.isEmpty { return events }
+            await waitForEvent(sequence)
+        }
+        return []
+    }
+
+    /// A stretch of older events, from the history.
+    private func stored(from sequence: UInt64) throws(JournalError) -> [Event] {
+        guard let history else {
+            throw .unavailable("The events from \(sequence) on are no longer at hand")
+        }
+        let page: EventPage = try history.events(from: sequence, limit: 1_000, types: [])
+        guard page.events.first?.sequence == sequence else {
+            throw .unavailable("The events from \(sequence) on are no longer kept")
+        }
+        // What is stored may be ahead of what has been published.
+        let last: UInt64 = lastSequence
+        return page.events.last.map { $0.sequence <= last } == true
+            ? page.events : page.events.filter { $0.sequence <= last }
+    }
+
+    private func waitForEvent(_ sequence: UInt64) async {
+        let number: UInt64 = state.withLock { (state: inout State) in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                let isThere: Bool = state.withLock { (state: inout State) in
-                    guard state.lastSequence < sequence else { return true }
-                    state.waiters.append(continuation)
+                let isOver: Bool = state.withLock { (state: inout State) in
+                    guard state.lastSequence < sequence, !Task.isCancelled else { return true }
+                    state.waiters[number] = continuation
                     return false
                 }
-                if isThere { continuation.resume() }
+                if isOver { continuation.resume() }
             }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
         }
     }
 }
@@ -115,7 +138,7 @@ public struct EventSubscription: AsyncSequence, Sendable {
             self.next = next
         }
 
-        /// The next event; waits for it.
+        /// The next event; waits for it. `nil` when the caller's task is cancelled.
         ///
         /// - Throws: ``JournalError`` when older events cannot be read.
         public mutating func next() async throws(JournalError) -> Event? {

@@ -44,16 +44,37 @@ final class Mailbox: Sendable {
         var isScheduled = false
     }
 
-    private let state = Mutex(State())
+    /// What became of commands that were to wait.
+    struct Acceptance {
+        /// Whether somebody has to schedule a drain.
+        var needsDrain: Bool
+        /// Those for which there is no room.
+        var refused: [Submission] = []
+    }
 
-    /// Adds commands.
-    ///
-    /// - Returns: Whether somebody has to schedule a drain.
-    func append(_ submissions: [Submission]) -> Bool {
+    private let state = Mutex(State())
+    private let limit: Int
+
+    /// Makes room for so many commands of clients; for reports there is always room.
+    init(limit: Int) { self.limit = limit }
+
+    /// Adds commands, as many as there is room for.
+    func append(_ submissions: [Submission]) -> Acceptance {
         state.withLock { (state: inout State) in
-            state.waiting.append(contentsOf: submissions)
-            defer { state.isScheduled = true }
-            return !state.isScheduled
+            var acceptance = Acceptance(needsDrain: !state.isScheduled)
+            if state.waiting.count + submissions.count <= limit {
+                state.waiting.append(contentsOf: submissions)
+            } else {
+                for submission: Submission in submissions {
+                    if state.waiting.count < limit || submission.isReport {
+                        state.waiting.append(submission)
+                    } else {
+                        acceptance.refused.append(submission)
+                    }
+                }
+            }
+            state.isScheduled = true
+            return acceptance
         }
     }
 

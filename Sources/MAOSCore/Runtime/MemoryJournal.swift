@@ -81,7 +81,7 @@ public final class MemoryJournal: Journal, History {
         state.withLock { (state: inout State) in
             let oldest: UInt64 = state.events.first?.sequence ?? 0
             var page = EventPage(events: [], nextSequence: max(sequence, oldest), oldestSequence: oldest)
-            guard oldest > 0 else { return page }
+            guard oldest > 0, sequence <= state.lastSequence else { return page }
             var offset = Int(page.nextSequence - oldest)
             while page.events.count < limit, let event: Event = state.events[offset] {
                 if types.isEmpty || types.contains(event.type) { page.events.append(event) }

@@ -10,7 +10,7 @@ public actor Orchestrator {
     public nonisolated let view: CommittedView
     /// What subscribers follow.
     public nonisolated let events: EventBus
-    private nonisolated let mailbox = Mailbox()
+    private nonisolated let mailbox: Mailbox
     private nonisolated let executor: any OrchestratorExecutor
     private nonisolated let condition = Mutex(Condition.ready)
     private let journal: any Journal
@@ -19,10 +19,11 @@ public actor Orchestrator {
     private let ids: any IDSource
     private let configuration: EngineConfiguration
     private var engine: Engine
-    /// Reports that could not be stored yet; they must not be lost.
-    private var postponed: [Submission] = []
+    /// Reports that could not be stored yet.
+    private var postponed = PostponedReports()
     private var retryDelay: Milliseconds = 250
-    private var wakesAt: Instant?
+    /// When the time source has been asked to wake it, the next time last: an earlier one is asked for, a later one never.
+    private var pendingWakes: [Instant] = []
 
     /// How the orchestrator fares.
     public enum Condition: Sendable, Hashable {
@@ -61,6 +62,7 @@ public actor Orchestrator {
         self.ids = ids
         self.engine = engine
         self.executor = executor ?? PooledExecutor()
+        mailbox = Mailbox(limit: configuration.limits.waitingCommands)
         view = CommittedView(loaded)
         events = EventBus(lastSequence: loaded.lastSequence, history: history ?? journal as? any History)
     }
@@ -87,8 +89,16 @@ public actor Orchestrator {
 
     /// Hands over commands that came together; their answers go to the targets. Never waits.
     package nonisolated func submit(_ submissions: [Submission]) {
-        guard mailbox.append(submissions) else { return }
-        executor.execute { [self] in assumeIsolated { $0.drain() } }
+        let acceptance: Mailbox.Acceptance = mailbox.append(submissions)
+        if !acceptance.refused.isEmpty {
+            executor.execute { [self] in
+                assumeIsolated {
+                    let limit: Int = $0.configuration.limits.waitingCommands
+                    $0.refuse(acceptance.refused, because: .limitReached("waiting commands", limit: limit))
+                }
+            }
+        }
+        if acceptance.needsDrain { executor.execute { [self] in assumeIsolated { $0.drain() } } }
     }
 
     /// How the orchestrator fares; from any thread.
@@ -117,8 +127,8 @@ public actor Orchestrator {
 
     private func turn(_ submissions: [Submission]) {
         if case .degraded(let reason) = currentCondition {
-            postponed.append(contentsOf: submissions.filter(\.isReport))
-            refuse(submissions.filter { !$0.isReport }, because: reason)
+            for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
+            refuse(submissions.filter { !$0.isReport }, because: .unavailable(reason))
             return
         }
         do throws(JournalError) {
@@ -181,12 +191,15 @@ public actor Orchestrator {
     /// The batch's effects; launches with what the tasks they depend on have produced.
     private func completed(_ batch: Batch) throws(JournalError) -> [Effect] {
         var completed: [Effect] = batch.effects
+        /// What the batch itself holds; only worked out when a launch needs it.
+        var fresh: [TaskID: TaskRecord]?
         for (index, effect) in batch.effects.enumerated() {
             guard case .startAttempt(var launch) = effect, !launch.task.specification.dependencies.isEmpty else {
                 continue
             }
+            if fresh == nil { fresh = Dictionary(batch.tasks.map { ($0.id, $0) }) { $1 } }
             for dependency: TaskID in launch.task.specification.dependencies {
-                var task: TaskRecord? = batch.tasks.first { $0.id == dependency }
+                var task: TaskRecord? = fresh?[dependency]
                 if task == nil { task = try storedTask(dependency) }
                 launch.inputs.append(AttemptInput(task: dependency, result: task?.state.result))
             }
@@ -197,15 +210,15 @@ public actor Orchestrator {
 
     private func armTimer() {
         guard let due: Instant = engine.nextDue else { return }
-        if let wakesAt, wakesAt <= due { return }
-        wakesAt = due
-        time.wake(at: due) { [weak self] in self?.wake() }
+        if let next: Instant = pendingWakes.last, next <= due { return }
+        pendingWakes.append(due)
+        time.wake(at: due) { [weak self] in self?.wake(for: due) }
     }
 
-    private nonisolated func wake() {
+    private nonisolated func wake(for due: Instant) {
         executor.execute { [self] in
             assumeIsolated { orchestrator in
-                orchestrator.wakesAt = nil
+                orchestrator.pendingWakes.removeAll { $0 == due }
                 orchestrator.turn([])
             }
         }
@@ -217,8 +230,8 @@ public actor Orchestrator {
     private func fail(_ submissions: [Submission], _ error: JournalError) {
         let reason: String = error.summary
         condition.withLock { $0 = .degraded(reason) }
-        postponed = submissions.filter(\.isReport) + postponed
-        refuse(submissions.filter { !$0.isReport }, because: reason)
+        for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
+        refuse(submissions.filter { !$0.isReport }, because: .unavailable(reason))
         let delay: Milliseconds = retryDelay
         retryDelay = Milliseconds(min(retryDelay.count * 2, 2_000))
         time.wake(at: time.now() + delay) { [weak self] in self?.tryAgain() }
@@ -229,11 +242,11 @@ public actor Orchestrator {
     }
 
     private func resume() {
-        let waiting: [Submission] = postponed
-        postponed = []
+        let waiting: [Submission] = postponed.take()
         do throws(JournalError) {
             var fresh = Engine(configuration: configuration, seed: ids.random())
             fresh.load(try journal.load(), at: time.now())
+            fresh.adopt(runOf: engine)
             engine = fresh
             let recovery = SystemEvent(
                 type: "resource_alert", data: JSONText(trusted: Array(#"{"storage":"writable"}"#.utf8)))
@@ -246,11 +259,9 @@ public actor Orchestrator {
         }
     }
 
-    private func refuse(_ submissions: [Submission], because reason: String) {
+    private func refuse(_ submissions: [Submission], because rejection: Rejection) {
         var replies = ReplyBatch()
-        for submission: Submission in submissions {
-            replies.add(.failure(.unavailable(reason)), for: submission.target)
-        }
+        for submission: Submission in submissions { replies.add(.failure(rejection), for: submission.target) }
         replies.deliver()
     }
 }
