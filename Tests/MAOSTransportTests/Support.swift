@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// A folder that is gone after the test.
@@ -12,4 +13,13 @@ func withFolder(_ body: (String) throws -> Void) throws {
 /// Opens a file to everybody.
 func makeReadable(_ path: String) throws {
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+}
+
+/// Lets this process open so many descriptors more than it has.
+func limitDescriptors(above count: Int) throws {
+    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int($0) }.max() ?? 0
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    limit.rlim_cur = rlim_t(open + count)
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }

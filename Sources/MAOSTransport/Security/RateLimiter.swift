@@ -63,14 +63,20 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     ///   - now: Milliseconds of a clock that does not run back.
     /// - Returns: Whether there was enough; if not, nothing is taken.
     package mutating func take(_ key: Key, cost: Double = 1, at now: Int64) -> Decision {
-        if buckets[key] == nil {
+        guard let place = buckets.index(forKey: key) else {
             if buckets.count >= tableLimit { makeRoom(at: now) }
-            buckets[key] = Bucket(level: limit.capacity, updated: now)
+            var bucket = Bucket(level: limit.capacity, updated: now)
+            defer { buckets[key] = bucket }
+            return take(cost, from: &bucket)
         }
-        guard var bucket = buckets[key] else { return .allowed }
+        var bucket = buckets.values[place]
         bucket.level = level(of: bucket, at: now)
         bucket.updated = max(now, bucket.updated)
-        defer { buckets[key] = bucket }
+        defer { buckets.values[place] = bucket }
+        return take(cost, from: &bucket)
+    }
+
+    private func take(_ cost: Double, from bucket: inout Bucket) -> Decision {
         guard bucket.level < cost else {
             bucket.level -= cost
             return .allowed

@@ -450,6 +450,44 @@ struct HTTPServerTests {
         try await eventually("descriptors are left over") { try server.heldSocketCount() == 0 }
     }
 
+    @Test("no damage to requests stops the server or keeps a connection for ever")
+    func damaged() throws {
+        let server = try TestServer(HTTPSettings(headTimeout: 200, bodyGrace: 200, lingerTimeout: 200))
+        let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        let sized = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"
+        let original = Array((get("/") + chunked + get("/stream") + sized).utf8)
+        for bytes in Mutations(of: original, count: 300) {
+            let peer = try server.connect()
+            try? peer.send(bytes)
+            peer.finishSending()
+            #expect(try peer.takeAll().utf8.count < 10_000)
+        }
+        let peer = try server.connect()
+        try peer.send(get("/"))
+        #expect(try peer.response().text == "OK")
+    }
+
+    @Test("a process that is out of descriptors goes on where it was once there are some")
+    func outOfDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            func ask(_ peer: RawConnection) throws {
+                try peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                guard try peer.response().text == "OK" else { throw RawConnection.Failure.closed }
+            }
+            let server = try TestServer(loops: 1)
+            let first = try server.connect()
+            try ask(first)
+            try limitDescriptors(above: 12)
+            var crowd: [RawConnection] = []
+            while let peer = try? server.connect() { crowd.append(peer) }
+            guard crowd.count > 3 else { throw RawConnection.Failure.closed }
+            // The server cannot take all of them in, but serves whom it has.
+            try ask(first)
+            crowd = []
+            try ask(try server.connect())
+        }
+    }
+
     @Test("localhost is both loopback addresses with one port (X-11)")
     func localhost() throws {
         let server = try TransportServer(loops: 1)

@@ -1,6 +1,7 @@
 import MAOSCore
 import MAOSProtocols
 import MAOSSystem
+import MAOSTestSupport
 import MAOSTransport
 import Testing
 
@@ -262,7 +263,8 @@ struct WebSocketServerTests {
     @Test("a slow reader is told apart from a fast one, and what waits comes in order once it reads")
     func backPressure() async throws {
         let log = Log()
-        let server = try makeServer(WebSocketSettings(sendBudget: 8_000_000, sendLimit: 50_000_000), log: log)
+        let server = try makeServer(
+            WebSocketSettings(pingInterval: nil, sendBudget: 8_000_000, sendLimit: 50_000_000), log: log)
         let peer = try server.connect(receiveBuffer: 65_536)
         _ = try peer.shakeHands()
         try peer.send(frame(.text, Array("flood".utf8)))
@@ -286,7 +288,8 @@ struct WebSocketServerTests {
     @Test("a reader that is far too slow is closed with 1013 after the frame that has begun")
     func overflow() async throws {
         let log = Log()
-        let server = try makeServer(WebSocketSettings(sendBudget: 100_000, sendLimit: 20_000_000), log: log)
+        let server = try makeServer(
+            WebSocketSettings(pingInterval: nil, sendBudget: 100_000, sendLimit: 20_000_000), log: log)
         let peer = try server.connect(receiveBuffer: 65_536)
         _ = try peer.shakeHands()
         try peer.send(frame(.text, Array("overflow".utf8)))
@@ -395,6 +398,28 @@ struct WebSocketServerTests {
         }
         #expect(code == .goingAway)
         try await eventually("the last connection never goes") { log.all.contains("drained") }
+    }
+
+    @Test("no damage to frames stops the server or keeps a connection for ever")
+    func damaged() throws {
+        let server = try makeServer(WebSocketSettings(messageLimit: 10_000, closeTimeout: 200))
+        var deflater = try Deflater()
+        var compressed: [UInt8] = []
+        deflater.compress(Array(String(repeating: "words ", count: 300).utf8)[...], into: &compressed)
+        let original =
+            frame(.text, Array("hello".utf8)) + frame(.text, compressed, isCompressed: true) + frame(.ping, [1])
+            + frame(.binary, [UInt8](repeating: 7, count: 300), isFinal: false) + frame(.continuation, [1, 2, 3])
+            + frame(.close, [0x03, 0xE8])
+        for bytes in Mutations(of: original, count: 300) {
+            let peer = try server.connect()
+            _ = try peer.shakeHands("/", Self.deflate)
+            try? peer.send(bytes)
+            peer.finishSending()
+            #expect(try peer.takeAll().utf8.count < 100_000)
+        }
+        let client = try WebSocketClient(server.url, "/")
+        try client.send("still here")
+        #expect(try client.receive(timeout: 10_000) == .text("still here"))
     }
 
     @Test("connections that break off leave no descriptor and no place behind")
