@@ -27,6 +27,8 @@ extern void *memmem(const void *bytes, size_t count, const void *wanted, size_t 
 #define MAOS_CLONE_PIDFD 0x00001000
 #define MAOS_CLONE_VFORK 0x00004000
 #define MAOS_TERMINAL_UTF8 0040000
+/// What posix_spawnattr_setflags takes for a session of its own.
+#define MAOS_SPAWN_SETSID 0x80
 
 /// Which step of a start failed.
 enum maos_spawn_step {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import MAOSCore
 internal import MAOSSystem
@@ -38,12 +39,16 @@ package struct ProcessScriptEnvironment: AgentScriptEnvironment {
         }
     }
 
-    /// Starts `sleep`, which goes on when the script has ended.
+    /// Starts `sleep` in a session of its own, where it goes on when the script has ended.
     package func spawn(seconds: Int) -> Bool {
         var pid: pid_t = 0
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup(String(seconds)), nil]
         defer { for argument in arguments { free(argument) } }
-        let code: CInt = posix_spawnp(&pid, "sleep", nil, nil, &arguments, environ)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(&attributes, Int16(MAOS_SPAWN_SETSID))
+        let code: CInt = posix_spawnp(&pid, "sleep", nil, &attributes, &arguments, environ)
         if code != 0 { printError("could not start sleep: \(SystemError(code: code, call: "posix_spawnp").reason)") }
         return code == 0
     }

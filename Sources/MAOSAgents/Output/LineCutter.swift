@@ -23,7 +23,9 @@ package struct LineCutter {
             rest.append(contentsOf: bytes)
             return room == 0 ? takeCharacters() : nil
         }
-        var chunk: [UInt8] = rest
+        var chunk: [UInt8] = []
+        chunk.reserveCapacity(rest.count + newline + 1)
+        chunk.append(contentsOf: rest)
         chunk.append(contentsOf: bytes[...newline])
         rest.removeAll(keepingCapacity: true)
         rest.append(contentsOf: bytes[(newline + 1)...])

@@ -9,8 +9,13 @@ struct Workspaces {
         let reason: String
     }
 
+    /// Agents whose workspaces are remembered.
+    private static let madeLimit: Int = 10_000
+
     /// The folder inside which clients may choose workspaces, without links.
     let root: String
+    /// Workspaces that were made for agents without a wish.
+    private var made: Set<AgentID> = []
 
     /// Takes the root, making it if it is not there.
     init(root: String) throws(SystemError) {
@@ -21,7 +26,8 @@ struct Workspaces {
     /// An agent's workspace: the one it names, inside the root, else one of its own there.
     ///
     /// It is made if it is missing.
-    func workspace(of agent: AgentRecord) throws(Refusal) -> String {
+    mutating func workspace(of agent: AgentRecord) throws(Refusal) -> String {
+        if agent.specification.workspace == nil, made.contains(agent.id) { return "\(root)/\(agent.id)" }
         let wanted: String = agent.specification.workspace ?? agent.id.rawValue
         let path: String = Workspaces.normalized(wanted, below: root)
         // Links are followed before anything is made, so that none leads out of the root.
@@ -33,7 +39,21 @@ struct Workspaces {
         } catch {
             throw Refusal(reason: "workspace \(wanted): \(error.reason)")
         }
+        if agent.specification.workspace == nil {
+            if made.count >= Workspaces.madeLimit { made = [] }
+            made.insert(agent.id)
+        }
         return path
+    }
+
+    /// Makes a workspace again that somebody has removed.
+    func restore(_ workspace: String) -> Bool {
+        do throws(SystemError) {
+            try FolderTree.make(workspace)
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// The folder of a run: what its task says, else what its runner says, else the workspace.

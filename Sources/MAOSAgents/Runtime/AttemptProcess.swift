@@ -10,8 +10,8 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
 
     let id: AttemptID
     let agent: AgentID
+    let folder: RunFolder
     private let host: ProcessHost
-    private let folder: RunFolder
     private var tail = OutputTail()
     private var progress = ProgressParser()
     private var unreported: ProgressUpdate?
@@ -68,9 +68,7 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
             if unreported == nil { unreported = last } else { unreported?.merge(last) }
         }
         reportProgress()
-        let outcome: AttemptOutcome = outcome(of: end)
-        folder.remove()
-        host.attemptEnded(self, outcome, hadOutput: hadOutput)
+        host.attemptEnded(self, outcome(of: end), hadOutput: hadOutput)
     }
 
     private func outcome(of end: End) -> AttemptOutcome {

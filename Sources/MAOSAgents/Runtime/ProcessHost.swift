@@ -198,6 +198,7 @@ final class ProcessHost: @unchecked Sendable {
     /// An attempt has ended, and nothing of it is left.
     func attemptEnded(_ process: AttemptProcess, _ outcome: AttemptOutcome, hadOutput: Bool) {
         attempts[process.id] = nil
+        starter.giveBack(process.folder)
         end(process.id, of: process.agent, outcome, hadOutput: hadOutput)
     }
 
@@ -238,6 +239,7 @@ final class ProcessHost: @unchecked Sendable {
         guard supervisor.isIdle, nextStart == starts.count, let body = whenDown else { return }
         whenDown = nil
         heartbeatTimer.cancelDeadline()
+        starter.removeFolders()
         // After the reports of this turn, and after what the store still writes for earlier ones.
         outbox.whenStored { [self] in loop.execute { [self] in confirmShutDown(body) } }
     }

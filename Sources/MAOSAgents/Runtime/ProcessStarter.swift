@@ -13,18 +13,14 @@ final class ProcessStarter {
 
     private let configuration: ProcessAgentConfiguration
     private let supervisor: ProcessSupervisor
-    private let workspaces: Workspaces
-    private let runs: String
+    private var workspaces: Workspaces
+    private let runs: RunFolders
 
     /// Prepares the folders that runs need.
     init(configuration: ProcessAgentConfiguration, supervisor: ProcessSupervisor) throws(SystemError) {
         self.configuration = configuration
         self.supervisor = supervisor
-        runs = "\(configuration.dataFolder)/run"
-        // What is there belonged to runs of a server before this one.
-        FolderTree.remove(runs)
-        try FolderTree.make(runs)
-        try Leftovers.recordSystem(in: runs)
+        runs = try RunFolders(parent: "\(configuration.dataFolder)/run")
         workspaces = try Workspaces(root: configuration.workspaceRoot ?? "\(configuration.dataFolder)/workspaces")
     }
 
@@ -49,11 +45,12 @@ final class ProcessStarter {
             var request = SpawnRequest(arguments: arguments, environment: variables, searchPath: searchPath)
             request.directory = try directory(wanted, workspace: workspace)
             let limits = ResourceLimits(agent.resources, runner: runner?.limits ?? ResourceLimits())
-            return try spawn(request, owner: "task:\(launch.id)", limits) { parts throws(SystemError) in
+            return try spawn(request, owner: "task:\(launch.id)", limits, workspace: workspace) {
+                parts throws(SystemError) in
                 try AttemptProcess(parts, launch, folder: folder, host: host)
             }
         } catch {
-            folder.remove()
+            runs.giveBack(folder)
             throw error
         }
     }
@@ -89,10 +86,20 @@ final class ProcessStarter {
 
     private func makeFolder(_ launch: AttemptLaunch) throws(StartFailure) -> RunFolder {
         do throws(SystemError) {
-            return try RunFolder(of: launch, in: runs)
+            return try runs.take(for: launch)
         } catch {
             throw StartFailure(message: "could not write the task file: \(error)")
         }
+    }
+
+    /// Takes back the folder of a run that has ended.
+    func giveBack(_ folder: RunFolder) {
+        runs.giveBack(folder)
+    }
+
+    /// Removes the folders of all runs; nothing runs any more.
+    func removeFolders() {
+        runs.removeAll()
     }
 
     // MARK: - Agents
@@ -116,7 +123,7 @@ final class ProcessStarter {
         let wanted: String? = specification.workspace == nil ? runner?.workingDirectory.map(template.fill) : nil
         request.directory = try directory(wanted, workspace: workspace)
         let limits = ResourceLimits(specification.resources, runner: runner?.limits ?? ResourceLimits())
-        return try spawn(request, owner: owner, limits) { parts throws(SystemError) in
+        return try spawn(request, owner: owner, limits, workspace: workspace) { parts throws(SystemError) in
             try AgentProcess(parts, agent: agent.id, host: host)
         }
     }
@@ -153,11 +160,19 @@ final class ProcessStarter {
     }
 
     private func spawn<Process: SupervisedProcess>(
-        _ request: SpawnRequest, owner: String, _ limits: ResourceLimits,
+        _ request: SpawnRequest, owner: String, _ limits: ResourceLimits, workspace: String,
         _ make: (consuming SupervisedProcess.Parts) throws(SystemError) -> Process
     ) throws(StartFailure) -> Process {
         do throws(SpawnError) {
-            return try supervisor.start(request, owner: owner, limits: limits, make: make)
+            do throws(SpawnError) {
+                return try supervisor.start(request, owner: owner, limits: limits, make: make)
+            } catch {
+                guard case .directory(workspace) = error.step, error.code == ENOENT, workspaces.restore(workspace)
+                else {
+                    throw error
+                }
+                return try supervisor.start(request, owner: owner, limits: limits, make: make)
+            }
         } catch {
             throw StartFailure(message: error.description)
         }

@@ -90,7 +90,7 @@ package final class ControlGroups: Sendable {
             let quota: Int = max(1_000, Int(min(cores, 10_000) * Double(period)))
             _ = ControlFile.write("\(quota) \(period)", to: "\(path)/cpu.max")
         }
-        guard let group = ControlGroup(path: path) else {
+        guard let group = ControlGroup(path: path, controllers: controllers) else {
             rmdir(path)
             return nil
         }
@@ -114,16 +114,22 @@ package final class ControlGroups: Sendable {
 
 /// One group, for one process tree.
 final class ControlGroup: Sendable {
+    /// Whether it keeps the limit of memory itself.
+    let keepsMemory: Bool
+    /// Whether it keeps the limit of processes itself.
+    let keepsProcesses: Bool
     private let path: String
     private let procs: Descriptor
 
-    fileprivate init?(path: String) {
+    fileprivate init?(path: String, controllers: Set<String>) {
         do throws(SystemError) {
             procs = try Descriptor.open("\(path)/cgroup.procs", flags: O_WRONLY)
         } catch {
             return nil
         }
         self.path = path
+        keepsMemory = controllers.contains("memory")
+        keepsProcesses = controllers.contains("pids")
     }
 
     /// Where a process joins by writing `0`.

@@ -39,10 +39,13 @@ package enum Leftovers {
             isSameSystem: recordedSystem(in: dataFolder) == ProcessTable.systemIdentity())
         let deadline: Int64 = SystemClock.monotonicMilliseconds() + timeout
         var killed: Set<ProcessIdentity> = []
+        var emptySearches: Int = 0
         while true {
             let found: [ProcessStatus] = search.members()
             let identities: [ProcessIdentity] = found.map { ProcessIdentity(pid: $0.pid, startTicks: $0.startTicks) }
-            guard !found.isEmpty, SystemClock.monotonicMilliseconds() < deadline else {
+            emptySearches = found.isEmpty ? emptySearches + 1 : 0
+            // A process shows no mark while its program is being loaded, so where there was something, a second look is taken.
+            guard emptySearches < (killed.isEmpty ? 1 : 2), SystemClock.monotonicMilliseconds() < deadline else {
                 return Outcome(ended: killed.subtracting(identities).count, remaining: identities)
             }
             for status in found { Signals.send(Signals.kill, to: status.pid) }

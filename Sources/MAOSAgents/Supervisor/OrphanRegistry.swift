@@ -16,7 +16,12 @@ struct OrphanRegistry {
     private struct Orphan {
         var startTicks: UInt64
         var owner: Owner
+        /// Whether its variables could be read, so that looking again brings nothing new.
+        var isSettled: Bool
     }
+
+    /// Milliseconds between two looks at whether the adopting thread still runs.
+    private static let adopterCheck: Int64 = 10
 
     /// Whether every child that the supervisor did not start is an orphan, because nothing else in this program starts processes.
     let isExclusive: Bool
@@ -25,6 +30,7 @@ struct OrphanRegistry {
     private let ownSession: Int32 = ProcessTable.status(of: ProcessSettings.processNumber)?.session ?? 0
     /// The thread of ours that the kernel gives orphans to: the first one that still runs.
     private var adopter: Int32 = ProcessSettings.processNumber
+    private var adopterCheckedAt: Int64 = 0
     private var orphans: [Int32: Orphan] = [:]
 
     /// Whether there are orphans that belong to no process that runs.
@@ -44,7 +50,7 @@ struct OrphanRegistry {
     ///
     /// - Parameter supervisor: Knows the processes that an orphan may belong to.
     mutating func refresh(_ supervisor: ProcessSupervisor) {
-        let children: [Int32] = adoptedChildren()
+        let children: [Int32] = adoptedChildren(now: supervisor.loop.now)
         if children.isEmpty {
             if !orphans.isEmpty { forgetAll(except: []) }
             return
@@ -53,14 +59,10 @@ struct OrphanRegistry {
         for pid in children where supervisor.process(ofRoot: pid) == nil {
             present.insert(pid)
             if let known: Orphan = orphans[pid] {
-                guard case .foreign = known.owner else {
-                    if hasEnded(pid) { forget(pid) }
-                    continue
-                }
-                let status: ProcessStatus? = ProcessTable.status(of: pid)
-                if status?.startTicks == known.startTicks, status?.isDead == false { continue }
+                look(at: pid, known, supervisor)
+            } else {
+                take(pid, supervisor)
             }
-            take(pid, supervisor)
         }
         if present.count < orphans.count { forgetAll(except: present) }
     }
@@ -71,16 +73,17 @@ struct OrphanRegistry {
             guard case .oneOf(var candidates) = orphan.owner else { continue }
             candidates.removeAll { $0 === process }
             orphans[pid]?.owner = .oneOf(candidates)
-            guard candidates.isEmpty else { continue }
-            for member in ProcessTree.living(from: [pid]) { Signals.send(Signals.kill, to: member.pid) }
+            if candidates.isEmpty { killTree(of: pid) }
         }
     }
 
-    private mutating func adoptedChildren() -> [Int32] {
+    private mutating func adoptedChildren(now: Int64) -> [Int32] {
         if let children: [Int32] = ProcessTable.children(ofThread: adopter, in: ownNumber), !children.isEmpty {
             return children
         }
-        // The first thread may have ended without the process.
+        // The first thread may have ended without the process; it does so once, if at all.
+        guard now >= adopterCheckedAt + OrphanRegistry.adopterCheck else { return [] }
+        adopterCheckedAt = now
         guard ProcessTable.threadHasEnded(adopter) else { return [] }
         for thread in ProcessTable.threads(of: ownNumber) where !ProcessTable.threadHasEnded(thread) {
             adopter = thread
@@ -99,13 +102,37 @@ struct OrphanRegistry {
             process.remember(status)
         case .oneOf(let candidates):
             if hasEnded(pid) { return }
-            if candidates.isEmpty { Signals.send(Signals.kill, to: pid) }
+            precondition(!candidates.isEmpty, "an orphan that may be anybody's is foreign")
         case .foreign:
             // A process that has ended shows no variables any more. What is in another session than this program was not
             // started by other parts of it, as a rule, so it is taken off the list here.
-            if status.isDead, status.session != ownSession, hasEnded(pid) { return }
+            if status.isDead, isExclusive || status.session != ownSession, hasEnded(pid) { return }
         }
-        orphans[pid] = Orphan(startTicks: status.startTicks, owner: owner)
+        orphans[pid] = Orphan(
+            startTicks: status.startTicks, owner: owner, isSettled: !ProcessTable.environmentIsEmpty(of: pid))
+    }
+
+    /// Looks again at an orphan that was there before.
+    private mutating func look(at pid: Int32, _ known: Orphan, _ supervisor: ProcessSupervisor) {
+        switch known.owner {
+        case .process:
+            if hasEnded(pid) { forget(pid) }
+        case .oneOf(let candidates):
+            if hasEnded(pid) { return forget(pid) }
+            if candidates.isEmpty { return killTree(of: pid) }
+            guard !known.isSettled, let status: ProcessStatus = ProcessTable.status(of: pid),
+                case .process = owner(of: status, supervisor)
+            else { return }
+            take(pid, supervisor)
+        case .foreign:
+            let status: ProcessStatus? = ProcessTable.status(of: pid)
+            if known.isSettled, status?.startTicks == known.startTicks, status?.isDead == false { return }
+            take(pid, supervisor)
+        }
+    }
+
+    private func killTree(of pid: Int32) {
+        for member in ProcessTree.living(from: [pid]) { Signals.send(Signals.kill, to: member.pid) }
     }
 
     private func owner(of status: ProcessStatus, _ supervisor: ProcessSupervisor) -> Owner {
@@ -117,11 +144,16 @@ struct OrphanRegistry {
         {
             return .process(process)
         }
-        guard isExclusive else { return .foreign }
+        // The first process of a container is given the orphans of strangers too.
+        guard isExclusive, ownNumber != 1 else { return .foreign }
         let candidates: [SupervisedProcess] = supervisor.allProcesses.filter {
             $0.identity.startTicks <= status.startTicks
         }
-        return candidates.count == 1 ? .process(candidates[0]) : .oneOf(candidates)
+        return switch candidates.count {
+        case 0: .foreign
+        case 1: .process(candidates[0])
+        default: .oneOf(candidates)
+        }
     }
 
     /// Takes an ended child off the kernel's list.

@@ -275,11 +275,11 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
 
     /// Kills it if it uses more than it may; called a few times a second.
     func checkLimits() {
-        guard limits.needsWatching, controlGroup == nil, case .running = stage else { return }
+        guard limits.needsWatching, case .running = stage else { return }
         let members: [ProcessStatus] = living()
-        if let most: Int = limits.processes, members.count > most {
+        if let most: Int = limits.processes, members.count > most, controlGroup?.keepsProcesses != true {
             reached = .processes
-        } else if let most: Int = limits.memory {
+        } else if let most: Int = limits.memory, controlGroup?.keepsMemory != true {
             let used: Int = members.reduce(0) { $0 + ProcessTable.privateMemory(of: $1.pid) }
             if used > most { reached = .memory(used) }
         }

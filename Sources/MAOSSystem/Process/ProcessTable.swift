@@ -36,6 +36,13 @@ package enum ProcessTable {
         withFile("/proc/\(pid)/stat", capacity: 1_024) { bytes in parse(bytes, pid: pid) }
     }
 
+    /// The first 15 bytes of a process's name; nil when there is no such process.
+    package static func name(of pid: Int32) -> String? {
+        withFile("/proc/\(pid)/comm", capacity: 64) { bytes in
+            String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+    }
+
     /// Bytes of memory that are the process's alone.
     package static func privateMemory(of pid: Int32) -> Int {
         let pages: Int? = withFile("/proc/\(pid)/statm", capacity: 256) { bytes in
@@ -93,6 +100,11 @@ package enum ProcessTable {
             }
             return nil
         }
+    }
+
+    /// Whether a process shows no variables: it has none, we may not look, or its program is just being loaded.
+    package static func environmentIsEmpty(of pid: Int32) -> Bool {
+        withFile("/proc/\(pid)/environ", capacity: 16) { bytes in bytes.isEmpty } ?? true
     }
 
     /// Names the system as long as its process numbers mean the same: its boot and its table of processes.

@@ -305,7 +305,34 @@ struct AttemptTests {
             """
         #expect(harness.output() == expected)
         #expect(harness.output("t1", .stderr) == "600\n700\n")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(harness.folder.path)/run") == ["system"])
+        let left: Data? = FileManager.default.contents(atPath: "\(harness.folder.path)/run/1/task.json")
+        #expect(left?.isEmpty == true)
+        await harness.runtime.shutDown()
+        #expect(!FileManager.default.fileExists(atPath: "\(harness.folder.path)/run"))
+    }
+
+    @Test("never finds what an earlier one left in its folder, nor can it change another one's", .tags(.security))
+    func foldersAreClean() async throws {
+        let harness = try RuntimeHarness()
+        let lines: [String] = [
+            "echo 1 > $MAOS_RESULT_FILE",
+            "mkdir -p $(dirname $MAOS_TASK_FILE)/a/b; touch $(dirname $MAOS_TASK_FILE)/a/b/c",
+            "ln $MAOS_TASK_FILE stolen", "rm $MAOS_TASK_FILE", "rm $MAOS_TASK_FILE; ln -s /etc/passwd $MAOS_TASK_FILE",
+            "chmod 777 $(dirname $MAOS_TASK_FILE)", "chmod 666 $MAOS_TASK_FILE", "echo more >> $MAOS_TASK_FILE",
+            "mkdir $MAOS_RESULT_FILE; exit 1", "echo 5 > $MAOS_RESULT_FILE.new", "rm -r $(dirname $MAOS_TASK_FILE)",
+        ]
+        let check: String = """
+            cd $(dirname $MAOS_TASK_FILE); ls -A; stat -c %a . task.json; grep -c '"id":"check' task.json; wc -l < task.json
+            """
+        for (number, line) in lines.enumerated() {
+            _ = try await harness.run(line, id: "dirty\(number)")
+            _ = try await harness.run(check, id: "check\(number)")
+            #expect(harness.output("check\(number)") == "task.json\n700\n600\n1\n0\n", "\(line)")
+        }
+        // Who kept its own task's file under another name sees no other task in it.
+        let stolen: Data = try #require(
+            FileManager.default.contents(atPath: "\(harness.folder.path)/workspaces/a1/stolen"))
+        #expect(!String(decoding: stolen, as: UTF8.self).contains("check"))
         await harness.runtime.shutDown()
     }
 
@@ -320,6 +347,8 @@ struct AttemptTests {
         #expect(
             try await harness.run("pwd", id: "sub") { $0.workingDirectory = "sub" }
                 == standardResult("\(root)/a1/sub\n"))
+        try FileManager.default.removeItem(atPath: "\(root)/a1")
+        #expect(try await harness.run("pwd", id: "again") == standardResult("\(root)/a1\n"))
         let agent: AgentRecord = RuntimeHarness.agent("a2") { $0.workspace = "shared/docs" }
         let task = TaskSpecification(kind: .code, description: "x", command: .shell("pwd"))
         let id: AttemptID = harness.start(task, id: "named", agent: agent)

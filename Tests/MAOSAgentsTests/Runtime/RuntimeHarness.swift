@@ -17,6 +17,7 @@ struct RuntimeHarness {
         store: RecordingOutputStore = RecordingOutputStore(), runners: [String: RunnerConfiguration] = [:],
         change: (inout ProcessAgentConfiguration) -> Void = { _ in }
     ) throws {
+        OrphanReaper.start()
         folder = try TemporaryFolder()
         self.store = store
         instance = UUID().uuidString

@@ -34,6 +34,7 @@ struct LeftoversTests {
 
     /// Plays a server that is killed while a task runs a line of shell, which prints process numbers and `ready`.
     private func scene(_ line: String) async throws -> Scene {
+        OrphanReaper.start()
         let folder = try TemporaryFolder()
         let (data, instance, announce): (String, String, String) = (
             folder.path, UUID().uuidString, "\(folder.path)/announced"
@@ -116,6 +117,7 @@ struct LeftoversTests {
 struct ExclusiveSupervisionTests {
     @Test("ends descendants that hide every trace, and leaves no zombies")
     func hidden() async throws {
+        OrphanReaper.start()
         await #expect(processExitsWith: .success) {
             let harness = try RuntimeHarness { $0.isExclusive = true }
             // The daemon's parent is gone, and so are its environment and session; only one attempt can be its origin.
@@ -135,6 +137,7 @@ struct ExclusiveSupervisionTests {
 
     @Test("ends a hidden descendant with the last attempt that may have started it")
     func ambiguous() async throws {
+        OrphanReaper.start()
         await #expect(processExitsWith: .success) {
             let harness = try RuntimeHarness { $0.isExclusive = true }
             let other: AttemptID = harness.start("echo up; read x < fifo; echo finished", id: "other")

@@ -227,6 +227,8 @@ struct ProcessTableTests {
         let status: ProcessStatus = try #require(ProcessTable.status(of: pid))
         #expect(status.parent == ProcessSettings.processNumber)
         #expect(status.group == pid && status.session == pid && status.threads == 1)
+        // The kernel shows them a moment after the program has been loaded.
+        while ProcessTable.environmentIsEmpty(of: pid) { sched_yield() }
         #expect(ProcessTable.environmentValue(of: pid, beginning: "MARK=abc/") == "d")
         #expect(ProcessTable.environmentValue(of: pid, beginning: "MARK=x") == nil)
         #expect(ProcessTable.environmentValue(of: pid, beginning: "B=1")?.isEmpty == true)
