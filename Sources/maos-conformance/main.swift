@@ -60,6 +60,7 @@ let wanted = port(from: Array(CommandLine.arguments.dropFirst()))
 do {
     try Signals.block([Signals.terminate, Signals.interrupt])
     Signals.ignoreBrokenPipes()
+    DescriptorLimit.raise()
     let server = try TransportServer()
     let ended = WorkerThread(name: "end")
     let signals = try SignalSource([Signals.terminate, Signals.interrupt], on: server.group.loops[0]) { _ in

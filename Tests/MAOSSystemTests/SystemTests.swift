@@ -51,6 +51,13 @@ struct SystemTests {
         }
     }
 
+    @Test("the limit on descriptors can be raised to what the system allows, and stays there")
+    func descriptorLimit() {
+        let raised = DescriptorLimit.raise()
+        #expect(raised >= 256)
+        #expect(DescriptorLimit.raise() == raised)
+    }
+
     @Test("the monotonic clock never runs back, and its units agree")
     func clock() {
         var last = SystemClock.monotonicNanoseconds()
