@@ -16,12 +16,13 @@ final class RunFolders {
     private var spare: [RunFolder] = []
     private var lastNumber: Int = 0
 
-    /// Begins with an empty folder for all of them.
+    /// Begins with an empty folder for all of them; what was in it goes.
     init(parent: String) throws(SystemError) {
-        self.parent = parent
         // What is there belonged to runs of a server before this one.
         FolderTree.remove(parent)
         try FolderTree.make(parent)
+        // Runs start in other folders, so their files are named from the root.
+        self.parent = Workspaces.resolved(parent) ?? parent
         try Leftovers.recordSystem(in: parent)
     }
 
