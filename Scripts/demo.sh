@@ -21,6 +21,7 @@ tree=$(cd -- "$tree" && pwd)
 cd "$(dirname "$0")/.."
 
 Scripts/setup.sh
+echo "building (the first time takes some minutes)"
 for product in maos-server maos-cli; do
     # Silent, unless it fails.
     build=$(swift build -c release --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
@@ -43,7 +44,7 @@ trap 'exit 143' TERM
 # A session of its own, so that Ctrl-C stops the demo first and the server after it.
 setsid "$bin/maos-server" --data "$data" --listen 127.0.0.1:0=gateway >"$data/listening" 2>"$data/server.log" &
 server=$!
-until grep -qx ready "$data/listening"; do
+until grep -sqx ready "$data/listening"; do
     kill -0 "$server" 2>/dev/null || { server=; echo "demo: the server did not start:" >&2; cat "$data/server.log" >&2; exit 1; }
     sleep 0.02
 done

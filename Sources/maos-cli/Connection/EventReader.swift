@@ -57,7 +57,7 @@ struct EventReader {
         var beyond: Int = 1
         while try exists(beyond) {
             known = beyond
-            beyond *= 4
+            beyond *= 16
         }
         while beyond - known > 1 {
             let middle: Int = known + (beyond - known) / 2

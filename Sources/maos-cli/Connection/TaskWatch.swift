@@ -35,8 +35,15 @@ final class TaskWatch {
     /// Opens the stream of events; what happens from now on is seen.
     func open() throws(Failure) {
         let inbox: Inbox<News> = inbox
-        // A sequence number beyond all there are: only what is to come.
-        let path: APIPath = APIPath("events").with("follow", "true").with("since", String(Int.max))
+        let first: Int
+        do throws(Failure) {
+            first = try EventReader(server: server, types: nil).lastSequence() + 1
+        } catch {
+            guard error.code == .refused else { throw error }
+            isPolling = true
+            return
+        }
+        let path: APIPath = APIPath("events").with("follow", "true").with("since", String(first))
             .with("types", TaskEvent.Kind.allCases.map(\.name).joined(separator: ","))
         try Feed(endpoint: server.endpoint, action: "follow the events", path: path) { inbox.post(.events($0)) }.start()
         while true {
