@@ -41,7 +41,7 @@ extension Engine {
         if let interval = change.heartbeatInterval { specification.heartbeatInterval = interval }
         if let settings = change.settings { specification.settings = settings }
         try validate(specification)
-        state.agents[id]?.record.specification = specification
+        state.agents[id]?.record.configure(specification)
         touch(id)
         emitAgent(.configured, id)
         if change.heartbeatInterval != nil, state.agents[id]?.heartbeatDue != nil { watchHeartbeat(of: id) }
@@ -304,8 +304,7 @@ extension Engine {
     // MARK: Shared
 
     mutating func touch(_ id: AgentID) {
-        state.agents[id]?.record.state.updatedAt = state.now
-        noteChange(of: id)
+        if state.agents[id]?.touch(at: state.now, in: batchNumber) == true { changedAgents.append(id) }
     }
 
     /// Notes that an agent's tasks changed; the command's end makes one event of it.
@@ -314,38 +313,19 @@ extension Engine {
         agentsWithNewWork.append(id)
     }
 
-    mutating func agentBecameLessBusy(_ id: AgentID) {
-        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
-        if agent.record.state.currentTasks.isEmpty {
-            if agent.termination != nil {
-                batch.effects.append(.stopAgent(id, graceful: agent.termination == .graceful))
-            } else if agent.record.status == .busy {
-                state.agents[id]?.record.state.status = .idle
-                becomeIdle(id)
-            }
-        }
-        workChanged(id)
-    }
-
     /// Notes that an agent has nothing to do from now on.
     mutating func becomeIdle(_ id: AgentID) {
-        setIdleSince(state.now, of: id)
-        guard let agent: EngineState.LiveAgent = state.agents[id], agent.record.origin == .onDemand else { return }
+        guard let rest = state.agents[id]?.rest(at: state.now) else { return }
+        state.idleOnDemandAgents += rest.idleChange
+        guard rest.isOnDemand else { return }
         hasNewDemand = true
-        // One timer is enough, however often it comes and goes in between.
-        guard !agent.hasIdleTimer else { return }
-        state.agents[id]?.hasIdleTimer = true
-        state.timers.set(.agentIdle(id), at: state.now + configuration.onDemand.idleTime)
+        if rest.needsTimer { state.timers.set(.agentIdle(id), at: state.now + configuration.onDemand.idleTime) }
     }
 
     /// Keeps count of the agents that could make room.
     mutating func setIdleSince(_ since: Instant?, of id: AgentID) {
-        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
-        if agent.record.origin == .onDemand {
-            if agent.idleSince != nil { state.idleOnDemandAgents -= 1 }
-            if since != nil { state.idleOnDemandAgents += 1 }
-        }
-        state.agents[id]?.idleSince = since
+        let change: Int = state.agents[id]?.setIdleSince(since) ?? 0
+        state.idleOnDemandAgents += change
     }
 
     /// How long an agent may be silent.

@@ -42,16 +42,19 @@ extension Engine {
     }
 
     private mutating func assign(_ id: TaskID, to agentID: AgentID) {
-        state.agents[agentID]?.record.state.currentTasks.append(id)
-        state.agents[agentID]?.record.state.status = .busy
-        setIdleSince(nil, of: agentID)
-        workChanged(agentID)
+        guard let taken = state.agents[agentID]?.take(id, at: state.now, in: batchNumber) else {
+            preconditionFailure("an agent with a seat is live")
+        }
+        if taken.isNews { changedAgents.append(agentID) }
+        state.idleOnDemandAgents += taken.idleChange
+        agentsWithNewWork.append(agentID)
         guard let agent: AgentRecord = state.agents[agentID]?.record else {
             preconditionFailure("an agent with a seat is live")
         }
         let usual: Milliseconds? = agent.specification.commandTimeout
-        state.tasks[id]?.beginAttempt(on: agentID, usualTimeout: usual, at: state.now)
-        touch(id)
+        let isNews: Bool? = state.tasks[id]?.beginAttempt(
+            on: agentID, usualTimeout: usual, at: state.now, in: batchNumber)
+        if isNews == true { changedTasks.append(id) }
         guard let task: TaskRecord = state.tasks[id]?.record else { preconditionFailure("what waits is live") }
         emitTask(.assigned, task)
         let attempt = AttemptID(task: id, number: task.state.attempt)
@@ -86,18 +89,14 @@ extension Engine {
     // MARK: Reports
 
     mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
-        let task: TaskRecord = try runningTask(of: id)
-        guard state.tasks[id.task]?.hasStarted == false else { return }
-        state.tasks[id.task]?.hasStarted = true
-        state.tasks[id.task]?.record.state.process = process
-        state.tasks[id.task]?.record.state.startedAt = state.now
-        if task.status == .assigned { state.tasks[id.task]?.record.state.status = .running }
+        _ = try liveTask(of: id)
+        guard state.tasks[id.task]?.start(process, at: state.now) == true else { return }
         touch(id.task)
         emitTaskNow(.started, id.task)
     }
 
     mutating func attemptProgressed(_ id: AttemptID, progress: Double?, step: String?) throws(Rejection) {
-        _ = try runningTask(of: id)
+        _ = try liveTask(of: id)
         if let progress, progress.isFinite {
             state.tasks[id.task]?.record.state.progress = min(max(progress, 0), 1)
         }
@@ -109,8 +108,8 @@ extension Engine {
     }
 
     mutating func attemptStopping(_ id: AttemptID, stage: CancellationStage) throws(Rejection) {
-        let task: TaskRecord = try runningTask(of: id)
-        guard let current: CancellationStage = task.state.cancellation, current.rawValue < stage.rawValue else {
+        let task: EngineState.LiveTask = try liveTask(of: id)
+        guard let current: CancellationStage = task.record.state.cancellation, current.rawValue < stage.rawValue else {
             return
         }
         state.tasks[id.task]?.record.state.cancellation = stage
@@ -119,22 +118,21 @@ extension Engine {
     }
 
     mutating func attemptEnded(_ id: AttemptID, outcome: AttemptOutcome) throws(Rejection) {
-        let task: TaskRecord = try runningTask(of: id)
-        let pending: TaskFailure? = state.tasks[id.task]?.pendingFailure
+        let task: EngineState.LiveTask = try liveTask(of: id)
+        let isCancelled: Bool = task.record.state.cancellation != nil
         switch outcome {
         case .completed(let result):
-            state.tasks[id.task]?.record.state.result = result
-            endTask(id.task, as: .completed, failure: nil)
+            endTask(id.task, as: .completed, failure: nil, result: result)
         case .failed(let failure):
-            if task.state.cancellation != nil {
+            if isCancelled {
                 endTask(id.task, as: .cancelled, failure: nil)
             } else {
-                attemptFailed(id.task, pending ?? failure)
+                attemptFailed(id.task, task.pendingFailure ?? failure)
             }
         case .stopped:
-            if task.state.cancellation != nil {
+            if isCancelled {
                 endTask(id.task, as: .cancelled, failure: nil)
-            } else if let pending {
+            } else if let pending: TaskFailure = task.pendingFailure {
                 attemptFailed(id.task, pending)
             } else {
                 attemptInterrupted(id.task)
@@ -143,14 +141,15 @@ extension Engine {
     }
 
     /// The task of a report, if the report is about its current attempt.
-    private func runningTask(of id: AttemptID) throws(Rejection) -> TaskRecord {
-        guard let task: TaskRecord = state.tasks[id.task]?.record else {
+    private func liveTask(of id: AttemptID) throws(Rejection) -> EngineState.LiveTask {
+        guard let task: EngineState.LiveTask = state.tasks[id.task] else {
             throw .notFound(.task, id: id.task.rawValue)
         }
-        guard task.state.holdsAgent, task.state.attempt == id.number else {
+        let newest: Int = task.record.state.attempt
+        guard task.record.state.holdsAgent, newest == id.number else {
             throw .conflict(
                 reason: "stale_attempt",
-                message: "Attempt \(id.number) of task \(id.task) is over; the newest is \(task.state.attempt)")
+                message: "Attempt \(id.number) of task \(id.task) is over; the newest is \(newest)")
         }
         return task
     }
@@ -212,66 +211,71 @@ extension Engine {
         return Milliseconds(min(spreadOut, configuration.limits.backoff.count))
     }
 
+    /// What a task ends with.
+    private struct Ending {
+        var status: TaskStatus
+        var failure: TaskFailure?
+        var reason: String?
+        var result: JSONText?
+    }
+
     /// Ends a task for good, and all that depend on it if it did not complete.
-    mutating func endTask(_ id: TaskID, as status: TaskStatus, failure: TaskFailure?, reason: String? = nil) {
-        var work: [(id: TaskID, status: TaskStatus, failure: TaskFailure?, reason: String?)] = [
-            (id, status, failure, reason)
-        ]
+    mutating func endTask(
+        _ id: TaskID, as status: TaskStatus, failure: TaskFailure?, reason: String? = nil, result: JSONText? = nil
+    ) {
+        var others: [(id: TaskID, failure: TaskFailure)] = []
+        let ending = Ending(status: status, failure: failure, reason: reason, result: result)
+        let agent: AgentID? = end(id, ending, andCancel: &others)
         var released: [AgentID] = []
-        var runnable: [TaskID] = []
-        while let next = work.popLast() {
-            guard let task: TaskRecord = state.tasks[next.id]?.record else { continue }
-            state.ready.withdraw(next.id)
-            let agent: AgentID? =
-                task.state.holdsAgent
-                ? releaseAgent(of: next.id, completed: next.status == .completed) : nil
+        while let next = others.popLast() {
+            let agent: AgentID? = end(next.id, Ending(status: .cancelled, failure: next.failure), andCancel: &others)
             if let agent { released.append(agent) }
-            let ended: TaskRecord = store(ended: next.id, as: next.status, failure: next.failure, agent: agent)
-            switch next.status {
-            case .completed: emitTask(.completed, ended, reason: next.reason, agent: agent)
-            case .failed: emitTask(.failed, ended, reason: next.reason, agent: agent)
-            default: emitTask(.cancelled, ended, reason: next.reason, agent: agent)
-            }
-            for waiting: Dependents.Entry in state.dependents.removeValue(forKey: next.id)?.entries ?? [] {
-                let dependent: TaskID = waiting.task
-                guard state.tasks[dependent]?.life == waiting.life else { continue }
-                if next.status == .completed {
-                    state.tasks[dependent]?.openDependencies -= 1
-                    if state.tasks[dependent]?.openDependencies == 0 { runnable.append(dependent) }
-                } else {
-                    work.append((dependent, .cancelled, dependencyFailure(ended), nil))
-                }
-            }
         }
-        for id: TaskID in runnable where state.tasks[id]?.record.status == .pending { makeRunnable(id) }
+        if let agent { offerSlots(of: agent) }
         for agent: AgentID in released { offerSlots(of: agent) }
     }
 
-    private mutating func store(
-        ended id: TaskID, as status: TaskStatus, failure: TaskFailure?, agent: AgentID?
-    ) -> TaskRecord {
-        guard let task: EngineState.LiveTask = state.tasks.removeValue(forKey: id) else {
-            preconditionFailure("a task ends once")
-        }
-        if task.openDependencies > 0 { leaveDependencies(of: task) }
+    /// Ends one task, and makes those runnable that waited for it; gives those that are to be cancelled, and its agent.
+    private mutating func end(
+        _ id: TaskID, _ ending: Ending, andCancel others: inout [(id: TaskID, failure: TaskFailure)]
+    ) -> AgentID? {
+        guard let task: EngineState.LiveTask = state.tasks.removeValue(forKey: id) else { return nil }
         var record: TaskRecord = task.record
-        record.state.status = status
-        record.state.updatedAt = state.now
-        record.state.finishedAt = state.now
-        record.state.error = failure
-        record.state.notBefore = nil
-        record.state.process = nil
-        record.state.isSuspended = false
-        record.state.agent = agent ?? record.state.agent
-        if status == .completed {
-            record.state.progress = 1
-            record.state.cancellation = nil
+        if record.status == .queued { state.ready.withdraw(id) }
+        if record.state.holdsAgent, let agent: AgentID = record.state.agent {
+            if task.timeoutAt != nil || task.timeoutLeft != nil { abandonTimer() }
+            release(agent, from: record, completed: ending.status == .completed)
         }
-        if record.state.step == "cancelling" { record.state.step = nil }
+        let agent: AgentID? = record.state.agent
+        if task.openDependencies > 0 { leaveDependencies(of: task) }
+        if record.specification.deadline != nil { abandonTimer() }
+        record.state.end(as: ending.status, failure: ending.failure, result: ending.result, at: state.now)
         ended[id] = batch.tasks.count
         batch.tasks.append(record)
-        if record.specification.deadline != nil { abandonTimer() }
-        return record
+        switch ending.status {
+        case .completed: emitTask(.completed, record, reason: ending.reason)
+        case .failed: emitTask(.failed, record, reason: ending.reason)
+        default: emitTask(.cancelled, record, reason: ending.reason)
+        }
+        if task.isAwaited, let waiting: Dependents = state.dependents.removeValue(forKey: id) {
+            settle(waiting, after: record, andCancel: &others)
+        }
+        return agent
+    }
+
+    /// Makes runnable what waited for a completed task; what waited for another is to be cancelled.
+    private mutating func settle(
+        _ waiting: Dependents, after ended: TaskRecord, andCancel others: inout [(id: TaskID, failure: TaskFailure)]
+    ) {
+        var runnable: [TaskID] = []
+        for entry: Dependents.Entry in waiting.entries where state.tasks[entry.task]?.life == entry.life {
+            if ended.status != .completed {
+                others.append((entry.task, dependencyFailure(ended)))
+            } else if state.tasks[entry.task]?.closeDependency() == true {
+                runnable.append(entry.task)
+            }
+        }
+        for id: TaskID in runnable { makeRunnable(id) }
     }
 
     /// Takes a task that ends early off the lists of those it waits for.
@@ -289,25 +293,26 @@ extension Engine {
             "The task \(dependency.id) that it depends on \(dependency.status == .failed ? "failed" : "was cancelled")")
     }
 
-    /// Takes the task from its agent, and gives the agent back; `completed` is how the attempt counts for it, if at all.
+    /// Takes a live task from its agent, and gives the agent back; `completed` is how the attempt counts, if at all.
     private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
-        guard let task: TaskRecord = state.tasks[id]?.record, let agentID: AgentID = task.state.agent else {
-            return nil
-        }
+        guard let task: TaskRecord = state.tasks[id]?.record, let agent: AgentID = task.state.agent else { return nil }
         if state.tasks[id]?.endAttempt() == true { abandonTimer() }
-        guard state.agents[agentID] != nil else { return agentID }
-        state.agents[agentID]?.record.state.currentTasks.removeAll { $0 == id }
-        if let completed {
-            let runtime: Milliseconds = state.now - (task.state.startedAt ?? state.now)
-            state.agents[agentID]?.record.state.statistics.totalRuntime.count += runtime.count
-            if completed {
-                state.agents[agentID]?.record.state.statistics.tasksCompleted += 1
-            } else {
-                state.agents[agentID]?.record.state.statistics.tasksFailed += 1
-            }
+        release(agent, from: task, completed: completed)
+        return agent
+    }
+
+    private mutating func release(_ agent: AgentID, from task: TaskRecord, completed: Bool?) {
+        guard
+            let released = state.agents[agent]?.release(
+                task.id, completed: completed, startedAt: task.state.startedAt, at: state.now, in: batchNumber)
+        else { return }
+        if released.isNews { changedAgents.append(agent) }
+        agentsWithNewWork.append(agent)
+        switch released.next {
+        case .work: break
+        case .rest: becomeIdle(agent)
+        case .stop(let graceful): batch.effects.append(.stopAgent(agent, graceful: graceful))
         }
-        agentBecameLessBusy(agentID)
-        return agentID
     }
 
     /// Notes that a timer has lost its reason; clears such timers away when they are the larger part.

@@ -67,6 +67,7 @@ extension Engine {
         if openDependencies > 0 {
             for dependency: TaskID in record.specification.dependencies where state.tasks[dependency] != nil {
                 state.dependents[dependency, default: Dependents()].append(id, life: task.life)
+                state.tasks[dependency]?.isAwaited = true
             }
         }
         if let deadline: Instant = record.specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
@@ -287,8 +288,7 @@ extension Engine {
 
     /// Stamps the change, and notes it for the batch.
     mutating func touch(_ id: TaskID) {
-        state.tasks[id]?.record.state.updatedAt = state.now
-        noteChange(of: id)
+        if state.tasks[id]?.touch(at: state.now, in: batchNumber) == true { changedTasks.append(id) }
     }
 
     mutating func emitTaskNow(_ kind: TaskEvent.Kind, _ id: TaskID, reason: String? = nil) {

@@ -93,6 +93,7 @@ extension Engine {
             open += 1
             state.dependents[dependency, default: Dependents()].append(
                 task.id, life: state.tasks[task.id]?.life ?? 0)
+            state.tasks[dependency]?.isAwaited = true
         }
         state.tasks[task.id]?.openDependencies = open
         if let deadline: Instant = task.specification.deadline {

@@ -169,16 +169,12 @@ package struct Engine: Sendable {
 
     /// Notes that a live task changed; its record is stored with the batch.
     mutating func noteChange(of id: TaskID) {
-        guard let last: UInt64 = state.tasks[id]?.batch, last != batchNumber else { return }
-        state.tasks[id]?.batch = batchNumber
-        changedTasks.append(id)
+        if state.tasks[id]?.note(in: batchNumber) == true { changedTasks.append(id) }
     }
 
     /// Notes that an agent changed; its record is stored with the batch.
     mutating func noteChange(of id: AgentID) {
-        guard let last: UInt64 = state.agents[id]?.batch, last != batchNumber else { return }
-        state.agents[id]?.batch = batchNumber
-        changedAgents.append(id)
+        if state.agents[id]?.note(in: batchNumber) == true { changedAgents.append(id) }
     }
 
     /// One event for each agent whose tasks the command changed, however often they did.

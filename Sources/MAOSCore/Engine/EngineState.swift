@@ -15,6 +15,8 @@ package struct EngineState: Sendable {
         var timeoutLeft: Milliseconds?
         /// Whether the running attempt has been reported as started.
         var hasStarted = false
+        /// Whether tasks wait for it.
+        var isAwaited = false
         /// The batch that it was last noted in.
         var batch: UInt64 = 0
     }

@@ -75,8 +75,12 @@ public struct TaskEvent: Sendable, Hashable {
     public var project: String?
     /// The task's state right after the event.
     public var state: TaskState
-    /// The whole task, with ``Kind/created`` only.
-    public var created: TaskRecord?
+    private var origin: TaskRecord.Origin?
+    /// The whole task, with ``Kind/created`` only; in the state of the event.
+    public var created: TaskRecord? {
+        get { origin.map { TaskRecord(origin: $0, state: state) } }
+        set { origin = newValue?.origin }
+    }
     /// What the client said for a reason, where it said one.
     public var reason: String?
     /// The agent the event is about, also where the task has already been taken from it.
@@ -92,7 +96,7 @@ public struct TaskEvent: Sendable, Hashable {
         self.taskKind = taskKind
         self.project = project
         self.state = state
-        self.created = created
+        origin = created?.origin
         self.reason = reason
         self.agent = agent
     }

@@ -1,7 +1,7 @@
 /// What is true of the queue between any two commands, and what the state's own rules look at.
 extension ReadyQueue {
-    func isMember(_ agent: AgentID) -> Bool { memberships[agent] != nil }
-    func hasSeat(_ agent: AgentID) -> Bool { seats[agent] != nil }
+    func isMember(_ agent: AgentID) -> Bool { members[agent] != nil }
+    func hasSeat(_ agent: AgentID) -> Bool { members[agent]?.seat != nil }
 
     /// Where a task waits; `nil` when it does not.
     func place(of task: TaskID) -> (lane: LaneKey, key: Int64)? {
@@ -15,7 +15,7 @@ extension ReadyQueue {
     var hasMatch: Bool {
         lanes.contains { (lane: Lane?) in
             guard let lane, lane.waiting > 0 else { return false }
-            return lane.profiles.contains { (profiles[$0]?.available ?? 0) > 0 }
+            return lane.profiles.contains { (profiles[$0.profile]?.available ?? 0) > 0 }
         }
     }
 
@@ -29,8 +29,10 @@ extension ReadyQueue {
         for (index, profile) in profiles.enumerated() {
             if let profile { try check(profile, index) }
         }
-        for (agent, seat) in seats {
-            try hold(memberships[agent] == seat.profile, "a seat belongs to its agent's profile", "\(agent)")
+        for type: AgentType in AgentType.allCases {
+            let offered: Int = members.values.count { $0.seat != nil && profiles[$0.profile]?.key.type == type }
+            try hold(
+                seatCounts[Int(type.rawValue)] == offered, "seats are counted by type", "\(type): \(offered)")
         }
         let isIndexed: Bool =
             laneIndex.count == lanes.count { $0 != nil } && profileIndex.count == profiles.count { $0 != nil }
@@ -51,8 +53,15 @@ extension ReadyQueue {
         let fitting: [Int] = profiles.indices.filter { (number: Int) in
             profiles[number].map { ReadyQueue.fits(lane.key, $0.key) } ?? false
         }
-        try hold(Set(lane.profiles) == Set(fitting), "a lane knows all profiles that fit it", "\(lane.key)")
-        try hold(Set(lane.profiles).count == lane.profiles.count, "a lane knows each profile once", "\(lane.key)")
+        try hold(
+            Set(lane.profiles.map(\.profile)) == Set(fitting) && lane.profiles.count == fitting.count,
+            "a lane knows all profiles that fit it, each once", "\(lane.key)")
+        let ranks: [Int] = lane.profiles.map { (fit: Fit) in
+            profiles[fit.profile].map { ReadyQueue.rank(of: $0.key, for: lane.key) } ?? -1
+        }
+        try hold(
+            ranks == lane.profiles.map(\.rank) && ranks == ranks.sorted(by: >), "the best profiles come first",
+            "\(lane.key)")
         let bound: Int = max(1_025, 2 * (lane.waiting + 1))
         try hold(
             lane.heap.count <= bound || lane.heap.count == waiting.count, "lanes do not fill with old places",
@@ -60,13 +69,13 @@ extension ReadyQueue {
     }
 
     private func check(_ profile: Profile, _ index: Int) throws(BrokenInvariant) {
-        let offered: [UInt64] = seats.values.filter { $0.profile == index }.map(\.order)
+        let offered: [UInt64] = members.values.filter { $0.profile == index }.compactMap(\.seat)
         try hold(profile.available == offered.count, "a profile counts its free agents", "\(profile.key)")
         let stored: Set<UInt64> = Set(profile.heap.unordered.map(\.order))
         try hold(stored.isSuperset(of: offered), "a free agent's seat stands in its profile", "\(profile.key)")
-        let members: Int = memberships.values.count { $0 == index }
+        let count: Int = members.values.count { $0.profile == index }
         try hold(
-            profile.members == members && members > 0, "a profile counts its agents, and has some", "\(profile.key)")
+            profile.members == count && count > 0, "a profile counts its agents, and has some", "\(profile.key)")
         let fitting: [Int] = lanes.indices.filter { (number: Int) in
             lanes[number].map { ReadyQueue.fits($0.key, profile.key) } ?? false
         }

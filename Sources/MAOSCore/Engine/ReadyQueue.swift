@@ -32,6 +32,13 @@ struct ReadyQueue: Sendable {
         static func == (left: Place, right: Place) -> Bool { left.order == right.order }
     }
 
+    /// An agent of a profile.
+    struct Member: Sendable {
+        var profile: Int
+        /// The order of its valid seat, when it offers one; a seat in a heap with another is stale.
+        var seat: UInt64?
+    }
+
     struct Seat: Comparable, Sendable {
         /// Tasks it already has; emptier agents come first.
         var load: Int
@@ -45,12 +52,19 @@ struct ReadyQueue: Sendable {
         static func == (left: Seat, right: Seat) -> Bool { left.order == right.order }
     }
 
+    /// A profile that goes with a lane.
+    struct Fit: Sendable {
+        var profile: Int
+        /// How well, in thousandths: the proficiency in what is asked for, added up.
+        var rank: Int
+    }
+
     struct Lane: Sendable {
         var key: LaneKey
         var heap = Heap<Place>()
         var waiting: Int = 0
         /// Profiles that go with it, the most proficient first.
-        var profiles: [Int] = []
+        var profiles: [Fit] = []
     }
 
     struct Profile: Sendable {
@@ -74,9 +88,10 @@ struct ReadyQueue: Sendable {
     private(set) var plainLanes: [Int?] = Array(repeating: nil, count: AgentType.allCases.count + 1)
     /// The valid place of each waiting task; a place in a heap with another order is stale.
     private(set) var places: [TaskID: (lane: Int, order: UInt64)] = [:]
-    /// The valid seat of each available agent; a seat in a heap that differs from it is stale.
-    private(set) var seats: [AgentID: (profile: Int, order: UInt64)] = [:]
-    private(set) var memberships: [AgentID: Int] = [:]
+    /// The agents that are known.
+    private(set) var members: [AgentID: Member] = [:]
+    /// Seats by type of agent, all of them first, so that a lane whose agents are all busy is not searched.
+    private(set) var seatCounts: [Int] = Array(repeating: 0, count: AgentType.allCases.count + 1)
     private var nextOrder: UInt64 = 0
 
     /// How many tasks wait for an agent.
@@ -120,40 +135,53 @@ struct ReadyQueue: Sendable {
         leave(agent)
         let index: Int = profileNumber(for: key)
         profiles[index]?.members += 1
-        memberships[agent] = index
+        members[agent] = Member(profile: index)
     }
 
     /// Forgets an agent.
     mutating func leave(_ agent: AgentID) {
         withdrawSeat(of: agent)
-        guard let index: Int = memberships.removeValue(forKey: agent) else { return }
-        guard let members: Int = profiles[index]?.members else { return }
-        profiles[index]?.members = members - 1
-        if members == 1 { removeProfile(index) }
+        guard let index: Int = members.removeValue(forKey: agent)?.profile else { return }
+        guard let count: Int = profiles[index]?.members else { return }
+        profiles[index]?.members = count - 1
+        if count == 1 { removeProfile(index) }
     }
 
     /// Offers an agent's next free slot; replaces the seat it had.
     ///
     /// - Returns: The profile, for ``match(profile:)``; `nil` for an agent that has not joined.
     mutating func offerSeat(of agent: AgentID, load: Int) -> Int? {
-        withdrawSeat(of: agent)
-        guard let index: Int = memberships[agent] else { return nil }
+        guard let (index, isFirst) = members[agent]?.replaceSeat(by: nextOrder) else { return nil }
         profiles[index]?.heap.insert(Seat(load: load, order: nextOrder, agent: agent))
-        profiles[index]?.available += 1
-        seats[agent] = (index, nextOrder)
         nextOrder += 1
+        if isFirst {
+            countSeat(of: index, by: 1)
+        } else {
+            discardStaleSeats(of: index)
+        }
         return index
     }
 
     /// Takes an agent's seat away; nothing happens when it has none.
     mutating func withdrawSeat(of agent: AgentID) {
-        guard let seat = seats.removeValue(forKey: agent) else { return }
-        guard let available: Int = profiles[seat.profile]?.available else { return }
-        profiles[seat.profile]?.available = available - 1
-        if let stored: Int = profiles[seat.profile]?.heap.count, stored > 1_024, stored > 2 * available {
-            let seats: [AgentID: (profile: Int, order: UInt64)] = self.seats
-            profiles[seat.profile]?.heap.removeAll { (stored: Seat) in seats[stored.agent]?.order != stored.order }
-        }
+        guard let index: Int = members[agent]?.giveSeatUp() else { return }
+        countSeat(of: index, by: -1)
+        discardStaleSeats(of: index)
+    }
+
+    private mutating func discardStaleSeats(of index: Int) {
+        guard let stored: Int = profiles[index]?.heap.count, stored > 1_024,
+            let available: Int = profiles[index]?.available, stored > 2 * available + 2
+        else { return }
+        let members: [AgentID: Member] = self.members
+        profiles[index]?.heap.removeAll { (stored: Seat) in members[stored.agent]?.seat != stored.order }
+    }
+
+    private mutating func countSeat(of profile: Int, by change: Int) {
+        profiles[profile]?.available += change
+        guard let type: AgentType = profiles[profile]?.key.type else { return }
+        seatCounts[Int(type.rawValue)] += change
+        seatCounts[0] += change
     }
 
     // MARK: Matching
@@ -161,10 +189,11 @@ struct ReadyQueue: Sendable {
     /// The next task of a lane with the best agent that is free for it, both taken out; `nil` when there is none.
     mutating func match(lane index: Int) -> (task: TaskID, agent: AgentID)? {
         guard index < lanes.count, (lanes[index]?.waiting ?? 0) > 0 else { return nil }
+        guard let key: LaneKey = lanes[index]?.key, seatCounts[Int(key.type?.rawValue ?? 0)] > 0 else { return nil }
         // Only the list is copied: a copy of the lane would make the heap's next change copy the heap.
-        let candidates: [Int] = lanes[index]?.profiles ?? []
-        for profile: Int in candidates where (profiles[profile]?.available ?? 0) > 0 {
-            guard let agent: AgentID = takeSeat(of: profile) else { continue }
+        let candidates: [Fit] = lanes[index]?.profiles ?? []
+        for fit: Fit in candidates where (profiles[fit.profile]?.available ?? 0) > 0 {
+            guard let agent: AgentID = takeSeat(of: fit.profile) else { continue }
             guard let task: TaskID = takeFirst(of: index) else { return nil }
             return (task, agent)
         }
@@ -174,12 +203,11 @@ struct ReadyQueue: Sendable {
     /// The next task for a profile's agents with one of them, both taken out; `nil` when there is none.
     mutating func match(profile index: Int) -> (task: TaskID, agent: AgentID)? {
         guard index < profiles.count, (profiles[index]?.available ?? 0) > 0 else { return nil }
-        guard let best = firstPlace(forProfile: index), let agent: AgentID = takeSeat(of: index),
-            let task: TaskID = takeFirst(of: best.lane)
-        else {
-            return nil
-        }
-        return (task, agent)
+        guard let best = firstPlace(forProfile: index), let agent: AgentID = takeSeat(of: index) else { return nil }
+        // It has just been looked at, so it is valid.
+        _ = lanes[best.lane]?.heap.popFirst()
+        withdraw(best.place.task)
+        return (best.place.task, agent)
     }
 
     /// Waiting tasks that ask for nothing but a type, so that an agent can be made for them.
@@ -209,7 +237,7 @@ struct ReadyQueue: Sendable {
 
     /// Whether a task that no agent could take comes before all that this agent could take.
     mutating func yields(_ agent: AgentID) -> Bool {
-        guard let profile: Int = memberships[agent] else { return false }
+        guard let profile: Int = members[agent]?.profile else { return false }
         var starved: Place?
         for case let index? in plainLanes where lanes[index]?.profiles.isEmpty == true {
             guard let place: Place = firstPlace(of: index) else { continue }
@@ -249,8 +277,8 @@ struct ReadyQueue: Sendable {
 
     private mutating func takeSeat(of index: Int) -> AgentID? {
         while let seat: Seat = profiles[index]?.heap.popFirst() {
-            guard let valid = seats[seat.agent], valid.profile == index, valid.order == seat.order else { continue }
-            withdrawSeat(of: seat.agent)
+            guard members[seat.agent]?.giveUp(seat: seat.order) == true else { continue }
+            countSeat(of: index, by: -1)
             return seat.agent
         }
         return nil
@@ -268,15 +296,14 @@ struct ReadyQueue: Sendable {
         for (number, profile) in profiles.enumerated() {
             guard let profile, ReadyQueue.fits(key, profile.key) else { continue }
             profiles[number]?.lanes.append(index)
-            lanes[index]?.profiles.append(number)
+            add(number, profile.key, toLane: index)
         }
-        sortProfiles(of: index)
         return index
     }
 
     private mutating func removeLane(_ index: Int) {
         guard let lane: Lane = lanes[index] else { return }
-        for profile: Int in lane.profiles { profiles[profile]?.lanes.removeAll { $0 == index } }
+        for fit: Fit in lane.profiles { profiles[fit.profile]?.lanes.removeAll { $0 == index } }
         laneIndex[lane.key] = nil
         if lane.key.capabilities.isEmpty { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
         lanes[index] = nil
@@ -291,29 +318,32 @@ struct ReadyQueue: Sendable {
         profileIndex[key] = index
         for (number, lane) in lanes.enumerated() {
             guard let lane, ReadyQueue.fits(lane.key, key) else { continue }
-            lanes[number]?.profiles.append(index)
             profiles[index]?.lanes.append(number)
-            sortProfiles(of: number)
+            add(index, key, toLane: number)
         }
         return index
     }
 
     private mutating func removeProfile(_ index: Int) {
         guard let profile: Profile = profiles[index] else { return }
-        for lane: Int in profile.lanes { lanes[lane]?.profiles.removeAll { $0 == index } }
+        for lane: Int in profile.lanes { lanes[lane]?.profiles.removeAll { $0.profile == index } }
         profileIndex[profile.key] = nil
         profiles[index] = nil
         freeProfiles.append(index)
     }
 
-    private mutating func sortProfiles(of index: Int) {
-        guard let lane: Lane = lanes[index], lane.profiles.count > 1 else { return }
-        let ranked: [(profile: Int, rank: Int)] = lane.profiles.map { (number: Int) in
-            (number, profiles[number].map { ReadyQueue.rank(of: $0.key, for: lane.key) } ?? 0)
+    /// Puts a profile where its proficiency places it; of equals the older one comes first.
+    private mutating func add(_ profile: Int, _ key: ProfileKey, toLane index: Int) {
+        guard let lane: LaneKey = lanes[index]?.key, let fits: [Fit] = lanes[index]?.profiles else { return }
+        let fit = Fit(profile: profile, rank: ReadyQueue.rank(of: key, for: lane))
+        var (low, high): (Int, Int) = (0, fits.count)
+        while low < high {
+            let middle: Int = (low + high) / 2
+            let comesFirst: Bool =
+                fits[middle].rank != fit.rank ? fits[middle].rank > fit.rank : fits[middle].profile < fit.profile
+            if comesFirst { low = middle + 1 } else { high = middle }
         }
-        lanes[index]?.profiles = ranked.sorted {
-            $0.rank != $1.rank ? $0.rank > $1.rank : $0.profile < $1.profile
-        }.map(\.profile)
+        lanes[index]?.profiles.insert(fit, at: low)
     }
 
     /// Whether an agent of this profile may take a task of this lane.
@@ -326,11 +356,33 @@ struct ReadyQueue: Sendable {
         }
     }
 
-    /// How well a profile fits a lane, in thousandths: the proficiency in what is asked for, added up.
-    private static func rank(of profile: ProfileKey, for lane: LaneKey) -> Int {
+    /// The ``Fit/rank``.
+    static func rank(of profile: ProfileKey, for lane: LaneKey) -> Int {
         lane.capabilities.reduce(0) { (sum: Int, requirement: CapabilityRequirement) in
             let best: Double = profile.capabilities.first { $0.name == requirement.name }?.proficiency ?? 0
             return sum + Int(min(max(best, 0), 1) * 1_000)
         }
+    }
+}
+
+extension ReadyQueue.Member {
+    /// Offers another seat; tells whether it offered none before.
+    fileprivate mutating func replaceSeat(by order: UInt64) -> (profile: Int, isFirst: Bool) {
+        defer { seat = order }
+        return (profile, seat == nil)
+    }
+
+    /// Offers no seat any more; gives its profile if it did.
+    fileprivate mutating func giveSeatUp() -> Int? {
+        guard seat != nil else { return nil }
+        seat = nil
+        return profile
+    }
+
+    /// Offers this seat no more; false if it did not.
+    fileprivate mutating func giveUp(seat order: UInt64) -> Bool {
+        guard seat == order else { return false }
+        seat = nil
+        return true
     }
 }

@@ -140,33 +140,76 @@ public struct AgentRecord: Hashable, Sendable {
         case onDemand
     }
 
-    public let id: AgentID
-    /// 1 for the first agent ever made here.
-    public let number: UInt64
-    public let origin: Origin
-    /// The subject that asked for it.
-    public let owner: String
-    public let createdAt: Instant
-    public var specification: AgentSpecification
+    /// What is the same in all copies until it is configured anew.
+    @usableFromInline final class Identity: Sendable, Hashable {
+        @usableFromInline let id: AgentID
+        @usableFromInline let number: UInt64
+        @usableFromInline let origin: Origin
+        @usableFromInline let owner: String
+        @usableFromInline let createdAt: Instant
+        @usableFromInline let specification: AgentSpecification
+        @usableFromInline let name: String
+
+        init(
+            id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
+            specification: AgentSpecification
+        ) {
+            self.id = id
+            self.number = number
+            self.origin = origin
+            self.owner = owner
+            self.createdAt = createdAt
+            self.specification = specification
+            name = specification.name ?? "\(specification.type.name)-\(number)"
+        }
+
+        @usableFromInline static func == (left: Identity, right: Identity) -> Bool {
+            left === right
+                || (left.id == right.id && left.number == right.number && left.origin == right.origin
+                    && left.owner == right.owner && left.createdAt == right.createdAt
+                    && left.specification == right.specification)
+        }
+
+        @usableFromInline func hash(into hasher: inout Hasher) { hasher.combine(id) }
+    }
+
+    @usableFromInline private(set) var identity: Identity
+    /// The part that changes.
     public var state: AgentState
 
+    /// Puts a record together; for journals.
     public init(
         id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
         specification: AgentSpecification, state: AgentState
     ) {
-        self.id = id
-        self.number = number
-        self.origin = origin
-        self.owner = owner
-        self.createdAt = createdAt
-        self.specification = specification
+        identity = Identity(
+            id: id, number: number, origin: origin, owner: owner, createdAt: createdAt, specification: specification)
         self.state = state
     }
 
-    public var status: AgentStatus { state.status }
+    /// Its name in commands.
+    @inlinable public var id: AgentID { identity.id }
+    /// 1 for the first agent ever made here.
+    @inlinable public var number: UInt64 { identity.number }
+    /// Why it exists.
+    @inlinable public var origin: Origin { identity.origin }
+    /// The subject that asked for it.
+    @inlinable public var owner: String { identity.owner }
+    /// When it was made.
+    @inlinable public var createdAt: Instant { identity.createdAt }
+    /// What it is like, as it was last configured.
+    @inlinable public var specification: AgentSpecification { identity.specification }
+    /// Where it stands.
+    @inlinable public var status: AgentStatus { state.status }
 
     /// The name people see; made from type and number where none was given.
-    public var name: String { specification.name ?? "\(specification.type.name)-\(number)" }
+    @inlinable public var name: String { identity.name }
+
+    /// Configures it anew.
+    mutating func configure(_ specification: AgentSpecification) {
+        identity = Identity(
+            id: id, number: number, origin: origin, owner: owner, createdAt: createdAt, specification: specification)
+    }
 }
 
 /// The part of an agent that changes.

@@ -1,29 +1,72 @@
 /// A task as the orchestrator keeps it: what was asked for, and what has become of it.
+///
+/// The part that never changes is shared by all copies, so that a copy costs little.
 public struct TaskRecord: Hashable, Sendable {
-    public let id: TaskID
-    /// 1 for the first task ever created here; the order of creation.
-    public let number: UInt64
-    public let specification: TaskSpecification
-    /// The subject that created it.
-    public let owner: String
-    public let team: String?
-    public let createdAt: Instant
+    /// What is known from the start.
+    @usableFromInline final class Origin: Sendable, Hashable {
+        @usableFromInline let id: TaskID
+        @usableFromInline let number: UInt64
+        @usableFromInline let specification: TaskSpecification
+        @usableFromInline let owner: String
+        @usableFromInline let team: String?
+        @usableFromInline let createdAt: Instant
+
+        init(
+            id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?,
+            createdAt: Instant
+        ) {
+            self.id = id
+            self.number = number
+            self.specification = specification
+            self.owner = owner
+            self.team = team
+            self.createdAt = createdAt
+        }
+
+        @usableFromInline static func == (left: Origin, right: Origin) -> Bool {
+            left === right
+                || (left.id == right.id && left.number == right.number && left.owner == right.owner
+                    && left.team == right.team && left.createdAt == right.createdAt
+                    && left.specification == right.specification)
+        }
+
+        @usableFromInline func hash(into hasher: inout Hasher) { hasher.combine(id) }
+    }
+
+    @usableFromInline let origin: Origin
+    /// The part that changes.
     public var state: TaskState
 
+    /// Another state of a known task.
+    init(origin: Origin, state: TaskState) {
+        self.origin = origin
+        self.state = state
+    }
+
+    /// Puts a record together; for journals.
     public init(
         id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?, createdAt: Instant,
         state: TaskState
     ) {
-        self.id = id
-        self.number = number
-        self.specification = specification
-        self.owner = owner
-        self.team = team
-        self.createdAt = createdAt
+        origin = Origin(
+            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: createdAt)
         self.state = state
     }
 
-    public var status: TaskStatus { state.status }
+    /// Its name.
+    @inlinable public var id: TaskID { origin.id }
+    /// 1 for the first task ever created here; the order of creation.
+    @inlinable public var number: UInt64 { origin.number }
+    /// What was asked for.
+    @inlinable public var specification: TaskSpecification { origin.specification }
+    /// The subject that created it.
+    @inlinable public var owner: String { origin.owner }
+    /// The team of that subject.
+    @inlinable public var team: String? { origin.team }
+    /// When it was created.
+    @inlinable public var createdAt: Instant { origin.createdAt }
+    /// Where it stands.
+    @inlinable public var status: TaskStatus { state.status }
 }
 
 /// The part of a task that changes.

@@ -95,8 +95,7 @@ final class DemoRun {
     }
 
     private func follow(_ isQuiet: Bool) throws(Failure) {
-        Interruption.setMessage(
-            "stopped watching; tasks and agents go on: \(Program.name) task list, \(Program.name) agent list")
+        Interruption.setMessage("stopped watching; the tasks go on. \(Program.name) task list shows them")
         let progress = TaskProgress(output)
         for (id, label) in labels { progress.setLabel(label, of: id) }
         while !watch.isOver {
