@@ -26,7 +26,7 @@ for product in maos-server maos-cli; do
     # Silent, unless it fails.
     build=$(swift build -c release --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
 done
-bin=$(swift build -c release --show-bin-path)
+bin=.build/release
 
 data=$(mktemp -d "${TMPDIR:-/tmp}/maos-demo.XXXXXX")
 server=
@@ -59,7 +59,7 @@ if [ -n "$keep" ]; then
 
 the server goes on at $url (process $server)
   export MAOS_URL=$url MAOS_DATA=$data     # for maos-cli
-  kill $server && rm -r $data     # to end it
+  kill $server && sleep 1 && rm -r $data     # to end it
 TEXT
     trap - EXIT
     server=

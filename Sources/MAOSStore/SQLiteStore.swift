@@ -13,7 +13,7 @@ package final class SQLiteStore: Sendable {
         /// ever where `nil`.
         package var taskRetention: Milliseconds? = .seconds(90 * 86_400)
         /// Frames in the log, of 4 KB, from which on they are copied into the database file.
-        package var checkpointFrames: Int = 2_000
+        package var checkpointFrames: Int = 4_000
         /// The SQLite file system to go through; the usual one where `nil`.
         package var fileSystem: String?
         /// The steps of the schema.

@@ -89,12 +89,26 @@ struct CommandLineReplyTests {
         }
     }
 
+    @Test("details that the message holds already are not repeated")
+    func conflictDetails() throws {
+        let details: JSONValue = ["reason": "failed", "limit": 3]
+        try withServer({ _ in .error(409, "RESOURCE_CONFLICT", "It has failed", details: details) }) { server in
+            let outcome: ProgramOutcome = try program(server).run("task", "cancel", "x")
+            #expect(
+                outcome.errors == """
+                    maos-cli: error: cannot cancel the task x: It has failed (409, RESOURCE_CONFLICT)
+                      limit: 3
+
+                    """)
+        }
+    }
+
     @Test("every mistake of a validation is named with field, value and what was expected")
     func validation() throws {
         let details: JSONValue = [
             [
-                "field": "priority", "path": ["priority"], "message": "must be one of low, medium", "value": "urgent",
-                "code": "invalid_enum_value", "expected": "one of low, medium",
+                "field": "priority", "path": ["priority"], "message": "must be one of low, medium", "value": "hihg",
+                "code": "invalid_enum_value", "expected": "low, medium, high",
             ],
             ["field": "description", "path": ["description"], "message": "is required", "code": "required"],
         ]
@@ -104,7 +118,7 @@ struct CommandLineReplyTests {
             #expect(
                 outcome.errors == """
                     maos-cli: error: cannot create the task: Validation failed (400, VALIDATION_ERROR)
-                      priority is "urgent", expected one of low, medium
+                      priority is "hihg", expected one of low, medium, high; did you mean high?
                       description: is required
 
                     """)

@@ -178,6 +178,14 @@ struct CommandLineServerTests {
         let sequences: [Int] = all.compactMap { $0["sequence"]?.intValue }
         #expect(sequences == Array(1...all.count))
         #expect(all.count > 12)
+        let cut: Process = program.make(["events", "--limit", "1000"])
+        let closed = Pipe()
+        try closed.fileHandleForReading.close()
+        cut.standardOutput = closed
+        cut.standardError = closed
+        try cut.run()
+        cut.waitUntilExit()
+        #expect(cut.terminationReason == .uncaughtSignal || cut.terminationStatus == 1)
         let newest: ProgramOutcome = try program.run("events", "--limit", "2", "--json")
         #expect(newest.outputLines.count == 2)
         let completed: ProgramOutcome = try program.run("events", "--types", "task_completed")
@@ -270,8 +278,10 @@ struct CommandLineServerTests {
         #expect(outcome.output.contains("odd name"))
         #expect(outcome.output.contains("task get "))
         #expect(words.contains { $0.first == "report" && $0.contains("donald") && $0.contains("completed") })
-        let left: ProgramOutcome = try program(server).run("agent", "list", "--status", "active", "--json")
-        #expect(left.json?["summary"]?["total"] == 0, "\(left.output)")
+        try eventually("the agents of the demo are gone") {
+            let left: ProgramOutcome = try program(server).run("agent", "list", "--status", "active", "--json")
+            return left.json?["summary"]?["total"] == 0
+        }
     }
 }
 

@@ -91,6 +91,44 @@ struct SQLiteJournalTests {
         #expect(try store.journal.load().tasks.first == again.tasks[0])
     }
 
+    @Test("tasks in one batch may come in any order, be large, and be started over one by one")
+    func blocks() throws {
+        let store: SQLiteStore = try open()
+        defer { store.close() }
+        var maker = BatchMaker(seed: 44)
+        var batch: Batch = maker.creating(300, status: .failed)
+        for (index, task) in batch.tasks.enumerated() where index % 50 == 0 {
+            var specification: TaskSpecification = task.specification
+            specification.context = JSONText(.string(String(repeating: "x", count: 20_000)))
+            batch.tasks[index] = TaskRecord(
+                id: task.id, number: task.number, specification: specification, owner: task.owner, team: task.team,
+                createdAt: task.createdAt, state: task.state)
+        }
+        let tasks: [TaskRecord] = batch.tasks
+        batch.tasks = batch.tasks.filter { $0.number % 3 == 0 } + batch.tasks.filter { $0.number % 3 != 0 }
+        try store.journal.append(batch)
+        for task: TaskRecord in tasks { #expect(try store.history.task(task.id) == task) }
+
+        // One that lives on keeps the block that it is in, not its neighbours.
+        let again: Batch = maker.changing([tasks[120]], kind: .restarted) { $0.status = .queued }
+        try store.journal.append(again)
+        try store.journal.append(maker.creating(1))
+        while try store.journal.discardExpired(at: maker.now + .seconds(1_000 * 86_400)) {}
+        #expect(try store.history.task(tasks[0].id) == nil)
+        #expect(try store.history.task(tasks[121].id) == nil)
+        #expect(try store.history.task(tasks[120].id) == again.tasks[0])
+        #expect(try RawDatabase(folder("data/maos.db")).number("SELECT count(*) FROM task_specifications") == 2)
+
+        // Started over after that: one whose block is still there, one whose block is not.
+        for index in [121, 0] {
+            let revived: Batch = maker.changing([tasks[index]], kind: .restarted) { $0.status = .queued }
+            try store.journal.append(revived)
+            #expect(try store.history.task(tasks[index].id) == revived.tasks[0])
+        }
+        #expect(try RawDatabase(folder("data/maos.db")).number("SELECT count(*) FROM task_specifications") == 3)
+        #expect(try store.journal.load().tasks.map(\.number) == [1, 121, 122, 301])
+    }
+
     @Test("a data directory is made for its owner only")
     func mode() throws {
         let store: SQLiteStore = try open()

@@ -137,10 +137,12 @@ struct SQLiteStartTests {
     func damagedRecord() throws {
         let store: SQLiteStore = try open()
         var maker = BatchMaker()
-        let batch: Batch = maker.creating(2)
+        let batch: Batch = maker.creating(1)
         try store.journal.append(batch)
+        let other: Batch = maker.creating(1)
+        try store.journal.append(other)
         store.close()
-        do { try RawDatabase(database).execute("UPDATE task_specifications SET body = x'01FF' WHERE number = 1") }
+        do { try RawDatabase(database).execute("UPDATE task_specifications SET body = x'01FF' WHERE first_number = 1") }
         let again: SQLiteStore = try open()
         defer { again.close() }
         #expect {
@@ -150,7 +152,7 @@ struct SQLiteStartTests {
             return true
         }
         #expect(throws: JournalError.self) { try again.history.task(batch.tasks[0].id) }
-        #expect(try again.history.task(batch.tasks[1].id) == batch.tasks[1])
+        #expect(try again.history.task(other.tasks[0].id) == other.tasks[0])
     }
 
     // MARK: - Versions

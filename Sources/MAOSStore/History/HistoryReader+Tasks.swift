@@ -21,7 +21,7 @@ extension HistoryReader {
         tasks.reserveCapacity(numbers.count)
         for number: Int64 in numbers {
             guard let task: TaskRecord = try queries.task(number: number) else {
-                throw JournalError.corrupt("task \(number) has no specification")
+                throw JournalError.corrupt("task \(number) is in the index only")
             }
             tasks.append(task)
         }

@@ -16,19 +16,14 @@ extension JournalWriter {
 
     private func loadTasks(into state: inout RecoveredState) throws {
         let query: SQLiteStatement = try connection.statement(
-            """
-            SELECT tasks.number, id, state, body
-            FROM tasks JOIN task_specifications USING (number) WHERE bucket = ?1
-            """)
+            "SELECT number, id, state FROM tasks WHERE bucket = ?1 ORDER BY number")
         for bucket: JournalQueries.Bucket in try queries.buckets() {
             state.taskCounts[bucket.status, default: 0] += bucket.count
             guard !bucket.status.isTerminal else { continue }
             try query.bind(bucket.number, at: 1)
             while try query.step() {
-                let task: TaskRecord = try RecordCoding.task(
-                    TaskID(unchecked: query.text(1)), number: UInt64(query.int64(0)), origin: query.blob(3)[...],
-                    state: RecordCoding.taskState(query.blob(2)[...]))
-                state.tasks.append(task)
+                let id = TaskID(unchecked: query.text(1))
+                state.tasks.append(try queries.task(id, number: UInt64(query.int64(0)), state: query.blob(2)))
             }
         }
         state.tasks.sort { $0.number < $1.number }

@@ -73,15 +73,29 @@ extension JournalWriter {
 
     private func deleteTasks(_ expired: [(number: Int64, bucket: Int64)]) throws(SQLiteError) {
         let deleteTask: SQLiteStatement = try connection.statement("DELETE FROM tasks WHERE number = ?1")
-        let deleteSpecification: SQLiteStatement = try connection.statement(
-            "DELETE FROM task_specifications WHERE number = ?1")
         for (number, bucket) in expired {
             try deleteTask.bind(number, at: 1)
             try deleteTask.run()
-            try deleteSpecification.bind(number, at: 1)
-            try deleteSpecification.run()
             buckets.change(bucket, by: -1)
         }
+        try deleteSpecifications(of: expired.map(\.number))
+    }
+
+    /// Deletes the blocks that held these tasks, in order, and hold no others.
+    private func deleteSpecifications(of numbers: [Int64]) throws(SQLiteError) {
+        let delete: SQLiteStatement = try connection.statement(
+            """
+            DELETE FROM task_specifications WHERE first_number = ?1
+                AND NOT EXISTS (SELECT 1 FROM tasks WHERE number BETWEEN first_number AND last_number)
+            """)
+        var done: UInt64 = 0
+        for number: Int64 in numbers where UInt64(number) > done {
+            guard let block: SpecificationBlock = try queries.block(holding: UInt64(number)) else { continue }
+            done = block.last
+            try delete.bind(Int64(block.first), at: 1)
+            try delete.run()
+        }
+        queries.forgetBlock()
     }
 
     private func discardAgents(at now: Instant) throws(SQLiteError) -> Bool {

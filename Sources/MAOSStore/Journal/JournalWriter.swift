@@ -34,15 +34,18 @@ final class JournalWriter {
 
     /// Everything a batch binds, in one buffer that does not move while it is written.
     private var arena = ByteWriter(reservingCapacity: 64 * 1_024)
+    /// The batch's blocks of specifications.
+    private var specifications = ByteWriter(reservingCapacity: 16 * 1_024)
     private var scratch = ByteWriter(reservingCapacity: 1_024)
-    private var taskParts: [TaskParts] = []
+    private var taskStates: [Range<Int>] = []
+    private var blocks: [BlockParts] = []
     private var agentRecords: [Range<Int>] = []
 
-    /// Where a task's bytes are in the arena.
-    private struct TaskParts {
-        var state: Range<Int>
-        /// Empty for a task that is stored already.
-        var specification: Range<Int>
+    /// Where a block is among the batch's specifications.
+    private struct BlockParts {
+        var first: UInt64
+        var last: UInt64
+        var body: Range<Int>
     }
 
     /// The arena keeps at most this much memory between batches.
@@ -58,7 +61,7 @@ final class JournalWriter {
         insertTask = try connection.statement(
             "INSERT INTO tasks (number, id, bucket, created_at, finished_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         insertSpecification = try connection.statement(
-            "INSERT INTO task_specifications (number, body) VALUES (?1, ?2)")
+            "INSERT INTO task_specifications (first_number, last_number, body) VALUES (?1, ?2, ?3)")
         bucketOfTask = try connection.statement("SELECT bucket FROM tasks WHERE number = ?1")
         updateTask = try connection.statement("UPDATE tasks SET state = ?2 WHERE number = ?1")
         moveTask = try connection.statement(
@@ -117,6 +120,7 @@ final class JournalWriter {
             // A full disk has rolled it back already.
             if connection.isInTransaction { try? rollback.run() }
             buckets.forget()
+            queries.forgetBlock()
             lastTaskNumber = nil
             lastSequence = nil
             throw error
@@ -137,25 +141,32 @@ final class JournalWriter {
         let events: Range<Int> = encode(batch, lastTask: lastTask)
         try arena.bytes.withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(SQLiteError) -> Void in
             try transaction { () throws(SQLiteError) -> Void in
-                try write(batch, events: events, UnsafeRawBufferPointer(bytes))
+                try write(batch, events: events, lastTask: lastTask, UnsafeRawBufferPointer(bytes))
             }
         }
         lastTaskNumber = batch.tasks.reduce(lastTask) { max($0, $1.number) }
         lastSequence = batch.events.last?.sequence ?? last
         if arena.bytes.capacity > JournalWriter.arenaLimit { arena = ByteWriter(reservingCapacity: 64 * 1_024) }
+        if specifications.bytes.capacity > JournalWriter.arenaLimit { specifications = ByteWriter() }
     }
 
     /// Writes all records of a batch into the arena and notes where each is; returns where its events are.
     private func encode(_ batch: Batch, lastTask: UInt64) -> Range<Int> {
         arena.removeAll()
-        taskParts.removeAll(keepingCapacity: true)
+        taskStates.removeAll(keepingCapacity: true)
         agentRecords.removeAll(keepingCapacity: true)
+        blocks.removeAll(keepingCapacity: true)
+        specifications.removeAll()
+        var newest: UInt64 = lastTask
+        var isOrdered = true
         for task: TaskRecord in batch.tasks {
-            let state: Range<Int> = encode { RecordCoding.write(task.state, to: &$0) }
-            let specification: Range<Int> =
-                task.number > lastTask ? encode { RecordCoding.writeOrigin(of: task, to: &$0) } : 0..<0
-            taskParts.append(TaskParts(state: state, specification: specification))
+            taskStates.append(encode { RecordCoding.write(task.state, to: &$0) })
+            guard task.number > lastTask else { continue }
+            isOrdered = isOrdered && task.number > newest
+            newest = task.number
+            encodeSpecification(of: task)
         }
+        if !isOrdered { encodeSpecificationsInOrder(batch, lastTask: lastTask) }
         for agent: AgentRecord in batch.agents {
             agentRecords.append(encode { RecordCoding.write(agent, to: &$0) })
         }
@@ -165,6 +176,27 @@ final class JournalWriter {
         return start..<arena.bytes.count
     }
 
+    /// Writes what never changes about a new task into the newest block, or into another when that is full.
+    private func encodeSpecification(of task: TaskRecord) {
+        let start: Int = specifications.bytes.count
+        SpecificationBlock.append(task, to: &specifications, scratch: &scratch)
+        let end: Int = specifications.bytes.count
+        if let block: BlockParts = blocks.last, end - block.body.lowerBound <= SpecificationBlock.fullSize {
+            blocks[blocks.count - 1].last = task.number
+            blocks[blocks.count - 1].body = block.body.lowerBound..<end
+        } else {
+            blocks.append(BlockParts(first: task.number, last: task.number, body: start..<end))
+        }
+    }
+
+    /// Blocks must not overlap, so new tasks that came in another order are written again in theirs.
+    private func encodeSpecificationsInOrder(_ batch: Batch, lastTask: UInt64) {
+        blocks.removeAll(keepingCapacity: true)
+        specifications.removeAll()
+        let new: [TaskRecord] = batch.tasks.filter { $0.number > lastTask }
+        for task: TaskRecord in new.sorted(by: { $0.number < $1.number }) { encodeSpecification(of: task) }
+    }
+
     @inline(__always)
     private func encode(_ body: (inout ByteWriter) -> Void) -> Range<Int> {
         let start: Int = arena.bytes.count
@@ -172,8 +204,13 @@ final class JournalWriter {
         return start..<arena.bytes.count
     }
 
-    private func write(_ batch: Batch, events: Range<Int>, _ arena: UnsafeRawBufferPointer) throws(SQLiteError) {
-        for (task, parts) in zip(batch.tasks, taskParts) { try write(task, parts, arena) }
+    private func write(
+        _ batch: Batch, events: Range<Int>, lastTask: UInt64, _ arena: UnsafeRawBufferPointer
+    ) throws(SQLiteError) {
+        for (task, state) in zip(batch.tasks, taskStates) {
+            try write(task, state: UnsafeRawBufferPointer(rebasing: arena[state]), lastTask: lastTask)
+        }
+        if !blocks.isEmpty { try writeBlocks() }
         for (agent, record) in zip(batch.agents, agentRecords) {
             try write(agent, UnsafeRawBufferPointer(rebasing: arena[record]))
         }
@@ -181,24 +218,18 @@ final class JournalWriter {
         try write(events: batch, UnsafeRawBufferPointer(rebasing: arena[events]))
     }
 
-    private func write(_ task: TaskRecord, _ parts: TaskParts, _ arena: UnsafeRawBufferPointer) throws(SQLiteError) {
+    private func write(
+        _ task: TaskRecord, state: UnsafeRawBufferPointer, lastTask: UInt64
+    ) throws(SQLiteError) {
         let number = Int64(task.number)
         let bucket: Int64 = try buckets.number(of: BucketKey(task), connection)
-        let state = UnsafeRawBufferPointer(rebasing: arena[parts.state])
-        guard parts.specification.isEmpty else {
-            let specification = UnsafeRawBufferPointer(rebasing: arena[parts.specification])
-            return try insert(task, bucket: bucket, state: state, specification: specification)
-        }
+        if task.number > lastTask { return try insert(task, bucket: bucket, state: state) }
 
         try bucketOfTask.bind(number, at: 1)
         guard try bucketOfTask.step() else {
             // Its retention ended while somebody started it over.
-            scratch.removeAll()
-            RecordCoding.writeOrigin(of: task, to: &scratch)
-            return try scratch.bytes.withUnsafeBufferPointer {
-                (specification: UnsafeBufferPointer<UInt8>) throws(SQLiteError) in
-                try insert(task, bucket: bucket, state: state, specification: UnsafeRawBufferPointer(specification))
-            }
+            try insert(task, bucket: bucket, state: state)
+            return try insertSpecification(of: task)
         }
         let previous: Int64 = bucketOfTask.int64(0)
         bucketOfTask.reset()
@@ -218,20 +249,42 @@ final class JournalWriter {
     }
 
     private func insert(
-        _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer, specification: UnsafeRawBufferPointer
+        _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer
     ) throws(SQLiteError) {
-        let number = Int64(task.number)
-        try insertTask.bind(number, at: 1)
+        try insertTask.bind(Int64(task.number), at: 1)
         try insertTask.bind(copying: task.id.rawValue, at: 2)
         try insertTask.bind(bucket, at: 3)
         try insertTask.bind(task.createdAt.milliseconds, at: 4)
         try insertTask.bind(JournalWriter.finish(of: task), at: 5)
         try insertTask.bindBlob(state, at: 6)
         try insertTask.run()
-        try insertSpecification.bind(number, at: 1)
-        try insertSpecification.bindBlob(specification, at: 2)
-        try insertSpecification.run()
         buckets.change(bucket, by: 1)
+    }
+
+    private func writeBlocks() throws(SQLiteError) {
+        try specifications.bytes.withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(SQLiteError) in
+            let raw = UnsafeRawBufferPointer(bytes)
+            for block: BlockParts in blocks {
+                try insert(block.first, block.last, UnsafeRawBufferPointer(rebasing: raw[block.body]))
+            }
+        }
+    }
+
+    private func insert(_ first: UInt64, _ last: UInt64, _ block: UnsafeRawBufferPointer) throws(SQLiteError) {
+        try insertSpecification.bind(Int64(first), at: 1)
+        try insertSpecification.bind(Int64(last), at: 2)
+        try insertSpecification.bindBlob(block, at: 3)
+        try insertSpecification.run()
+    }
+
+    /// Writes a block for one task, unless an older block still has it.
+    private func insertSpecification(of task: TaskRecord) throws(SQLiteError) {
+        guard try queries.block(holding: task.number) == nil else { return }
+        var writer = ByteWriter()
+        SpecificationBlock.append(task, to: &writer, scratch: &scratch)
+        try writer.bytes.withUnsafeBufferPointer { (block: UnsafeBufferPointer<UInt8>) throws(SQLiteError) -> Void in
+            try insert(task.number, task.number, UnsafeRawBufferPointer(block))
+        }
     }
 
     /// When a task became terminal; `nil` for one that is not.

@@ -1,8 +1,8 @@
 extension Migration {
     /// The first schema.
     ///
-    /// - A task is two rows: what changes in `tasks`, kept small because every change writes it anew, and what never changes
-    ///   in `task_specifications`.
+    /// - What changes about a task is a row of `tasks`, kept small because every change writes it anew. What never changes is
+    ///   in `task_specifications`, many tasks a row.
     /// - Tasks that are alike in status, priority, kind and project are in one bucket. A bucket knows how many tasks it has,
     ///   so counting reads no tasks, and one index serves every filter: a list is the newest of the buckets it asks for.
     /// - The events of a batch are one row.
@@ -32,7 +32,8 @@ extension Migration {
             CREATE INDEX tasks_by_bucket ON tasks (bucket);
 
             CREATE TABLE task_specifications (
-                number INTEGER PRIMARY KEY,
+                first_number INTEGER PRIMARY KEY CHECK (first_number > 0),
+                last_number INTEGER NOT NULL CHECK (last_number >= first_number),
                 body BLOB NOT NULL
             ) STRICT;
 

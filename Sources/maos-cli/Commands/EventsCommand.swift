@@ -32,7 +32,9 @@ enum EventsCommand {
             if let first: Int = invocation.arguments.number(since) {
                 try reader.read(from: first, limit: count, printer.show)
             } else {
-                for event: JSONValue in try reader.newest(count) { printer.show(event) }
+                let events: [JSONValue] = try reader.newest(count)
+                for event: JSONValue in events { printer.show(event) }
+                if events.isEmpty { invocation.note("no events") }
             }
         }
     }

@@ -28,7 +28,19 @@ enum TaskWaiting {
         return (reply?.data["reasons"]?.arrayValue ?? []).map { DisplayText.line(detail($0)) }
     }
 
+    /// The reason in words, with what it names.
     private static func detail(_ reason: JSONValue) -> String {
-        reason["detail"]?.stringValue ?? reason["kind"]?.stringValue ?? ""
+        let text: String = reason["detail"]?.stringValue ?? reason["kind"]?.stringValue ?? ""
+        var named: [String] = []
+        for member: JSONObject.Member in reason.objectValue ?? [:] where member.key != "kind" && member.key != "detail"
+        {
+            switch member.value {
+            case .string(let value): named.append("\(member.key) \(value)")
+            case .array(let elements) where !elements.isEmpty:
+                named.append("\(member.key) " + elements.compactMap(\.stringValue).joined(separator: " "))
+            default: break
+            }
+        }
+        return named.isEmpty ? text : "\(text) (\(named.joined(separator: "; ")))"
     }
 }

@@ -31,9 +31,11 @@ struct Refusal {
         case .array(let elements)?:
             return elements.map(Refusal.issue)
         case .object(let members)?:
-            return members.map { member in
+            let message: String = body?["error"]?["message"]?.stringValue ?? ""
+            return members.compactMap { member in
                 let value: String = member.value.stringValue ?? JSONText(member.value).description
-                return DisplayText.line("\(member.key): \(value)")
+                // What the message says need not be said again.
+                return message.contains(value) ? nil : DisplayText.line("\(member.key): \(value)")
             }
         default:
             return []
@@ -42,21 +44,20 @@ struct Refusal {
 
     /// `priority is "urgent", expected one of …`.
     private static func issue(_ issue: JSONValue) -> String {
-        let field: String = issue["field"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 } ?? "the body"
-        let value: String? = issue["value"].map { DisplayText.cut(JSONText($0).description, to: 80) }
-        let message: String? = issue["message"]?.stringValue
-        var text: String = field
-        if let expected: String = issue["expected"]?.stringValue {
-            if let value {
-                text += " is \(value), expected \(expected)"
-            } else if let message {
-                text += ": \(message), expected \(expected)"
-            } else {
-                text += ": expected \(expected)"
-            }
+        let field: String = issue["field"]?.stringValue ?? ""
+        let message: String = issue["message"]?.stringValue ?? "is wrong"
+        // About the body as a whole there is nothing but the message.
+        guard !field.isEmpty else { return DisplayText.line(message) }
+        guard let expected: String = issue["expected"]?.stringValue, let value: JSONValue = issue["value"] else {
+            return DisplayText.line("\(field): \(message)")
+        }
+        var text: String = "\(field) is \(DisplayText.cut(JSONText(value).description, to: 80)), expected "
+        if issue["code"]?.stringValue == "invalid_enum_value" {
+            let words: [String] = expected.split(separator: ",").map { String($0.drop { $0 == " " }) }
+            text += (expected.hasPrefix("one of ") ? "" : "one of ") + expected
+            text += value.stringValue.map { Nearest.hint(for: $0, in: words) } ?? ""
         } else {
-            text += value.map { " is \($0)" } ?? ""
-            text += message.map { ": \($0)" } ?? ""
+            text += expected
         }
         return DisplayText.line(text)
     }

@@ -95,7 +95,8 @@ final class DemoRun {
     }
 
     private func follow(_ isQuiet: Bool) throws(Failure) {
-        Interruption.setMessage("stopped watching; the tasks go on. \(Program.name) task list shows them")
+        Interruption.setMessage(
+            "stopped watching; tasks and agents go on: \(Program.name) task list, \(Program.name) agent list")
         let progress = TaskProgress(output)
         for (id, label) in labels { progress.setLabel(label, of: id) }
         while !watch.isOver {

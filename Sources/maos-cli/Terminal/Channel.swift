@@ -57,6 +57,9 @@ struct Channel: Sendable {
             case EAGAIN:
                 var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&entry, 1, -1)
+            case EPIPE:
+                // Nobody reads on, and the signal that says so is ignored: the end all the same.
+                exit(Failure.ExitCode.refused.rawValue)
             default:
                 let reason = String(cString: strerror(errno))
                 if descriptor != STDERR_FILENO {
