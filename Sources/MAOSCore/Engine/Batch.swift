@@ -1,5 +1,6 @@
 /// What a run of commands brought about: the unit that is committed, shown and published together.
 public struct Batch: Sendable {
+    /// When its last command was carried out.
     public var time: Instant
     /// In order; sequence numbers follow the last batch's without a gap.
     public var events: [Event] = []
@@ -7,9 +8,12 @@ public struct Batch: Sendable {
     public var tasks: [TaskRecord] = []
     /// Every agent that was made or changed, once each, in its last state.
     public var agents: [AgentRecord] = []
+    /// Requests to be remembered for their repetition.
     public var idempotency: [IdempotencyEntry] = []
+    /// What is to be done once the rest is durable; not stored.
     public var effects: [Effect] = []
 
+    /// A batch in which nothing has happened.
     public init(time: Instant) { self.time = time }
 
     /// Whether there is nothing to store.
@@ -18,11 +22,16 @@ public struct Batch: Sendable {
 
 /// A request that is remembered, so that its repetition is answered and not carried out.
 public struct IdempotencyEntry: Hashable, Sendable {
+    /// Who sent the request.
     public var subject: String
+    /// What the sender called it, and what it asked for.
     public var key: IdempotencyKey
+    /// The task that it created.
     public var task: TaskID
+    /// When it is forgotten.
     public var expires: Instant
 
+    /// Puts an entry together; for journals.
     public init(subject: String, key: IdempotencyKey, task: TaskID, expires: Instant) {
         self.subject = subject
         self.key = key

@@ -53,6 +53,7 @@ public struct IdempotencyKey: Hashable, Sendable {
     /// A digest of the request; the same key with another digest is a conflict.
     public var fingerprint: UInt64
 
+    /// A key of 1 to 255 characters with the digest of its request.
     public init(key: String, fingerprint: UInt64) {
         self.key = key
         self.fingerprint = fingerprint
@@ -61,24 +62,37 @@ public struct IdempotencyKey: Hashable, Sendable {
 
 /// A change to an agent's configuration; `nil` leaves a part as it is.
 public struct AgentChange: Hashable, Sendable {
+    /// What it may use.
     public var resources: ResourceRequirements?
+    /// All that it can do; replaces what it could.
     public var capabilities: [Capability]?
+    /// The model that its runner is told.
     public var model: String?
+    /// The folder its processes start in.
     public var workspace: String?
+    /// Variables to add or to replace; the others stay.
     public var environment: [String: String]?
+    /// 1…1000; with more tasks than that it keeps them and gets no new ones.
     public var maximumConcurrentTasks: Int?
+    /// How long one attempt may take where the task says nothing; 1 ms … 24 h.
     public var commandTimeout: Milliseconds?
+    /// How often it must be heard of; 1 s … 1 h; counts at once.
     public var heartbeatInterval: Milliseconds?
+    /// Settings the orchestrator does not look into; replaces them all.
     public var settings: JSONText?
 
+    /// A change of nothing.
     public init() {}
 }
 
 /// A command and whom it comes from.
 public struct Request: Sendable {
+    /// Who asks, and what that subject may do.
     public var principal: Principal
+    /// What is asked for.
     public var command: Command
 
+    /// A command from somebody.
     public init(_ command: Command, from principal: Principal) {
         self.command = command
         self.principal = principal

@@ -23,12 +23,16 @@ public enum StopReason: UInt8, Sendable {
 
 /// All that is needed to start an attempt.
 public struct AttemptLaunch: Sendable {
+    /// Reports about the attempt carry this.
     public var id: AttemptID
+    /// The task as it is with this attempt assigned.
     public var task: TaskRecord
+    /// The agent that works on it, as it is then.
     public var agent: AgentRecord
     /// Results of the tasks it depends on; filled in by the orchestrator after the commit.
     public var inputs: [AttemptInput] = []
 
+    /// Puts a launch together; the engine does.
     public init(id: AttemptID, task: TaskRecord, agent: AgentRecord, inputs: [AttemptInput] = []) {
         self.id = id
         self.task = task
@@ -39,10 +43,12 @@ public struct AttemptLaunch: Sendable {
 
 /// What a task gets from one that it depends on.
 public struct AttemptInput: Hashable, Sendable {
+    /// The task that produced it.
     public var task: TaskID
     /// `nil` for a task without a result.
     public var result: JSONText?
 
+    /// What one task produced.
     public init(task: TaskID, result: JSONText?) {
         self.task = task
         self.result = result

@@ -217,6 +217,15 @@ extension Engine {
         var failure: TaskFailure?
         var reason: String?
         var result: JSONText?
+
+        /// How the attempt counts for its agent; `nil` when the agent had no part in its end.
+        var countsAsCompleted: Bool? {
+            switch status {
+            case .completed: true
+            case .failed where failure?.code != .interrupted: false
+            default: nil
+            }
+        }
     }
 
     /// Ends a task for good, and all that depend on it if it did not complete.
@@ -244,7 +253,7 @@ extension Engine {
         if record.status == .queued { state.ready.withdraw(id) }
         if record.state.holdsAgent, let agent: AgentID = record.state.agent {
             if task.timeoutAt != nil || task.timeoutLeft != nil { abandonTimer() }
-            release(agent, from: record, completed: ending.status == .completed)
+            release(agent, from: record, completed: ending.countsAsCompleted)
         }
         let agent: AgentID? = record.state.agent
         if task.openDependencies > 0 { leaveDependencies(of: task) }

@@ -22,6 +22,7 @@ package struct Engine: Sendable {
     /// Terminal tasks that commands of this batch name; read from the journal beforehand.
     var recalled: [TaskID: TaskRecord] = [:]
 
+    /// An engine that knows nothing yet; the seed decides its identifiers and waits.
     package init(configuration: EngineConfiguration, seed: UInt64) {
         self.configuration = configuration
         random = SeededRandom(seed: seed)

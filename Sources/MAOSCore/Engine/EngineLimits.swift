@@ -19,5 +19,6 @@ public struct EngineLimits: Sendable, Hashable {
     /// The longest wait between two attempts or two starts of an agent.
     public var backoff: Milliseconds = .seconds(10 * 60)
 
+    /// The defaults of the product.
     public init() {}
 }

@@ -5,6 +5,7 @@ package struct BrokenInvariant: Error, CustomStringConvertible {
     /// What breaks it.
     package let detail: String
 
+    /// The rule and what breaks it.
     package var description: String { "\(rule): \(detail)" }
 }
 

@@ -1,9 +1,13 @@
 /// A fact in the one ordered history; sequence numbers start at 1 and have no gaps.
 public struct Event: Sendable, Hashable {
+    /// 1 for the first event ever; the next one has the next number.
     public var sequence: UInt64
+    /// When it happened: the time of its command.
     public var time: Instant
+    /// What happened.
     public var body: EventBody
 
+    /// Puts an event together; for journals.
     public init(sequence: UInt64, time: Instant, body: EventBody) {
         self.sequence = sequence
         self.time = time
@@ -29,6 +33,7 @@ public enum EventBody: Sendable, Hashable {
 
 /// What happened to a task.
 public struct TaskEvent: Sendable, Hashable {
+    /// The kinds of things that happen to tasks.
     public enum Kind: UInt8, Sendable, CaseIterable {
         case created = 1
         case queued
@@ -47,6 +52,7 @@ public struct TaskEvent: Sendable, Hashable {
         case cancelled
         case restarted
 
+        /// The name as filters and the wire have it.
         public var name: String {
             switch self {
             case .created: "task_created"
@@ -69,9 +75,13 @@ public struct TaskEvent: Sendable, Hashable {
         }
     }
 
+    /// What kind of thing it was.
     public var kind: Kind
+    /// The task.
     public var id: TaskID
+    /// What kind of work the task is.
     public var taskKind: TaskKind
+    /// The project of the task, for whoever may see only some.
     public var project: String?
     /// The task's state right after the event.
     public var state: TaskState
@@ -104,6 +114,7 @@ public struct TaskEvent: Sendable, Hashable {
 
 /// What happened to an agent.
 public struct AgentEvent: Sendable, Hashable {
+    /// The kinds of things that happen to agents.
     public enum Kind: UInt8, Sendable, CaseIterable {
         case spawned = 1
         case ready
@@ -116,6 +127,7 @@ public struct AgentEvent: Sendable, Hashable {
         case stopping
         case terminated
 
+        /// The name as filters and the wire have it.
         public var name: String {
             switch self {
             case .spawned: "agent_spawned"
@@ -131,9 +143,13 @@ public struct AgentEvent: Sendable, Hashable {
         }
     }
 
+    /// What kind of thing it was.
     public var kind: Kind
+    /// The agent.
     public var id: AgentID
+    /// The role the agent plays.
     public var agentType: AgentType
+    /// The name people see.
     public var name: String
     /// The agent's state right after the event.
     public var state: AgentState
@@ -160,6 +176,7 @@ public struct SystemEvent: Sendable, Hashable {
     /// What there is to say about it: a JSON object.
     public var data: JSONText
 
+    /// A fact with its type and data.
     public init(type: String, data: JSONText = .emptyObject) {
         self.type = type
         self.data = data

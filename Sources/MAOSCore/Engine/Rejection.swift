@@ -10,9 +10,12 @@ public enum Rejection: Error, Hashable, Sendable {
     public struct Issue: Hashable, Sendable {
         /// The member of the command, dotted.
         public var field: String
+        /// What was given, as text.
         public var value: String
+        /// What would have been acceptable, for people.
         public var expected: String
 
+        /// Puts an issue together.
         public init(field: String, value: String, expected: String) {
             self.field = field
             self.value = value

@@ -2,6 +2,7 @@
 package struct SeededRandom: Sendable, Hashable {
     private var state: UInt64
 
+    /// Begins the sequence of a seed.
     package init(seed: UInt64) { state = seed }
 
     /// The next 64 bits.

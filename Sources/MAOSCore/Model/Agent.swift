@@ -7,6 +7,7 @@ public enum AgentType: UInt8, Sendable, CaseIterable {
     case specialist
     case custom
 
+    /// The name of the core value.
     public var name: String {
         switch self {
         case .coder: "coder"
@@ -18,6 +19,7 @@ public enum AgentType: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Reads the name of a core value; `nil` for any other text.
     public init?(name: String) {
         guard let match: AgentType = AgentType.allCases.first(where: { $0.name == name }) else { return nil }
         self = match
@@ -38,6 +40,7 @@ public enum AgentStatus: UInt8, Sendable, CaseIterable {
     case error
     case terminated
 
+    /// The name of the core value.
     public var name: String {
         switch self {
         case .initializing: "initializing"
@@ -54,10 +57,12 @@ public enum AgentStatus: UInt8, Sendable, CaseIterable {
 
 /// Something an agent can do, and how well.
 public struct Capability: Hashable, Sendable {
+    /// 1…100 characters; the same word as in the requirements of tasks.
     public var name: String
     /// 0…1.
     public var proficiency: Double
 
+    /// A capability, of middling proficiency unless said.
     public init(name: String, proficiency: Double = 0.5) {
         self.name = name
         self.proficiency = proficiency
@@ -77,6 +82,7 @@ public struct ResourceRequirements: Hashable, Sendable {
     /// The network requirements as the client wrote them: a JSON object.
     public var network: JSONText?
 
+    /// At least cores and memory; the rest where it matters.
     public init(
         cpu: Double, memory: Double, gpu: Double? = nil, storage: Double? = nil, network: JSONText? = nil
     ) {
@@ -90,12 +96,17 @@ public struct ResourceRequirements: Hashable, Sendable {
 
 /// What a client asks for when it spawns an agent; parts of it may be changed later.
 public struct AgentSpecification: Hashable, Sendable {
+    /// The role it plays; decides which kinds of tasks it gets.
     public var type: AgentType
+    /// The name people see; made from type and number where `nil`.
     public var name: String?
+    /// What it can do; at most ``EngineLimits/capabilities``.
     public var capabilities: [Capability]
+    /// The model that its runner is told.
     public var model: String?
     /// The folder its processes start in.
     public var workspace: String?
+    /// Variables of its processes, beside those that the runtime sets.
     public var environment: [String: String]
     /// 1…1000.
     public var maximumConcurrentTasks: Int
@@ -105,10 +116,12 @@ public struct AgentSpecification: Hashable, Sendable {
     public var heartbeatInterval: Milliseconds
     /// Whether it has a resident process on a PTY of its own.
     public var terminal: Bool
+    /// What it may use; `nil` for no limits of its own.
     public var resources: ResourceRequirements?
     /// Settings the orchestrator does not look into: a JSON object.
     public var settings: JSONText
 
+    /// An agent with one slot and the usual heartbeat unless said.
     public init(
         type: AgentType, name: String? = nil, capabilities: [Capability] = [], model: String? = nil,
         workspace: String? = nil, environment: [String: String] = [:], maximumConcurrentTasks: Int = 1,
@@ -214,19 +227,26 @@ public struct AgentRecord: Hashable, Sendable {
 
 /// The part of an agent that changes.
 public struct AgentState: Hashable, Sendable {
+    /// Where it stands.
     public var status: AgentStatus
     /// In order of assignment.
     public var currentTasks: [TaskID] = []
+    /// When it was last heard of; shown, and not stored with each sign of life.
     public var lastHeartbeat: Instant
+    /// When it last changed.
     public var updatedAt: Instant
+    /// What it has done so far.
     public var statistics = AgentStatistics()
     /// Crashes since it last ran for a while.
     public var restarts: Int = 0
+    /// Why it crashed; `nil` once it has started again.
     public var error: String?
     /// The resident process, where it has one.
     public var process: ProcessIdentity?
+    /// When it ended for good.
     public var terminatedAt: Instant?
 
+    /// The state of an agent that has just got there.
     public init(status: AgentStatus, at now: Instant) {
         self.status = status
         lastHeartbeat = now
@@ -236,11 +256,14 @@ public struct AgentState: Hashable, Sendable {
 
 /// What an agent has done so far.
 public struct AgentStatistics: Hashable, Sendable {
+    /// Its attempts that completed.
     public var tasksCompleted: Int = 0
+    /// Its attempts that failed; those that were cancelled or interrupted count as neither.
     public var tasksFailed: Int = 0
     /// The time its ended attempts took together.
     public var totalRuntime: Milliseconds = 0
 
+    /// Nothing done yet.
     public init() {}
 
     /// 0…1; 1 before the first task.

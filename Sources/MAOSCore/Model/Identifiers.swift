@@ -15,8 +15,10 @@ extension EntityIdentifier {
         self.init(unchecked: text)
     }
 
+    /// The identifier as clients see it.
     public var description: String { rawValue }
 
+    /// Orders by the bytes of the text.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
@@ -32,13 +34,17 @@ private func isIdentifierByte(_ byte: UInt8) -> Bool {
 
 /// Names one task, for as long as its record is kept.
 public struct TaskID: EntityIdentifier {
+    /// The identifier as clients see it.
     public let rawValue: String
+    /// Takes text that is already known to have the grammar.
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// Names one agent, for as long as its record is kept.
 public struct AgentID: EntityIdentifier {
+    /// The identifier as clients see it.
     public let rawValue: String
+    /// Takes text that is already known to have the grammar.
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
 }
 
@@ -49,10 +55,12 @@ public struct AttemptID: Hashable, Sendable, CustomStringConvertible {
     /// 1 for the first try.
     public let number: Int
 
+    /// A try at a task, by its number from 1.
     public init(task: TaskID, number: Int) {
         self.task = task
         self.number = number
     }
 
+    /// Task and number, for messages.
     public var description: String { "\(task.rawValue)#\(number)" }
 }

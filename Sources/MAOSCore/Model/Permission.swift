@@ -1,7 +1,9 @@
 /// A set of rights, each a `noun:verb` of the contract; checked in one place, the engine.
 public struct Permissions: OptionSet, Hashable, Sendable {
+    /// One bit per permission; the bits may differ between versions, the names do not.
     public let rawValue: UInt64
 
+    /// The set with these bits.
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     private static let names: [String] = [
@@ -21,25 +23,45 @@ public struct Permissions: OptionSet, Hashable, Sendable {
         return Permissions(rawValue: 1 << UInt64(index))
     }
 
+    /// Create tasks.
     public static let tasksCreate = named("tasks:create")
+    /// See a task, its output and why it waits.
     public static let tasksRead = named("tasks:read")
+    /// List tasks.
     public static let tasksList = named("tasks:list")
+    /// Retry, pause and resume tasks, and change their priority.
     public static let tasksUpdate = named("tasks:update")
+    /// Cancel tasks.
     public static let tasksCancel = named("tasks:cancel")
+    /// Follow what happens to tasks.
     public static let tasksSubscribe = named("tasks:subscribe")
+    /// Spawn agents.
     public static let agentsCreate = named("agents:create")
+    /// See an agent and its output.
     public static let agentsRead = named("agents:read")
+    /// List agents.
     public static let agentsList = named("agents:list")
+    /// Configure, pause and resume agents.
     public static let agentsUpdate = named("agents:update")
+    /// Terminate agents.
     public static let agentsTerminate = named("agents:terminate")
+    /// Type to an agent.
     public static let agentsCommand = named("agents:command")
+    /// Follow what happens to agents.
     public static let agentsSubscribe = named("agents:subscribe")
+    /// See health and events.
     public static let systemRead = named("system:read")
+    /// Follow events of the server.
     public static let systemSubscribe = named("system:subscribe")
+    /// Everything administrative.
     public static let systemAdmin = named("system:admin")
+    /// Read metrics.
     public static let metricsRead = named("metrics:read")
+    /// Follow metrics.
     public static let metricsSubscribe = named("metrics:subscribe")
+    /// Set quotas.
     public static let resourcesQuota = named("resources:quota")
+    /// Everything, as `admin:*` and the role `admin` have it.
     public static let all = Permissions(rawValue: (1 << UInt64(names.count)) - 1)
 
     /// Every `…:read`, `…:list` and `…:subscribe`.

@@ -1,13 +1,17 @@
 /// Who a command comes from, and what that subject may do.
 public struct Principal: Hashable, Sendable {
+    /// Who it is: owns what it creates; repeated requests are told apart by it.
     public var subject: String
+    /// What it may do.
     public var permissions: Permissions
     /// The projects it may act in; empty for all.
     public var projects: [String]
+    /// The team that quotas of its kind count.
     public var team: String?
     /// Where set, the token of an attempt: it may act on this task only.
     public var task: TaskID?
 
+    /// A subject with its permissions; in all projects and not limited to a task unless said.
     public init(
         subject: String, permissions: Permissions, projects: [String] = [], team: String? = nil, task: TaskID? = nil
     ) {

@@ -15,11 +15,13 @@ public enum Priority: UInt8, Sendable, Comparable, CaseIterable {
         }
     }
 
+    /// Reads the name that all dialects share; `nil` for any other text.
     public init?(name: String) {
         guard let match: Priority = Priority.allCases.first(where: { $0.name == name }) else { return nil }
         self = match
     }
 
+    /// Less urgent comes first.
     public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
 
     /// How much waiting a task is credited with at the queue.

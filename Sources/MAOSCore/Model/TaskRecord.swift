@@ -71,7 +71,9 @@ public struct TaskRecord: Hashable, Sendable {
 
 /// The part of a task that changes.
 public struct TaskState: Hashable, Sendable {
+    /// Where it stands.
     public var status: TaskStatus
+    /// How urgent it is now; it may have been created with another one.
     public var priority: Priority
     /// 0…1.
     public var progress: Double = 0
@@ -83,22 +85,30 @@ public struct TaskState: Hashable, Sendable {
     public var failures: Int = 0
     /// Attempts that the server's own end interrupted.
     public var interruptions: Int = 0
+    /// The agent that works on it, or did when it ended.
     public var agent: AgentID?
     /// The root of the running attempt's process tree.
     public var process: ProcessIdentity?
     /// What the task produced; a JSON value.
     public var result: JSONText?
+    /// Why it ended, or why the last attempt failed while it waits for the next.
     public var error: TaskFailure?
+    /// How far a requested cancellation has come; `nil` when none was.
     public var cancellation: CancellationStage?
     /// Whether a paused task still holds its agent and a stopped process.
     public var isSuspended: Bool = false
+    /// When it last changed.
     public var updatedAt: Instant
+    /// When it last began to wait for an agent.
     public var queuedAt: Instant?
+    /// When the newest attempt began.
     public var startedAt: Instant?
+    /// When it ended.
     public var finishedAt: Instant?
     /// Before this the task is not queued again.
     public var notBefore: Instant?
 
+    /// The state of a task that has just got there.
     public init(status: TaskStatus, priority: Priority, updatedAt: Instant) {
         self.status = status
         self.priority = priority
@@ -111,6 +121,7 @@ public struct TaskState: Hashable, Sendable {
 
 /// Why a task or an attempt failed.
 public struct TaskFailure: Hashable, Sendable, Error {
+    /// What kinds of failure there are.
     public enum Code: UInt8, Sendable, CaseIterable {
         /// The process ended with another code than 0, or by a signal.
         case execution = 1
@@ -142,10 +153,12 @@ public struct TaskFailure: Hashable, Sendable, Error {
         }
     }
 
+    /// What kind of failure it is.
     public var code: Code
     /// For people; names the value that was wrong.
     public var message: String
 
+    /// A failure of a kind, with a message for people.
     public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
@@ -154,10 +167,12 @@ public struct TaskFailure: Hashable, Sendable, Error {
 
 /// A process that can be told from a later one with the same id.
 public struct ProcessIdentity: Hashable, Sendable {
+    /// The process id.
     public var pid: Int32
     /// Field 22 of `/proc/PID/stat`: clock ticks between boot and the start of the process.
     public var startTicks: UInt64
 
+    /// A process by its id and the moment of its start.
     public init(pid: Int32, startTicks: UInt64) {
         self.pid = pid
         self.startTicks = startTicks

@@ -13,13 +13,20 @@ public struct TaskKind: Hashable, Sendable, CustomStringConvertible {
 
     init(unchecked rawValue: String) { self.rawValue = rawValue }
 
+    /// The word itself.
     public var description: String { rawValue }
 
+    /// Writing code; goes to coders.
     public static let code = TaskKind(unchecked: "code")
+    /// Testing; goes to testers.
     public static let testing = TaskKind(unchecked: "testing")
+    /// Review; goes to reviewers.
     public static let review = TaskKind(unchecked: "review")
+    /// Deployment; goes to any agent.
     public static let deployment = TaskKind(unchecked: "deployment")
+    /// Documentation; goes to documenters.
     public static let documentation = TaskKind(unchecked: "documentation")
+    /// Analysis; goes to any agent.
     public static let analysis = TaskKind(unchecked: "analysis")
 }
 
@@ -36,10 +43,12 @@ public enum RunnerCommand: Hashable, Sendable {
 
 /// A capability that an agent must have before it is given the task.
 public struct CapabilityRequirement: Hashable, Sendable {
+    /// 1…100 characters; the same word as in the capabilities of agents.
     public var name: String
     /// 0…1; agents below it do not qualify.
     public var minimumProficiency: Double
 
+    /// A capability of any proficiency unless said.
     public init(name: String, minimumProficiency: Double = 0) {
         self.name = name
         self.minimumProficiency = minimumProficiency
@@ -61,8 +70,10 @@ public struct RetryPolicy: Hashable, Sendable {
     public var backoff: Milliseconds
     /// By what the wait grows after each further failure; 1…10.
     public var factor: Double
+    /// What becomes of an attempt that the server's own end interrupted.
     public var onInterruption: Interruption
 
+    /// One attempt unless said; with more, a second after the first failure, then twice as long each time.
     public init(
         maximumAttempts: Int = 1, backoff: Milliseconds = 1_000, factor: Double = 2,
         onInterruption: Interruption = .retry
@@ -76,21 +87,29 @@ public struct RetryPolicy: Hashable, Sendable {
 
 /// What a client asks for when it creates a task; never changes afterwards.
 public struct TaskSpecification: Hashable, Sendable {
+    /// What kind of work it is; decides the type of agent.
     public var kind: TaskKind
     /// 1…1000 characters.
     public var description: String
+    /// How urgent it is at first.
     public var priority: Priority
+    /// What its agent must be able to do; all of them, at most ``EngineLimits/capabilities``.
     public var capabilities: [CapabilityRequirement]
+    /// Existing tasks that must complete first, each once; at most ``EngineLimits/dependencies``.
     public var dependencies: [TaskID]
     /// When the task fails if it has not ended by then.
     public var deadline: Instant?
     /// How long one attempt may take; 1 s … 24 h.
     public var timeout: Milliseconds?
+    /// When and how often it is tried again.
     public var retryPolicy: RetryPolicy
+    /// The project it belongs to; `nil` for none.
     public var project: String?
     /// What to run; without one the runner of the agent's type applies.
     public var command: RunnerCommand?
+    /// Variables of its process, beside the agent's and those that the runtime sets.
     public var environment: [String: String]
+    /// The folder its process starts in; the agent's workspace where `nil`.
     public var workingDirectory: String?
     /// The requirements as the client wrote them: a JSON array.
     public var requirements: JSONText
@@ -101,6 +120,7 @@ public struct TaskSpecification: Hashable, Sendable {
     /// Data of the dialect that created the task: a JSON object.
     public var metadata: JSONText
 
+    /// A task of medium priority that is tried once, unless said.
     public init(
         kind: TaskKind, description: String, priority: Priority = .medium,
         capabilities: [CapabilityRequirement] = [], dependencies: [TaskID] = [], deadline: Instant? = nil,

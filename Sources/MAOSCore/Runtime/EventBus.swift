@@ -36,6 +36,7 @@ public final class EventBus: Sendable {
         }
     }
 
+    /// Stops calling a sink; events that are on their way may still reach it.
     package func detach(_ sink: any EventSink) {
         state.withLock { (state: inout State) in state.sinks.removeAll { $0 === sink } }
     }
@@ -125,6 +126,7 @@ public struct EventSubscription: AsyncSequence, Sendable {
     let bus: EventBus
     let next: UInt64
 
+    /// Begins to read; each iterator by itself, from the same event on.
     public func makeAsyncIterator() -> Iterator { Iterator(bus: bus, next: next) }
 
     /// Reads on from where it is.
@@ -138,8 +140,9 @@ public struct EventSubscription: AsyncSequence, Sendable {
             self.next = next
         }
 
-        /// The next event; waits for it. `nil` when the caller's task is cancelled.
+        /// The next event; waits for it.
         ///
+        /// - Returns: `nil` when the caller's task is cancelled.
         /// - Throws: ``JournalError`` when older events cannot be read.
         public mutating func next() async throws(JournalError) -> Event? {
             if page.isEmpty { page = try await bus.events(from: next)[...] }

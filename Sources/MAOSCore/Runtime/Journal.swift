@@ -1,4 +1,6 @@
-/// Where decisions are kept. Only the orchestrator calls it, on its own executor.
+/// Where decisions are kept.
+///
+/// Only the orchestrator calls it, on its own executor.
 public protocol Journal: AnyObject, Sendable {
     /// What an engine needs to go on: everything that is not terminal, and the counters.
     func load() throws(JournalError) -> RecoveredState
@@ -31,6 +33,7 @@ public struct RecoveredState: Sendable {
     public var tasks: [TaskRecord] = []
     /// Agents that are not terminated, in order of creation.
     public var agents: [AgentRecord] = []
+    /// Requests that are still remembered, in the order in which they expire.
     public var idempotency: [IdempotencyEntry] = []
     /// Sequence number of the newest event; 0 when there is none.
     public var lastSequence: UInt64 = 0
@@ -41,5 +44,6 @@ public struct RecoveredState: Sendable {
     /// Tasks by status, all of them, terminal ones included.
     public var taskCounts: [TaskStatus: Int] = [:]
 
+    /// What an empty journal holds.
     public init() {}
 }

@@ -5,6 +5,7 @@ package struct Submission: Sendable {
     package var request: Request
     package var target: ReplyTarget
 
+    /// A command and where its answer goes.
     package init(request: Request, target: ReplyTarget) {
         self.request = request
         self.target = target

@@ -16,6 +16,7 @@ public final class MemoryJournal: Journal, History {
     /// - Parameter eventLimit: Events that are kept; older ones are forgotten.
     public init(eventLimit: Int = 100_000) { self.eventLimit = eventLimit }
 
+    /// All that is live, and the counters; O(n log n).
     public func load() throws(JournalError) -> RecoveredState {
         state.withLock { (state: inout State) in
             var recovered = RecoveredState()
@@ -30,6 +31,7 @@ public final class MemoryJournal: Journal, History {
         }
     }
 
+    /// Keeps a batch; never fails.
     public func append(_ batch: Batch) throws(JournalError) {
         state.withLock { (state: inout State) in
             for task: TaskRecord in batch.tasks { state.tasks[task.id] = task }
@@ -43,15 +45,19 @@ public final class MemoryJournal: Journal, History {
         }
     }
 
+    /// A task in any state.
     public func task(_ id: TaskID) throws(JournalError) -> TaskRecord? { state.withLock { $0.tasks[id] } }
 
+    /// An agent in any state.
     public func agent(_ id: AgentID) throws(JournalError) -> AgentRecord? { state.withLock { $0.agents[id] } }
 
+    /// Forgets requests that have expired; there is never more to do.
     public func discardExpired(at now: Instant) throws(JournalError) -> Bool {
         state.withLock { $0.idempotency.removeAll { $0.expires <= now } }
         return false
     }
 
+    /// Tasks that satisfy the query, newest first; O(n log n).
     public func tasks(_ query: TaskQuery) throws(JournalError) -> TaskPage {
         state.withLock { (state: inout State) in
             let found: [TaskRecord] = state.tasks.values.filter { (task: TaskRecord) in
@@ -66,6 +72,7 @@ public final class MemoryJournal: Journal, History {
         }
     }
 
+    /// Agents that have ended, newest first; O(n log n).
     public func terminatedAgents(_ query: AgentQuery) throws(JournalError) -> [AgentRecord] {
         state.withLock { (state: inout State) in
             let found: [AgentRecord] = state.agents.values.filter {
@@ -75,6 +82,7 @@ public final class MemoryJournal: Journal, History {
         }
     }
 
+    /// Events in order from a sequence number on, as far as they are kept.
     public func events(
         from sequence: UInt64, limit: Int, types: Set<String>
     ) throws(JournalError) -> EventPage {

@@ -38,6 +38,7 @@ public actor Orchestrator {
     /// Loads what the journal holds, and takes over.
     ///
     /// - Parameters:
+    ///   - configuration: What an operator may set.
     ///   - journal: Where decisions are kept.
     ///   - runtime: What carries out effects.
     ///   - time: The clock.
@@ -67,6 +68,7 @@ public actor Orchestrator {
         events = EventBus(lastSequence: loaded.lastSequence, history: history ?? journal as? any History)
     }
 
+    /// The executor that it was made with.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Ends what an earlier run left under way, and begins to work.
@@ -87,7 +89,9 @@ public actor Orchestrator {
         return try result.get()
     }
 
-    /// Hands over commands that came together; their answers go to the targets. Never waits.
+    /// Hands over commands that came together, and never waits.
+    ///
+    /// Their answers go to the targets, on the orchestrator's executor.
     package nonisolated func submit(_ submissions: [Submission]) {
         let acceptance: Mailbox.Acceptance = mailbox.append(submissions)
         if !acceptance.refused.isEmpty {
@@ -267,6 +271,7 @@ public actor Orchestrator {
 }
 
 extension Orchestrator: ReportSink {
+    /// Takes reports from the runtime, from any thread; they are kept until they can be stored.
     public nonisolated func report(_ commands: [Command]) {
         submit(commands.map { Submission(request: Request($0, from: .system), target: .none) })
     }

@@ -11,6 +11,7 @@ public enum OutputStream: UInt8, Sendable {
     /// The one stream of a process on a PTY.
     case terminal
 
+    /// The name as the wire has it.
     public var name: String {
         switch self {
         case .stdout: "stdout"
@@ -26,12 +27,16 @@ public struct OutputChunk: Sendable {
     public var task: TaskID?
     /// The agent it ran on.
     public var agent: AgentID
+    /// The number of the attempt; 0 for an agent's resident process.
     public var attempt: Int
+    /// Where it came from.
     public var stream: OutputStream
+    /// When it was read.
     public var time: Instant
     /// 1 … 65,536 bytes, cut at a line end where possible.
     public var data: [UInt8]
 
+    /// Puts a chunk together; runtimes do.
     public init(task: TaskID?, agent: AgentID, attempt: Int, stream: OutputStream, time: Instant, data: [UInt8]) {
         self.task = task
         self.agent = agent
@@ -44,13 +49,18 @@ public struct OutputChunk: Sendable {
 
 /// A stored chunk, with its place in a log.
 public struct OutputEntry: Sendable {
+    /// The log that it stands in.
     public var owner: OutputOwner
     /// 1 for the first entry of its log; no gaps but those of retention.
     public var sequence: UInt64
+    /// Where it came from.
     public var stream: OutputStream
+    /// When it was read.
     public var time: Instant
+    /// What was printed, as it came.
     public var data: [UInt8]
 
+    /// Puts an entry together; for stores.
     public init(owner: OutputOwner, sequence: UInt64, stream: OutputStream, time: Instant, data: [UInt8]) {
         self.owner = owner
         self.sequence = sequence
@@ -62,6 +72,7 @@ public struct OutputEntry: Sendable {
 
 /// A stretch of a log.
 public struct OutputPage: Sendable {
+    /// Oldest first.
     public var entries: [OutputEntry]
     /// The oldest entry that is still kept; 0 when nothing was ever printed.
     public var firstSequence: UInt64
@@ -70,6 +81,7 @@ public struct OutputPage: Sendable {
     /// The newest entry of the log; 0 when nothing was ever printed.
     public var lastSequence: UInt64
 
+    /// Puts a page together; for stores.
     public init(entries: [OutputEntry], firstSequence: UInt64, nextSequence: UInt64, lastSequence: UInt64) {
         self.entries = entries
         self.firstSequence = firstSequence
@@ -78,7 +90,9 @@ public struct OutputPage: Sendable {
     }
 }
 
-/// Where agents' output goes, and where it is read from. High volume: it does not pass through the engine.
+/// Where agents' output goes, and where it is read from.
+///
+/// High volume: it does not pass through the engine.
 public protocol OutputStore: AnyObject, Sendable {
     /// Takes chunks for writing; order is kept per owner. Safe from any thread, does not wait for the disk.
     func append(_ chunks: [OutputChunk])

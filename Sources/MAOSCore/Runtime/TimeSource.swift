@@ -11,11 +11,13 @@ public protocol TimeSource: AnyObject, Sendable {
 public final class FunctionTimeSource: TimeSource {
     private let read: @Sendable () -> Double
 
-    /// - Parameter secondsSince1970: UTC now, for example `{ Date().timeIntervalSince1970 }`.
+    /// Takes what reads UTC in seconds since 1970, for example `{ Date().timeIntervalSince1970 }`.
     public init(secondsSince1970 read: @escaping @Sendable () -> Double) { self.read = read }
 
+    /// UTC now, to the millisecond.
     public func now() -> Instant { Instant(milliseconds: Int64(read() * 1_000)) }
 
+    /// Calls `body` once, at or soon after `instant`, on a thread of Swift's pool.
     public func wake(at instant: Instant, _ body: @escaping @Sendable () -> Void) {
         let wait: Int64 = max(0, (instant - now()).count)
         Task.detached {

@@ -60,6 +60,21 @@ struct AttemptTests {
         #expect(try world.agent("x").state.statistics.tasksCompleted == 4)
     }
 
+    @Test("what was cancelled or interrupted is no failure of its agent")
+    func statistics() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x", slots: 3)
+        try world.create("cancelled")
+        try world.create("requeued")
+        try world.create("interrupted") { $0.retryPolicy.onInterruption = .fail }
+        try world.send(.cancelTask("cancelled", reason: nil))
+        for id in ["cancelled", "requeued", "interrupted"] as [TaskID] { try world.end(id, .stopped) }
+        #expect(try world.agent("x").state.statistics == AgentStatistics())
+        #expect(try world.agent("x").state.statistics.successRate == 1)
+        try world.fail("requeued")
+        #expect(try world.agent("x").state.statistics.tasksFailed == 1)
+    }
+
     @Test("an agent that ends one task and gets the next is told of once a command")
     func oneWorkEvent() throws {
         var world = EngineWorld()
