@@ -206,7 +206,7 @@ struct Configuration {
         engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))
         engine.onDemand.fallbackType = AgentType(name: values["pools.default.type"]?.stringValue ?? "") ?? .coder
         for (kind, value) in (values["routing"]?.objectValue ?? [:]).map({ ($0.key, $0.value) }) {
-            guard let kind = TaskKind(kind), let type = AgentType(name: value.stringValue ?? "") else {
+            guard let kind = taskKind(kind), let type = AgentType(name: value.stringValue ?? "") else {
                 throw failure(
                     values, "routing",
                     "has \"\(kind)\": \(JSONText(value)), expected a task kind and one of "
@@ -215,5 +215,14 @@ struct Configuration {
             engine.routing[kind] = type
         }
         return engine
+    }
+
+    /// The kind that an operator means, who may use the clients' shorter names of two.
+    private static func taskKind(_ name: String) -> TaskKind? {
+        switch name {
+        case "test": .testing
+        case "deploy": .deployment
+        default: TaskKind(name)
+        }
     }
 }

@@ -71,7 +71,8 @@ package enum GatewayReadResult: Sendable {
 /// A request that waits for the outcome of an action: what to do with it.
 package struct GatewayPending: Sendable {
     enum Purpose: Sendable {
-        case createTask
+        /// A creation that can be repeated is answered without an estimate, which would be another one each time.
+        case createTask(isRepeatable: Bool)
         case cancelTask
         case retryTask
         /// Answers with the whole task.

@@ -129,13 +129,15 @@ extension GatewayProjection {
     }
 
     /// Writes a `CreateTaskResponse` with this status: the task's own where the creation is answered for the first time.
-    func writeCreated(_ task: TaskRecord, status: TaskStatus, to builder: inout GatewayTextBuilder) {
+    func writeCreated(
+        _ task: TaskRecord, status: TaskStatus, hasEstimate: Bool, to builder: inout GatewayTextBuilder
+    ) {
         builder.piece(#"{"taskId":""#)
         builder.piece(task.id.rawValue)
         builder.piece(#"","status":""#)
         builder.piece(GatewayVocabulary.name(of: status))
         builder.piece(#"""#)
-        if let duration: Milliseconds = view.typicalDuration(of: task.specification.kind) {
+        if hasEstimate, let duration: Milliseconds = view.typicalDuration(of: task.specification.kind) {
             builder.piece(#","estimatedDuration":"#)
             builder.integer(Int(duration.count))
         }

@@ -30,8 +30,8 @@ extension GatewayREST {
     private func complete(_ pending: GatewayPending, with task: TaskRecord, _ now: Instant) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch pending.purpose {
-        case .createTask:
-            return respondCreated(task, task.status, context, now)
+        case .createTask(let isRepeatable):
+            return respondCreated(task, task.status, hasEstimate: !isRepeatable, context, now)
         case .cancelTask:
             // What is committed may have come further than the reply.
             let newest: TaskRecord = view.task(task.id) ?? task
@@ -72,9 +72,10 @@ extension GatewayREST {
 
     /// The first answer again: the status is the one that the task had when it was created.
     private func repeatCreation(of task: TaskRecord, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
-        let wasRefused: Bool =
-            task.status == .cancelled && task.state.attempt == 0 && task.state.finishedAt == task.createdAt
-        return respondCreated(task, wasRefused ? .cancelled : .pending, context, now)
+        // One whose dependency had failed, or whose deadline had passed, was over when it was created.
+        let wasOver: Bool =
+            task.status.isTerminal && task.state.attempt == 0 && task.state.finishedAt == task.createdAt
+        return respondCreated(task, wasOver ? task.status : .pending, hasEstimate: false, context, now)
     }
 
     // MARK: Ends

@@ -43,7 +43,7 @@ extension GatewayREST {
             let key: IdempotencyKey? = try idempotencyKey(of: request)
             return .submit(
                 .createTask(specification, id: nil, idempotency: key), context.principal,
-                pending(.createTask, "", context))
+                pending(.createTask(isRepeatable: key != nil), "", context))
         } catch {
             return fail(error, context, now)
         }
@@ -152,15 +152,16 @@ extension GatewayREST {
     /// - Parameters:
     ///   - task: The task.
     ///   - status: Its status right after its creation.
+    ///   - hasEstimate: Whether to tell how long such tasks take, where that is known.
     ///   - context: The request.
     ///   - now: The answer's time.
     /// - Returns: The answer.
     func respondCreated(
-        _ task: TaskRecord, _ status: TaskStatus, _ context: GatewayContext, _ now: Instant
+        _ task: TaskRecord, _ status: TaskStatus, hasEstimate: Bool, _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         var builder = GatewayTextBuilder(reservingCapacity: 320)
         builder.beginEnvelope()
-        projection.writeCreated(task, status: status, to: &builder)
+        projection.writeCreated(task, status: status, hasEstimate: hasEstimate, to: &builder)
         builder.endEnvelope(context, at: now)
         return .respond(GatewayResponse(status: .created, requestID: context.requestID, body: builder.bytes))
     }
