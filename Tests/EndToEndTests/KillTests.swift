@@ -29,7 +29,8 @@ struct KillTests {
         }
     }
 
-    @Test("twenty times under load of 32 clients loses no acknowledged task, runs none twice at once, and leaves no gap")
+    @Test(
+        "twenty times under load of 32 clients loses no acknowledged task, runs none twice at once, and leaves no gap")
     func killedTwentyTimes() throws {
         let locks: String = try TemporaryFolder.make()
         defer { try? FileManager.default.removeItem(atPath: locks) }
@@ -54,7 +55,9 @@ struct KillTests {
             let task: JSONValue = try client.waitForEnd(of: id, seconds: 120)
             // A task that was hit more often than its policy allows says so; every other one completes.
             if task["status"] != "completed" {
-                #expect(task["status"] == "failed" && task["error"]?.stringValue?.contains("interrupted") == true, "\(task)")
+                #expect(
+                    task["status"] == "failed" && task["error"]?.stringValue?.contains("interrupted") == true, "\(task)"
+                )
             }
         }
         #expect(!FileManager.default.fileExists(atPath: locks + "/violations"), "a task ran twice at the same time")

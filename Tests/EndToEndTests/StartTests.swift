@@ -7,7 +7,9 @@ import Testing
 @Suite("Starting and stopping the server")
 struct StartTests {
     /// Runs the server with arguments that make it end by itself.
-    private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (status: CInt, out: String, err: String) {
+    private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
+        status: CInt, out: String, err: String
+    ) {
         let process = Process()
         process.executableURL = Products.url(of: "maos-server")
         process.arguments = arguments
@@ -19,7 +21,9 @@ struct StartTests {
         let output: Data = out.fileHandleForReading.readDataToEndOfFile()
         let errors: Data = err.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self))
+        return (
+            process.terminationStatus, String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self)
+        )
     }
 
     private func withFolder(_ body: (String) throws -> Void) throws {

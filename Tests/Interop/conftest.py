@@ -1,14 +1,17 @@
 """What the tests share: a real server with a data directory of its own, and clients that bear its administrator's token."""
 
+import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 import httpx
+import jwt
 import pytest
 
 BIN = pathlib.Path(os.environ["MAOS_BIN"])
@@ -17,9 +20,9 @@ BIN = pathlib.Path(os.environ["MAOS_BIN"])
 class Program:
     """A program that says where it listens, then that it is ready."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, errors=subprocess.DEVNULL):
         self.process = subprocess.Popen(
-            [str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [str(a) for a in arguments], stdout=subprocess.PIPE, stderr=errors, text=True
         )
         self.port = None
         for line in self.process.stdout:
@@ -27,7 +30,7 @@ class Program:
                 self.port = int(line.split()[1].rsplit(":", 1)[1])
             if line.strip() == "ready":
                 return
-        raise RuntimeError(f"{arguments[0]} did not get ready: {self.process.stderr.read()}")
+        raise RuntimeError(f"{arguments[0]} did not get ready, and ended with {self.process.wait()}")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -40,10 +43,16 @@ class Program:
 
 
 class Server(Program):
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, configuration=None):
         self.data = tempfile.mkdtemp(prefix="maos-interop-")
+        self.log = open(os.path.join(self.data, "server.log"), "w+")
+        if configuration is not None:
+            path = os.path.join(self.data, "maos.json")
+            pathlib.Path(path).write_text(json.dumps(configuration))
+            arguments = ("--config", path, *arguments)
         super().__init__(
-            BIN / "maos-server", "--data", self.data, "--listen", "127.0.0.1:0=gateway", "--log-level", "error", *arguments
+            BIN / "maos-server", "--data", self.data, "--listen", "127.0.0.1:0=gateway", "--log-level", "error",
+            *arguments, errors=self.log,
         )
         self.token = (pathlib.Path(self.data) / "admin.token").read_text().strip()
         self.key = (pathlib.Path(self.data) / "jwt.key").read_bytes()
@@ -55,17 +64,69 @@ class Server(Program):
             base_url=self.url, headers={"Authorization": f"Bearer {token or self.token}"}, timeout=30
         )
 
+    def sign(self, *permissions, **claims):
+        """A token of this server's for these permissions; a claim of None is left out."""
+        now = int(time.time())
+        known = {
+            "sub": "ann", "email": "ann@example.org", "roles": [], "permissions": list(permissions), "iat": now,
+            "exp": now + 600,
+        }
+        known.update(claims)
+        return jwt.encode({k: v for k, v in known.items() if v is not None}, self.key, algorithm="HS256")
+
+    def connect(self):
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def status(self, name):
+        """A number out of what the kernel says of the process, such as VmRSS in KB."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+        raise KeyError(name)
+
+    def sockets(self):
+        """How many sockets it has open."""
+        found = 0
+        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+            try:
+                found += os.readlink(f"/proc/{self.process.pid}/fd/{name}").startswith("socket:")
+            except FileNotFoundError:
+                pass
+        return found
+
+    def is_well(self):
+        """Whether it lives and answers."""
+        return self.process.poll() is None and httpx.get(self.url + "/readyz", timeout=20).status_code == 200
+
     def stop(self):
-        status = super().stop()
-        shutil.rmtree(self.data, ignore_errors=True)
-        return status
+        try:
+            return super().stop()
+        finally:
+            self.log.close()
+            shutil.rmtree(self.data, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def server():
     server = Server("--limits", "off")
     yield server
+    assert server.is_well(), "the server is well after all tests"
     assert server.stop() == 0, "the server stops cleanly"
+
+
+@pytest.fixture
+def make_server():
+    """Makes servers of the test's own."""
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Server(*arguments, **more))
+        return made[-1]
+
+    yield make
+    for server in made:
+        assert server.stop() == 0, "a server stops cleanly"
 
 
 @pytest.fixture
@@ -101,3 +162,34 @@ def wait_for_end(client, task, seconds=30):
             return data
         time.sleep(0.02)
     raise AssertionError(f"task {task} did not end")
+
+
+def wait_until(condition, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"did not happen within {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+def check_envelope(reply, success):
+    """GW-STD-09, GW-STD-10, GW-STD-14"""
+    body = reply.json()
+    assert body["success"] is success
+    assert ("data" in body) is success
+    assert ("error" in body) is not success
+    metadata = body["metadata"]
+    assert metadata["timestamp"].endswith("Z") and metadata["version"] in ("v1", "v2") and metadata["requestId"]
+    assert reply.headers["x-request-id"] == metadata["requestId"]
+    return body
+
+
+def check_error(reply, status, code):
+    """GW-STD-11, GW-STD-12, GW-ERR-11, GW-ERR-13: the documented status and code, and nothing of the server's inside."""
+    assert reply.status_code == status, reply.text
+    error = check_envelope(reply, False)["error"]
+    assert error["code"] == code, error
+    assert error["message"], error
+    assert "stack" not in error
+    for secret in ("/Sources/", ".swift", "Fatal", "/tmp/", "sqlite", "SQLite", "0x"):
+        assert secret not in error["message"], error
+    return error

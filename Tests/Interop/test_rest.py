@@ -8,19 +8,7 @@ import httpx
 import jwt
 import pytest
 
-from conftest import new_task, wait_for_end
-
-
-def check_envelope(reply, success):
-    """GW-STD-09, GW-STD-10, GW-STD-14"""
-    body = reply.json()
-    assert body["success"] is success
-    assert ("data" in body) is success
-    assert ("error" in body) is not success
-    metadata = body["metadata"]
-    assert metadata["timestamp"].endswith("Z") and metadata["version"] and metadata["requestId"]
-    assert reply.headers["x-request-id"] == metadata["requestId"]
-    return body
+from conftest import check_envelope, new_task, wait_for_end
 
 
 def test_a_task_runs_to_its_end(http):

@@ -16,11 +16,24 @@ final class ServerProcess: @unchecked Sendable {
     private let keepsDirectory: Bool
 
     /// Starts a server on a free port and waits until it is ready.
+    ///
+    /// - Parameters:
+    ///   - directory: Its data directory, which then outlives it; nil for one of its own.
+    ///   - arguments: What it is told beside where its data is and where to listen.
+    ///   - environment: Variables beside those of this process.
+    ///   - configuration: What its configuration file says.
     init(
-        directory: String? = nil, arguments: [String] = ["--limits", "off"], environment: [String: String] = [:]
+        directory: String? = nil, arguments: [String] = ["--limits", "off"], environment: [String: String] = [:],
+        configuration: JSONObject? = nil
     ) throws {
         keepsDirectory = directory != nil
         self.directory = try directory ?? TemporaryFolder.make()
+        var arguments: [String] = arguments
+        if let configuration {
+            let path: String = self.directory + "/maos.json"
+            try "\(JSONText(.object(configuration)))".write(toFile: path, atomically: true, encoding: .utf8)
+            arguments += ["--config", path]
+        }
         self.arguments = arguments
         self.environment = environment
         try start()
