@@ -7,12 +7,19 @@ enum Folder {
     /// Makes a folder that only its owner may enter, and the folders above it; one that is there stays as it is.
     static func make(_ path: String) throws(SystemError) {
         do throws(SystemError) {
+            try makeOne(path)
+        } catch {
+            guard error.isNotFound, let parent: String = parent(of: path) else { throw error }
+            try make(parent)
+            // Once more and not for ever: there are folders in which the system makes none, such as /proc.
+            try makeOne(path)
+        }
+    }
+
+    private static func makeOne(_ path: String) throws(SystemError) {
+        do throws(SystemError) {
             try systemCall("mkdir \(path)") { mkdir(path, 0o700) }
         } catch {
-            if error.isNotFound, let parent: String = parent(of: path) {
-                try make(parent)
-                return try make(path)
-            }
             guard error.isAlreadyThere else { throw error }
             guard isFolder(path) else { throw SystemError(code: ENOTDIR, call: "mkdir \(path)") }
         }

@@ -13,8 +13,9 @@ struct StartFailure: Error {
 
 /// The parts of the server and how they are joined: started in order, stopped in the reverse.
 final class Application {
-    private let configuration: Configuration
-    private let log: Log
+    private var configuration: Configuration
+    private var values: SettingValues
+    private var log: Log
     private let store: SQLiteStore
     private let outputs: OutputLog
     private let runtime: ProcessAgentRuntime
@@ -24,13 +25,15 @@ final class Application {
     private let transport: TransportServer
     private let listeners: [(listener: Listener, surfaces: String)]
     private let environment: ServerEnvironment
+    private let gateway: Gateway
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
     ///
     /// - Throws: ``StartFailure``.
-    init(_ configuration: Configuration, log: Log) throws(StartFailure) {
+    init(_ configuration: Configuration, _ values: SettingValues) throws(StartFailure) {
         self.configuration = configuration
-        self.log = log
+        self.values = values
+        log = Log(level: configuration.logLevel, format: configuration.logFormat)
         store = try Application.openStore(configuration)
         let secrets = try Secrets(directory: configuration.data)
         outputs = try Application.openOutputs(configuration)
@@ -53,7 +56,7 @@ final class Application {
             throw StartFailure(message: "the system refuses a thread or descriptor: \(error)")
         }
 
-        let gateway = Gateway()
+        gateway = Gateway()
         var bound: [(listener: Listener, surfaces: String)] = []
         for listen: Configuration.Listen in configuration.listen {
             let listener: Listener = try Application.bind(listen, configuration, transport, gateway)
@@ -88,13 +91,8 @@ final class Application {
                 environment: environment, configuration: Application.gatewayConfiguration(configuration, url: url),
                 verifier: TokenVerifier(
                     key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true),
-                origins: OriginPolicy(hosts: configuration.hosts, origins: configuration.origins),
-                trustsLoopback: configuration.trustsLoopback,
-                limit: configuration.limits.isOn
-                    ? RateLimiter<GatewayCaller>.Limit(
-                        capacity: Double(configuration.limits.capacity),
-                        refillPerSecond: configuration.limits.tokensPerSecond) : nil,
-                log: log))
+                origins: configuration.originPolicy, trustsLoopback: configuration.trustsLoopback,
+                limit: configuration.limits.limit, log: log))
     }
 
     // MARK: Running
@@ -106,7 +104,8 @@ final class Application {
         runtime.connect(orchestrator)
         switch AwaitedReply.of(.recover, to: orchestrator, atMost: .seconds(60)) {
         case .success?: break
-        case .failure(let rejection)?: throw StartFailure(message: "cannot store anything in \(configuration.data): \(rejection)")
+        case .failure(let rejection)?:
+            throw StartFailure(message: "cannot store anything in \(configuration.data): \(rejection)")
         case nil: throw StartFailure(message: "the data in \(configuration.data) is not writable within a minute")
         }
         announce(SystemEvent(type: "server_started"))
@@ -119,6 +118,54 @@ final class Application {
         log(.info, "ready", ["version": Version.text])
         keepTidy()
     }
+
+    /// Reads the configuration again, and goes by it as far as that is possible without a new start.
+    ///
+    /// What is wrong with it is logged, and everything stays as it was.
+    func reload() {
+        do throws(ConfigurationError) {
+            var options = try Options(Array(CommandLine.arguments.dropFirst()))
+            let fresh = try Configuration(&options.values)
+            follow(fresh, changed: options.values.changes(from: values))
+            values = options.values
+        } catch {
+            log(.error, "the configuration was not read again: \(error.message)")
+        }
+    }
+
+    private func follow(_ fresh: Configuration, changed: [String]) {
+        let isFollowed: (String) -> Bool = { Application.liveSettings.contains($0) }
+        configuration.runners = fresh.runners
+        configuration.limits = fresh.limits
+        configuration.origins = fresh.origins
+        configuration.hosts = fresh.hosts
+        configuration.drainTime = fresh.drainTime
+        configuration.logLevel = fresh.logLevel
+        log.level = fresh.logLevel
+        runtime.use(fresh.runners)
+        gateway.change { (services: inout GatewayServices) in
+            services.origins = fresh.originPolicy
+            services.limit = fresh.limits.limit
+            services.log = log
+        }
+        // Names only: values may be secret.
+        let data: JSONValue = [
+            "changes": .array(changed.filter(isFollowed).map { .string($0) }),
+            "atNextStart": .array(changed.filter { !isFollowed($0) }.map { .string($0) }),
+        ]
+        log(
+            .info, "read the configuration again",
+            [
+                "changed": changed.filter(isFollowed).joined(separator: ","),
+                "atNextStart": changed.filter { !isFollowed($0) }.joined(separator: ","),
+            ])
+        announce(SystemEvent(type: "config_changed", data: JSONText(data)))
+    }
+
+    /// The settings that are followed without a new start.
+    private static let liveSettings: Set<String> = [
+        "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel",
+    ]
 
     /// Stops accepting, lets work end, and closes everything in order.
     func stop() {

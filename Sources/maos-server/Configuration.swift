@@ -39,15 +39,24 @@ struct Configuration {
         var isOn = true
         var capacity: Int = 1_000
         var tokensPerSecond: Double = 100
+
+        /// What each caller may do; nil for everything.
+        var limit: RateLimiter<GatewayCaller>.Limit? {
+            isOn
+                ? RateLimiter<GatewayCaller>.Limit(capacity: Double(capacity), refillPerSecond: tokensPerSecond) : nil
+        }
     }
+
+    /// Which hosts and pages may send requests.
+    var originPolicy: OriginPolicy { OriginPolicy(hosts: hosts, origins: origins) }
 
     /// Checks the values, and works out what depends on the machine.
     init(_ values: inout SettingValues) throws(ConfigurationError) {
         values.setFallback("data", .string(Configuration.defaultDataDirectory))
         values.setFallback("pools.default.max", .integer(Int64(2 * sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
-        data = values["data"]?.stringValue ?? ""
+        data = Configuration.absolute(values["data"]?.stringValue ?? "")
         values.setFallback("workspaceRoot", .string(data + "/workspaces"))
-        workspaceRoot = values["workspaceRoot"]?.stringValue ?? ""
+        workspaceRoot = Configuration.absolute(values["workspaceRoot"]?.stringValue ?? "")
         listen = try Configuration.listeners(values)
         let auth: String = values["auth"]?.stringValue ?? "required"
         trustsLoopback = auth == "local" || values["gateway.auth"]?.stringValue == "loopback"
@@ -79,6 +88,15 @@ struct Configuration {
         return (environmentVariable("HOME") ?? "/var/lib") + "/.local/share/maos"
     }
 
+    /// The path from the root on: processes start in other folders, and clients are told of places inside.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        let folder = String(cString: current)
+        let parts: [Substring] = path.split(separator: "/").filter { $0 != "." }
+        return ([folder == "/" ? "" : folder] + parts.map(String.init)).joined(separator: "/")
+    }
+
     private static func texts(_ values: SettingValues, _ key: String) -> [String] {
         values[key]?.arrayValue?.compactMap(\.stringValue) ?? []
     }
@@ -103,14 +121,16 @@ struct Configuration {
                 let address = ListenAddress(String(text[..<equals]))
             else {
                 throw failure(
-                    values, "listen", "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…], where ADDR is localhost or "
+                    values, "listen",
+                    "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…], where ADDR is localhost or "
                         + "a numeric address")
             }
             let surfaces = String(text[text.index(after: equals)...])
             for surface: Substring in surfaces.split(separator: ",", omittingEmptySubsequences: false) {
                 guard surface == "all" || surface == "gateway" else {
                     throw failure(
-                        values, "listen", "has the surface \"\(surface)\", expected gateway or all (which this version "
+                        values, "listen",
+                        "has the surface \"\(surface)\", expected gateway or all (which this version "
                             + "serves the gateway on)")
                 }
             }
@@ -148,7 +168,8 @@ struct Configuration {
                 }
                 for (name, value) in members.map({ ($0.key, $0.value) }) {
                     guard let number: Double = value.doubleValue, number >= 1, number <= 1_000_000_000 else {
-                        throw failure(values, "limits", "has gateway.\(name) \(JSONText(value)), expected a number from 1")
+                        throw failure(
+                            values, "limits", "has gateway.\(name) \(JSONText(value)), expected a number from 1")
                     }
                     switch name {
                     case "capacity": limits.capacity = Int(number)
@@ -178,11 +199,15 @@ struct Configuration {
             var runner = RunnerConfiguration()
             for (member, value) in members.map({ ($0.key, $0.value) }) {
                 switch (member, value) {
-                case ("command", .array(let items)): runner.command = items.compactMap(\.stringValue)
-                case ("interactive", .array(let items)): runner.interactive = items.compactMap(\.stringValue)
+                case ("command", .array(let items)) where items.allSatisfy({ $0.stringValue != nil }):
+                    runner.command = items.compactMap(\.stringValue)
+                case ("interactive", .array(let items)) where items.allSatisfy({ $0.stringValue != nil }):
+                    runner.interactive = items.compactMap(\.stringValue)
                 case ("workingDirectory", .string(let text)): runner.workingDirectory = text
                 case ("environment", .object(let variables)):
-                    for (name, value) in variables.map({ ($0.key, $0.value) }) { runner.environment[name] = value.stringValue ?? "\(JSONText(value))" }
+                    for (name, value) in variables.map({ ($0.key, $0.value) }) {
+                        runner.environment[name] = value.stringValue ?? "\(JSONText(value))"
+                    }
                 default:
                     let known: [String] = ["command", "interactive", "environment", "workingDirectory"]
                     throw failure(

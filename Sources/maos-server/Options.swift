@@ -76,7 +76,8 @@ struct Options {
         }
         text += """
 
-            When it is ready it prints a line for each address it listens on, then `ready`. SIGTERM stops it in order.
+            When it is ready it prints a line for each address it listens on, then `ready`. SIGTERM stops it in order,
+            SIGHUP has it read the configuration again.
             Exit codes: 0 after a clean stop, 1 when it could not start, 2 for wrong usage.
 
             """

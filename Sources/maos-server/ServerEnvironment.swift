@@ -31,7 +31,8 @@ final class ServerEnvironment: GatewayEnvironment {
 
     func components(at now: Instant) -> [GatewayComponent] {
         var storage = GatewayComponent(name: "storage", status: .healthy, lastCheck: now)
-        if let orchestrator = orchestrator.withLock({ $0 }), case .degraded(let reason) = orchestrator.currentCondition {
+        if let orchestrator = orchestrator.withLock({ $0 }), case .degraded(let reason) = orchestrator.currentCondition
+        {
             storage.status = .unhealthy
             storage.message = reason
         }

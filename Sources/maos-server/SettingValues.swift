@@ -38,6 +38,11 @@ struct SettingValues {
 
     subscript(key: String) -> JSONValue? { values[key]?.value }
 
+    /// The settings that have another value here than there, in the order of the reference.
+    func changes(from earlier: SettingValues) -> [String] {
+        Setting.all.map(\.key).filter { self[$0] != earlier[$0] }
+    }
+
     /// Where a value is from, for messages.
     func origin(of key: String) -> String { values[key]?.source.text ?? "default" }
 
@@ -58,7 +63,8 @@ struct SettingValues {
     mutating func read(file path: String) throws(ConfigurationError) {
         guard let bytes: [UInt8] = contents(of: path) else {
             throw ConfigurationError(
-                message: "cannot read the configuration file \(path): \(String(cString: strerror(errno)))", isUsage: false)
+                message: "cannot read the configuration file \(path): \(String(cString: strerror(errno)))",
+                isUsage: false)
         }
         let root: JSONValue
         do throws(JSONError) {

@@ -32,9 +32,9 @@ func runServer() throws(ConfigurationError) {
     }
     Signals.ignoreBrokenPipes()
     do throws(StartFailure) {
-        let application = try Application(configuration, log: Log(level: configuration.logLevel, format: configuration.logFormat))
+        let application = try Application(configuration, options.values)
         try application.start()
-        waitForStopSignal()
+        while waitForSignal() == SIGHUP { application.reload() }
         application.stop()
     } catch {
         fail(error.message, status: 1)
@@ -42,14 +42,14 @@ func runServer() throws(ConfigurationError) {
     exit(0)
 }
 
-/// Waits for SIGTERM or SIGINT.
-func waitForStopSignal() {
+/// Waits for SIGTERM, SIGINT or SIGHUP, and says which it was.
+func waitForSignal() -> CInt {
     var signals = sigset_t()
     sigemptyset(&signals)
-    sigaddset(&signals, SIGTERM)
-    sigaddset(&signals, SIGINT)
+    for signal: CInt in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
     var received: CInt = 0
     while sigwait(&signals, &received) != 0 {}
+    return received
 }
 
 do throws(ConfigurationError) {

@@ -34,6 +34,11 @@ package final class ProcessAgentRuntime: AgentRuntime {
         loop.execute { [host] in host.perform(effects) }
     }
 
+    /// Goes by other runners from the next start on; what runs is left alone.
+    package func use(_ runners: RunnerTable) {
+        loop.execute { [host] in host.use(runners) }
+    }
+
     /// Types bytes on the terminal of an agent's resident process.
     ///
     /// - Returns: False when it has none, or takes no more for now.

@@ -54,6 +54,9 @@ final class ProcessHost: @unchecked Sendable {
         heartbeatTimer.setDeadline(after: configuration.heartbeat)
     }
 
+    /// Goes by other runners from the next start on.
+    func use(_ runners: RunnerTable) { starter.use(runners) }
+
     /// Carries out effects in order.
     func perform(_ effects: [Effect]) {
         for effect in effects {

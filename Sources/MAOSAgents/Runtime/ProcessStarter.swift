@@ -11,7 +11,7 @@ struct StartFailure: Error, Hashable {
 final class ProcessStarter {
     // Confined to the loop's thread.
 
-    private let configuration: ProcessAgentConfiguration
+    private var configuration: ProcessAgentConfiguration
     private let supervisor: ProcessSupervisor
     private var workspaces: Workspaces
     private let runs: RunFolders
@@ -23,6 +23,9 @@ final class ProcessStarter {
         runs = try RunFolders(parent: "\(configuration.dataFolder)/run")
         workspaces = try Workspaces(root: configuration.workspaceRoot ?? "\(configuration.dataFolder)/workspaces")
     }
+
+    /// Goes by other runners from the next start on.
+    func use(_ runners: RunnerTable) { configuration.runners = runners }
 
     // MARK: - Attempts
 

@@ -3,8 +3,10 @@ package import MAOSProtocols
 package import MAOSSystem
 internal import Synchronization
 
-/// Joins the gateway dialect with the sockets of one loop: says who calls and how often they may, and carries out the
-/// dialect's actions. Confined to its loop, except where other threads hand their results in.
+/// Joins the gateway dialect with the sockets of one loop.
+///
+/// It says who calls and how often they may, and carries out the dialect's actions. Confined to its loop, except where other
+/// threads hand their results in.
 package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendable {
     // Everything is confined to the loop; `deliver` and `receive` only hand over to it.
 
@@ -28,6 +30,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     let hub: GatewayHub
     private let tokens: TokenCache
     private var limiter: RateLimiter<GatewayCaller>?
+    private var origins: OriginPolicy
+    private var log: Log
     private var waiting: [UInt64: Waiting] = [:]
     private var lastToken: UInt64 = 0
     /// Commands of this turn; handed over together at its end.
@@ -56,9 +60,21 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             configuration: services.configuration, environment: services.environment)
         tokens = TokenCache(verifier: services.verifier)
         limiter = services.limit.map { RateLimiter($0) }
+        origins = services.origins
+        log = services.log
         super.init(loop: resources.loop)
         services.orchestrator.events.attach(self)
         services.outputs.observe(self)
+    }
+
+    /// Goes by what the operator says now; from any thread.
+    func follow(_ changed: GatewayServices) {
+        loop.execute { [self] in
+            origins = changed.origins
+            log = changed.log
+            guard let limit = changed.limit else { return limiter = nil }
+            if limiter == nil { limiter = RateLimiter(limit) } else { limiter?.limit = limit }
+        }
     }
 
     var now: Instant { Instant(milliseconds: resources.wallMilliseconds) }
@@ -89,7 +105,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             if GatewaySocket.isHandshake(request), let token = GatewaySocket.token(of: request) {
                 return authenticate(token: token)
             }
-            return services.trustsLoopback && peer.address.isLoopback ? .principal(GatewayHandler.localAdministrator) : .missing
+            return services.trustsLoopback && peer.address.isLoopback
+                ? .principal(GatewayHandler.localAdministrator) : .missing
         }
         return authenticate(token: GatewayHandler.bearerToken(in: credentials))
     }
@@ -136,7 +153,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             }
         }
         let host: String = request.authority
-        switch services.origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) {
+        switch origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) {
         case .foreignHost?: return .foreignHost
         case .foreignOrigin?: return .foreignOrigin
         case nil: return nil
@@ -224,7 +241,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
 
     private func note(_ failure: GatewayErrorCode, _ response: GatewayResponse, _ request: LoggedRequest) {
         let level: Log.Level = response.status.code >= 500 ? .error : .warn
-        services.log(
+        log(
             level, failure.rawValue,
             [
                 "requestId": response.requestID, "method": request.method.name,

@@ -19,13 +19,13 @@ package struct GatewayServices: Sendable {
     /// Checks tokens.
     package let verifier: TokenVerifier
     /// Which hosts and pages may send requests.
-    package let origins: OriginPolicy
+    package var origins: OriginPolicy
     /// Whether loopback callers without a token are the administrator.
     package let trustsLoopback: Bool
     /// How often one caller may call; `nil` for no limit.
-    package let limit: RateLimiter<GatewayCaller>.Limit?
+    package var limit: RateLimiter<GatewayCaller>.Limit?
     /// Where refused and failed requests are noted.
-    package let log: Log
+    package var log: Log
 
     /// Puts the services together.
     package init(
@@ -73,6 +73,16 @@ package final class Gateway: Sendable {
     /// Gives the gateway its services; once, before a listener starts.
     package func open(_ services: GatewayServices) {
         state.withLock { $0.services = services }
+    }
+
+    /// Changes who may send requests, how often, and what is logged of them; for connections that are there too.
+    package func change(_ body: (inout GatewayServices) -> Void) {
+        state.withLock { (state: inout State) in
+            guard var services: GatewayServices = state.services else { return }
+            body(&services)
+            state.services = services
+            for handler: GatewayHandler in state.handlers.values { handler.follow(services) }
+        }
     }
 
     /// The handler of a loop; called on it.
