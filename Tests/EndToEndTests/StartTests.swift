@@ -74,6 +74,73 @@ struct StartTests {
         }
     }
 
+    @Test(
+        "a database that was cut, damaged inside, or made by a newer version is refused and left as it is",
+        arguments: ["cut", "damaged", "newer"])
+    func unusableDatabase(_ mishap: String) async throws {
+        let server = try ServerProcess()
+        for _ in 0..<20 { _ = try await server.client().run(["/bin/true"]) }
+        #expect(server.end(with: SIGTERM) == 0)
+        let file = URL(fileURLWithPath: server.directory + "/maos.db")
+        var bytes = try Data(contentsOf: file)
+        switch mishap {
+        case "cut": bytes = bytes.prefix(6_000)
+        case "damaged":
+            bytes.replaceSubrange(
+                4_096..<(bytes.count - 4_096), with: Data(repeating: 0xA5, count: bytes.count - 8_192))
+        // Where SQLite keeps the version that is ours to set.
+        default: bytes.replaceSubrange(60..<64, with: [0, 0, 3, 231])
+        }
+        try bytes.write(to: file)
+        let result = try run(["--data", server.directory, "--listen", "127.0.0.1:0=gateway"])
+        #expect(result.status == 1 && result.out.isEmpty)
+        #expect(result.err.split(separator: "\n").count == 1, "\(result.err)")
+        #expect(result.err.contains(mishap == "newer" ? "999" : "damaged"), "\(result.err)")
+        #expect(try Data(contentsOf: file) == bytes)
+    }
+
+    @Test("a key that is too short is refused, a lost token is made again")
+    func keys() throws {
+        let server = try ServerProcess()
+        let token: String = try server.adminToken()
+        #expect(server.end(with: SIGTERM) == 0)
+        try FileManager.default.removeItem(atPath: server.directory + "/admin.token")
+        try server.start()
+        #expect(try server.client().call(.get, "/api/v1/tasks").status == 200)
+        #expect(try server.client(token: token).call(.get, "/api/v1/tasks").status == 200, "the key is the same")
+        #expect(server.end(with: SIGTERM) == 0)
+        try Data("short".utf8).write(to: URL(fileURLWithPath: server.directory + "/jwt.key"))
+        let result = try run(["--data", server.directory, "--listen", "127.0.0.1:0=gateway"])
+        #expect(result.status == 1 && result.err.contains("jwt.key"), "\(result.err)")
+    }
+
+    @Test(
+        "a data directory that cannot be made is named",
+        arguments: ["/proc/maos/data", "/dev/null/maos", "/etc/hostname", "/sys/maos"])
+    func impossibleDirectory(path: String) throws {
+        let result = try run(["--data", path, "--listen", "127.0.0.1:0=gateway"])
+        #expect(result.status == 1 && result.err.contains(path), "\(result.err)")
+        #expect(result.err.split(separator: "\n").count == 1, "\(result.err)")
+    }
+
+    @Test("a data directory may be named from where the server starts")
+    func relativeDirectory() async throws {
+        let folder: String = try TemporaryFolder.make()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let here: String = FileManager.default.currentDirectoryPath
+        let steps: String = here.split(separator: "/").map { _ in "../" }.joined()
+        let server = try ServerProcess(directory: ".//" + steps + folder.dropFirst() + "/relative")
+        let client: APIClient = try server.client()
+        let agent: String = try client.spawnAgent([
+            "type": "coder", "capabilities": ["here"], "configuration": ["workspace": "w"],
+        ])
+        let ended: JSONValue = try await client.run(
+            "pwd; cat $MAOS_TASK_FILE >/dev/null", ["requirements": [["type": "capability", "name": "here"]]])
+        #expect(ended["result"]?["stdout"]?.text.hasSuffix("/relative/workspaces/w\n") == true, "\(ended)")
+        #expect(try client.agent(agent)["configuration"]?["workspace"]?.text.hasPrefix("/") == true)
+        #expect(server.end(with: SIGTERM) == 0)
+    }
+
     @Test("a port that is taken is named")
     func portTaken() throws {
         let server = try ServerProcess()
@@ -105,6 +172,12 @@ struct StartTests {
             ("{\n\n  \"drainSeconds\": \"soon\"\n}", ["drainSeconds", "\"soon\"", "line 3"]),
             ("{\n  \"retention\": {\n    \"eventsDays\": 0\n  }\n}", ["retention.eventsDays", "0", "line 3"]),
             ("{ nonsense", ["no valid JSON"]),
+            (
+                "{\n  \"runners\": { \"coder\": { \"command\": [\"run\", 7] } }\n}",
+                ["runners", "coder.command", "line 2"]
+            ),
+            ("{\n  \"limits\": { \"gateway\": { \"capacty\": 5 } }\n}", ["capacty", "capacity", "line 2"]),
+            ("[]", ["line 1", "object"]),
         ])
     func badConfiguration(text: String, mentions: [String]) throws {
         try withFolder { folder in

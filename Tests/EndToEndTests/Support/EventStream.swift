@@ -21,6 +21,7 @@ struct EventStream {
     ///   - path: What is asked for.
     ///   - last: The last event that it has, from when it was connected before.
     ///   - seconds: How long to wait for an event; comments do not count.
+    /// - Throws: ``HarnessError`` when the answer is no stream.
     init(_ client: APIClient, _ path: String, after last: Int? = nil, seconds: Int = 30) throws {
         var fields: HTTPFields = [.accept: "text/event-stream"]
         if let last { fields.append(.lastEventID, "\(last)") }

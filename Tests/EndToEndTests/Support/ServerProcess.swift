@@ -22,6 +22,7 @@ final class ServerProcess: @unchecked Sendable {
     ///   - arguments: What it is told beside where its data is and where to listen.
     ///   - environment: Variables beside those of this process.
     ///   - configuration: What its configuration file says.
+    /// - Throws: ``HarnessError`` when it does not get ready.
     init(
         directory: String? = nil, arguments: [String] = ["--limits", "off"], environment: [String: String] = [:],
         configuration: JSONObject? = nil
