@@ -91,6 +91,7 @@ final class Application {
                 environment: environment, configuration: Application.gatewayConfiguration(configuration, url: url),
                 verifier: TokenVerifier(
                     key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true),
+                administrator: CurrentToken(path: configuration.data + "/admin.token"),
                 origins: configuration.originPolicy, trustsLoopback: configuration.trustsLoopback,
                 limit: configuration.limits.limit, log: log))
     }

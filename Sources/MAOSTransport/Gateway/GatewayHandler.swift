@@ -34,6 +34,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private var log: Log
     private var waiting: [UInt64: Waiting] = [:]
     private var lastToken: UInt64 = 0
+    /// The last `Host` that was accepted.
+    private var acceptedHost: [UInt8] = []
     /// Commands of this turn; handed over together at its end.
     private var submissions: [Submission] = []
     /// Reads of this turn.
@@ -71,6 +73,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     func follow(_ changed: GatewayServices) {
         loop.execute { [self] in
             origins = changed.origins
+            acceptedHost = []
             log = changed.log
             guard let limit = changed.limit else { return limiter = nil }
             if limiter == nil { limiter = RateLimiter(limit) } else { limiter?.limit = limit }
@@ -119,7 +122,10 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     /// A token that is good now; `nil` for any other.
     func verify(_ token: ArraySlice<UInt8>) -> VerifiedToken? {
         do throws(TokenError) {
-            return try tokens.verify(token, at: resources.wallMilliseconds / 1_000)
+            let verified: VerifiedToken = try tokens.verify(token, at: resources.wallMilliseconds / 1_000)
+            // A token without an end is valid for as long as it is the administrator's current one.
+            guard verified.claims.exp != nil || services.administrator.matches(token, at: loop.now) else { return nil }
+            return verified
         } catch {
             return nil
         }
@@ -152,11 +158,17 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
                 return .rateLimited(retryAfter: seconds)
             }
         }
+        let hasOrigin: Bool = request.fields.contains(.origin)
+        let hostField: ArraySlice<UInt8> = request.fields.value(.host) ?? []
+        // Nearly every request names the host that the last one named.
+        if !hasOrigin, !acceptedHost.isEmpty, hostField.elementsEqual(acceptedHost) { return nil }
         let host: String = request.authority
         switch origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) {
         case .foreignHost?: return .foreignHost
         case .foreignOrigin?: return .foreignOrigin
-        case nil: return nil
+        case nil:
+            if !hasOrigin { acceptedHost = Array(hostField) }
+            return nil
         }
     }
 

@@ -18,6 +18,8 @@ package struct GatewayServices: Sendable {
     package let configuration: GatewayConfiguration
     /// Checks tokens.
     package let verifier: TokenVerifier
+    /// The administrator's token, which has no end.
+    package let administrator: CurrentToken
     /// Which hosts and pages may send requests.
     package var origins: OriginPolicy
     /// Whether loopback callers without a token are the administrator.
@@ -31,6 +33,7 @@ package struct GatewayServices: Sendable {
     package init(
         orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
         environment: any GatewayEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
+        administrator: CurrentToken,
         origins: OriginPolicy, trustsLoopback: Bool, limit: RateLimiter<GatewayCaller>.Limit?, log: Log
     ) {
         self.orchestrator = orchestrator
@@ -40,6 +43,7 @@ package struct GatewayServices: Sendable {
         self.environment = environment
         self.configuration = configuration
         self.verifier = verifier
+        self.administrator = administrator
         self.origins = origins
         self.trustsLoopback = trustsLoopback
         self.limit = limit
