@@ -31,6 +31,7 @@ func runServer() throws(ConfigurationError) {
         fail("cannot block signals: \(error)", status: 1)
     }
     Signals.ignoreBrokenPipes()
+    DescriptorLimit.raise()
     do throws(StartFailure) {
         let application = try Application(configuration, options.values)
         try application.start()

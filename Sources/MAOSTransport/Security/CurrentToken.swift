@@ -22,6 +22,7 @@ package final class CurrentToken: Sendable {
     /// - Parameters:
     ///   - token: The compact form.
     ///   - now: Milliseconds of a clock that does not run back.
+    /// - Returns: False also when the file cannot be read.
     package func matches(_ token: ArraySlice<UInt8>, at now: Int64) -> Bool {
         state.withLock { (state: inout State) in
             if state.readAt == .min || now - state.readAt >= CurrentToken.interval {
