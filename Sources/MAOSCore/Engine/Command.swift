@@ -38,6 +38,19 @@ public enum Command: Sendable {
     case announce(SystemEvent)
 }
 
+extension Command {
+    /// Bytes of a client's or a process's data that it holds, roughly; 0 for what holds little.
+    var weight: Int {
+        switch self {
+        case .createTask(let specification, _, _): specification.weight
+        case .attemptEnded(_, .completed(let result)): result?.utf8.count ?? 0
+        case .spawnAgent(let specification, _): specification.weight
+        case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
+        default: 0
+        }
+    }
+}
+
 /// How an attempt ended.
 public enum AttemptOutcome: Hashable, Sendable {
     case completed(result: JSONText?)

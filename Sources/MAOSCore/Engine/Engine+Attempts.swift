@@ -249,6 +249,7 @@ extension Engine {
         _ id: TaskID, _ ending: Ending, andCancel others: inout [(id: TaskID, failure: TaskFailure)]
     ) -> AgentID? {
         guard let task: EngineState.LiveTask = state.tasks.removeValue(forKey: id) else { return nil }
+        state.liveWeight -= task.record.origin.weight
         var record: TaskRecord = task.record
         if record.status == .queued { state.ready.withdraw(id) }
         if record.state.holdsAgent, let agent: AgentID = record.state.agent {

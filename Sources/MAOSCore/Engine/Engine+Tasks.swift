@@ -15,7 +15,7 @@ extension Engine {
                 throw .conflict(reason: "duplicate_id", message: "A task with the id \(wantedID) exists already")
             }
         }
-        try requireRoomForTask()
+        try requireRoom(forTaskOf: wanted.weight)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
 
         let id: TaskID = wantedID ?? TaskID(unchecked: IdentifierMaker.make(at: state.now, random: &random))
@@ -63,6 +63,7 @@ extension Engine {
         var task = EngineState.LiveTask(record: record, life: state.lastLife, openDependencies: openDependencies)
         task.batch = batchNumber
         state.tasks[id] = task
+        state.liveWeight += record.origin.weight
         if !isNoted { changedTasks.append(id) }
         if openDependencies > 0 {
             for dependency: TaskID in record.specification.dependencies where state.tasks[dependency] != nil {
@@ -73,9 +74,11 @@ extension Engine {
         if let deadline: Instant = record.specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
     }
 
-    private func requireRoomForTask() throws(Rejection) {
+    private func requireRoom(forTaskOf weight: Int) throws(Rejection) {
         let limit: Int = configuration.limits.liveTasks
         guard state.tasks.count < limit else { throw .limitReached("live tasks", limit: limit) }
+        let bytes: Int = configuration.limits.liveTaskBytes
+        guard state.liveWeight + weight <= bytes else { throw .limitReached("bytes of live tasks", limit: bytes) }
     }
 
     /// The token of an attempt acts on its own task and on nothing else.
@@ -167,7 +170,7 @@ extension Engine {
                     message: "Task \(id) depends on \(dependency), which has not completed; retry that one first")
             }
         }
-        try requireRoomForTask()
+        try requireRoom(forTaskOf: task.origin.weight)
         if let deadline: Instant = task.specification.deadline, deadline <= state.now {
             throw .conflict(reason: "deadline_passed", message: "The deadline of task \(id) has passed")
         }

@@ -70,6 +70,7 @@ extension Engine {
         for task: TaskRecord in recovered.tasks {
             state.lastLife += 1
             state.tasks[task.id] = EngineState.LiveTask(record: task, life: state.lastLife)
+            state.liveWeight += task.origin.weight
         }
         for agent: AgentRecord in recovered.agents { load(agent) }
         for task: TaskRecord in recovered.tasks { loadOrders(of: task) }

@@ -2,6 +2,8 @@
 public struct EngineLimits: Sendable, Hashable {
     /// Tasks that are not terminal.
     public var liveTasks: Int = 2_000_000
+    /// Bytes of what clients said about tasks that are not terminal, roughly.
+    public var liveTaskBytes: Int = 1 << 30
     /// Agents that are not terminated.
     public var agents: Int = 10_000
     /// Dependencies of one task.

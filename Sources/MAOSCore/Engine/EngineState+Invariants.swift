@@ -215,6 +215,8 @@ extension EngineState {
         }
         let limits: EngineLimits = configuration.limits
         try hold(tasks.count <= limits.liveTasks, "live tasks keep to their limit", "\(tasks.count)")
+        let weight: Int = tasks.values.reduce(0) { $0 + $1.record.origin.weight }
+        try hold(liveWeight == weight, "the bytes of live tasks are counted", "\(liveWeight) for \(weight)")
         try hold(agents.count <= limits.agents, "agents keep to their limit", "\(agents.count)")
         let numbers: Set<UInt64> = Set(tasks.values.map(\.record.number))
         try hold(numbers.count == tasks.count, "no two tasks have the same number", "\(tasks.count)")

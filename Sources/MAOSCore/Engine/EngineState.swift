@@ -58,6 +58,8 @@ package struct EngineState: Sendable {
 
     var now = Instant(milliseconds: 0)
     var tasks: [TaskID: LiveTask] = [:]
+    /// Bytes that the live tasks take, roughly.
+    var liveWeight: Int = 0
     var agents: [AgentID: LiveAgent] = [:]
     /// The tasks that wait for each task.
     var dependents: [TaskID: Dependents] = [:]

@@ -22,6 +22,15 @@ public struct Event: Sendable, Hashable {
         case .system(let event): event.type
         }
     }
+
+    /// Bytes of memory that it keeps from being freed, roughly.
+    package var weight: Int {
+        switch body {
+        case .task(let event): 512 + (event.state.result?.utf8.count ?? 0) + event.originWeight
+        case .agent(let event): 512 + (event.record?.specification.weight ?? 0)
+        case .system(let event): 256 + event.data.utf8.count
+        }
+    }
 }
 
 /// What the fact is about.
@@ -91,6 +100,8 @@ public struct TaskEvent: Sendable, Hashable {
         get { origin.map { TaskRecord(origin: $0, state: state) } }
         set { origin = newValue?.origin }
     }
+    /// Bytes that the whole task takes, where it is there.
+    var originWeight: Int { origin?.weight ?? 0 }
     /// What the client said for a reason, where it said one.
     public var reason: String?
     /// The agent the event is about, also where the task has already been taken from it.

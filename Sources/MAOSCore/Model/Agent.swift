@@ -141,6 +141,13 @@ public struct AgentSpecification: Hashable, Sendable {
         self.resources = resources
         self.settings = settings
     }
+
+    /// Bytes of memory that what the client chose takes, roughly.
+    var weight: Int {
+        var bytes: Int = 256 + settings.utf8.count + capabilities.count * 64
+        for (name, value) in environment { bytes += name.utf8.count + value.utf8.count + 64 }
+        return bytes
+    }
 }
 
 /// An agent as the orchestrator keeps it.

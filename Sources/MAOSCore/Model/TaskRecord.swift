@@ -10,6 +10,8 @@ public struct TaskRecord: Hashable, Sendable {
         @usableFromInline let owner: String
         @usableFromInline let team: String?
         @usableFromInline let createdAt: Instant
+        /// See ``TaskSpecification/weight``.
+        let weight: Int
 
         init(
             id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?,
@@ -21,6 +23,7 @@ public struct TaskRecord: Hashable, Sendable {
             self.owner = owner
             self.team = team
             self.createdAt = createdAt
+            weight = specification.weight
         }
 
         @usableFromInline static func == (left: Origin, right: Origin) -> Bool {
@@ -67,6 +70,26 @@ public struct TaskRecord: Hashable, Sendable {
     @inlinable public var createdAt: Instant { origin.createdAt }
     /// Where it stands.
     @inlinable public var status: TaskStatus { state.status }
+
+    /// The same without what may be large: its result, and what is handed to the agent.
+    package var brief: TaskRecord {
+        guard weight > 4_096 else { return self }
+        var specification: TaskSpecification = origin.specification
+        specification.command = nil
+        specification.environment = [:]
+        specification.requirements = .emptyArray
+        specification.constraints = .emptyArray
+        specification.context = .emptyObject
+        specification.metadata = .emptyObject
+        var state: TaskState = state
+        state.result = nil
+        return TaskRecord(
+            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: createdAt,
+            state: state)
+    }
+
+    /// Bytes of memory that it takes, roughly.
+    var weight: Int { origin.weight + (state.result?.utf8.count ?? 0) }
 }
 
 /// The part of a task that changes.

@@ -147,3 +147,21 @@ public struct TaskSpecification: Hashable, Sendable {
         self.metadata = metadata
     }
 }
+
+extension TaskSpecification {
+    /// Bytes of memory that what the client chose takes, roughly; 256 at least.
+    ///
+    /// Not free where there are arguments or variables: to be asked once.
+    var weight: Int {
+        var bytes: Int = 256 + description.utf8.count
+        bytes += requirements.utf8.count + constraints.utf8.count + context.utf8.count + metadata.utf8.count
+        bytes += dependencies.count * 64 + capabilities.count * 64
+        for (name, value) in environment { bytes += name.utf8.count + value.utf8.count + 64 }
+        switch command {
+        case .arguments(let arguments)?: bytes += arguments.reduce(0) { $0 + $1.utf8.count + 32 }
+        case .shell(let line)?: bytes += line.utf8.count
+        case nil: break
+        }
+        return bytes
+    }
+}

@@ -9,6 +9,15 @@ public final class CommittedView: Sendable {
         var live: [TaskID: TaskRecord] = [:]
         var recent: [TaskID: TaskRecord] = [:]
         var recentOrder = Deque<TaskID>()
+        /// Bytes of memory that the recent ones take, roughly.
+        var recentWeight: Int = 0
+
+        /// Takes a task off the recent ones; whether it was there.
+        mutating func forget(_ id: TaskID) -> Bool {
+            guard let task: TaskRecord = recent.removeValue(forKey: id) else { return false }
+            recentWeight -= task.weight
+            return true
+        }
     }
 
     private struct Agents {
@@ -31,6 +40,8 @@ public final class CommittedView: Sendable {
     private static let shardCount: Int = 16
     /// Ended tasks that a shard keeps at hand.
     private static let recentLimit: Int = 512
+    /// Bytes that they may take in a shard; the newest one is kept however large it is.
+    private static let recentWeightLimit: Int = 2 << 20
     /// Kinds of task whose durations are remembered.
     private static let kindLimit: Int = 1_000
 
@@ -157,7 +168,7 @@ public final class CommittedView: Sendable {
 
     private func store(_ task: TaskRecord, in shard: inout Shard) -> TaskStatus? {
         guard task.status.isTerminal else {
-            if shard.recent.removeValue(forKey: task.id) != nil {
+            if shard.forget(task.id) {
                 // Its place in the order stays behind; it is skipped when its turn comes.
                 shard.live[task.id] = task
                 return nil
@@ -165,10 +176,15 @@ public final class CommittedView: Sendable {
             return shard.live.updateValue(task, forKey: task.id)?.status
         }
         let previous: TaskStatus? = shard.live.removeValue(forKey: task.id)?.status
+        _ = shard.forget(task.id)
         shard.recent[task.id] = task
+        shard.recentWeight += task.weight
         shard.recentOrder.append(task.id)
-        while shard.recentOrder.count > CommittedView.recentLimit, let oldest: TaskID = shard.recentOrder.popFirst() {
-            if oldest != task.id { shard.recent[oldest] = nil }
+        while shard.recentOrder.count > CommittedView.recentLimit
+            || (shard.recentWeight > CommittedView.recentWeightLimit && shard.recentOrder.count > 1),
+            let oldest: TaskID = shard.recentOrder.popFirst()
+        {
+            if oldest != task.id { _ = shard.forget(oldest) }
         }
         return previous
     }

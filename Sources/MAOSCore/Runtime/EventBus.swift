@@ -5,6 +5,8 @@ public final class EventBus: Sendable {
     private struct State {
         /// The newest events, oldest first.
         var recent = Deque<Event>()
+        /// Bytes of memory that they take, roughly.
+        var recentWeight: Int = 0
         var lastSequence: UInt64
         var sinks: [any EventSink] = []
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -13,6 +15,8 @@ public final class EventBus: Sendable {
 
     /// Events kept at hand for subscribers that are a little behind.
     private static let recentLimit: Int = 4_096
+    /// Bytes that they may take; the newest event is kept however large it is.
+    private static let recentWeightLimit: Int = 32 << 20
 
     private let state: Mutex<State>
     private let history: (any History)?
@@ -61,7 +65,12 @@ public final class EventBus: Sendable {
         let (sinks, waiters) = state.withLock { (state: inout State) in
             for event: Event in events {
                 state.recent.append(event)
-                if state.recent.count > EventBus.recentLimit { _ = state.recent.popFirst() }
+                state.recentWeight += event.weight
+                while state.recent.count > EventBus.recentLimit
+                    || (state.recentWeight > EventBus.recentWeightLimit && state.recent.count > 1)
+                {
+                    state.recentWeight -= state.recent.popFirst()?.weight ?? 0
+                }
             }
             state.lastSequence = last.sequence
             defer { state.waiters.removeAll(keepingCapacity: true) }

@@ -27,6 +27,8 @@ public struct TaskQuery: Sendable, Hashable {
     public var offset: Int = 0
     /// 1…1000.
     public var limit: Int = 50
+    /// Whether to leave out what may be large: results, and what is handed to the agent.
+    public var isBrief: Bool = false
 
     /// The newest tasks of all kinds.
     public init() {}

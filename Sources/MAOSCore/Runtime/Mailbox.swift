@@ -80,18 +80,30 @@ final class Mailbox: Sendable {
     }
 
     /// Takes what waits, oldest first; `nil` when nothing does, and the next append has to schedule a drain.
-    func take(atMost limit: Int) -> [Submission]? {
+    ///
+    /// - Parameters:
+    ///   - limit: How many are taken.
+    ///   - weightLimit: How many bytes of clients' and processes' data they hold; the first is taken whatever it holds.
+    /// - Returns: The commands.
+    func take(atMost limit: Int, weighing weightLimit: Int) -> [Submission]? {
         state.withLock { (state: inout State) in
             guard !state.waiting.isEmpty else {
                 state.isScheduled = false
                 return nil
             }
-            guard state.waiting.count > limit else {
+            var weight: Int = 0
+            var count: Int = 0
+            while count < min(limit, state.waiting.count) {
+                weight += state.waiting[count].request.command.weight
+                guard weight <= weightLimit || count == 0 else { break }
+                count += 1
+            }
+            guard state.waiting.count > count else {
                 defer { state.waiting = [] }
                 return state.waiting
             }
-            let taken = Array(state.waiting[..<limit])
-            state.waiting.removeFirst(limit)
+            let taken = Array(state.waiting[..<count])
+            state.waiting.removeFirst(count)
             return taken
         }
     }

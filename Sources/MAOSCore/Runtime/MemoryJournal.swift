@@ -68,7 +68,7 @@ public final class MemoryJournal: Journal, History {
             }
             let page: ArraySlice<TaskRecord> =
                 found.sorted { $0.number > $1.number }.dropFirst(query.offset).prefix(query.limit)
-            return TaskPage(tasks: Array(page), total: found.count)
+            return TaskPage(tasks: page.map { query.isBrief ? $0.brief : $0 }, total: found.count)
         }
     }
 

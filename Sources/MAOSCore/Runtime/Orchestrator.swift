@@ -34,6 +34,8 @@ public actor Orchestrator {
 
     /// At most so many commands share a commit, so that the first of them does not wait for ever.
     private static let batchLimit: Int = 1_024
+    /// Bytes of data that share a commit, so that no row and no transaction becomes too large.
+    private static let batchWeightLimit: Int = 16 << 20
 
     /// Loads what the journal holds, and takes over.
     ///
@@ -126,7 +128,9 @@ public actor Orchestrator {
     // MARK: Turns
 
     private func drain() {
-        while let submissions: [Submission] = mailbox.take(atMost: Orchestrator.batchLimit) { turn(submissions) }
+        while let submissions: [Submission] = mailbox.take(
+            atMost: Orchestrator.batchLimit, weighing: Orchestrator.batchWeightLimit)
+        { turn(submissions) }
     }
 
     private func turn(_ submissions: [Submission]) {
@@ -246,7 +250,7 @@ public actor Orchestrator {
     }
 
     private func resume() {
-        let waiting: [Submission] = postponed.take()
+        var waiting: ArraySlice<Submission> = postponed.take()[...]
         do throws(JournalError) {
             var fresh = Engine(configuration: configuration, seed: ids.random())
             fresh.load(try journal.load(), at: time.now())
@@ -255,11 +259,21 @@ public actor Orchestrator {
             let recovery = SystemEvent(
                 type: "resource_alert", data: JSONText(trusted: Array(#"{"storage":"writable"}"#.utf8)))
             let note = Submission(request: Request(.announce(recovery), from: .system), target: .none)
-            try commit([note] + waiting)
+            try commit([note])
+            while !waiting.isEmpty {
+                var weight: Int = 0
+                let count: Int = waiting.prefix(Orchestrator.batchLimit).prefix { (submission: Submission) in
+                    weight += submission.request.command.weight
+                    return weight <= Orchestrator.batchWeightLimit
+                }.count
+                let share: ArraySlice<Submission> = waiting.prefix(max(1, count))
+                try commit(Array(share))
+                waiting.removeFirst(share.count)
+            }
             condition.withLock { $0 = .ready }
             retryDelay = 250
         } catch {
-            fail(waiting, error)
+            fail(Array(waiting), error)
         }
     }
 

@@ -169,6 +169,7 @@ extension GatewayREST {
     private func listTasks(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
         var query = GatewayQuery(request.head.target)
         var wanted = TaskQuery()
+        wanted.isBrief = true
         if let name: String = query.choice("status", among: GatewayVocabulary.taskStatuses) {
             wanted.statuses = GatewayVocabulary.taskStatuses(named: name) ?? []
         }

@@ -4,6 +4,8 @@ internal import MAOSCore
 extension HistoryReader {
     /// Events that one call looks at, wanted or not.
     private static let eventsPerCall = 20_000
+    /// Bytes of events in one page, roughly; it has one event at least.
+    private static let bytesPerPage = 4 << 20
 
     func events(from sequence: UInt64, limit: Int, types: Set<String>) throws -> EventPage {
         let filter = EventTypeFilter(types: types)
@@ -14,14 +16,21 @@ extension HistoryReader {
         try eventBatches.bind(start, at: 1)
         defer { eventBatches.reset() }
         var seen = 0
-        while page.events.count < limit, seen < HistoryReader.eventsPerCall, try eventBatches.step() {
+        var bytes = 0
+        while page.events.count < limit, seen < HistoryReader.eventsPerCall, bytes < HistoryReader.bytesPerPage,
+            try eventBatches.step()
+        {
             var block = try EventBlockReader(
                 eventBatches.blob(2)[...], firstSequence: UInt64(eventBatches.int64(0)),
                 time: Instant(milliseconds: eventBatches.int64(1)))
             while !block.isAtEnd, block.nextSequence < sequence { try block.skip() }
-            while !block.isAtEnd, page.events.count < limit {
+            while !block.isAtEnd, page.events.count < limit, bytes < HistoryReader.bytesPerPage {
                 seen += 1
-                if let stored: StoredEvent = try block.next(filter) { page.events.append(try complete(stored)) }
+                if let stored: StoredEvent = try block.next(filter) {
+                    let event: Event = try complete(stored)
+                    bytes += event.weight
+                    page.events.append(event)
+                }
                 page.nextSequence = block.nextSequence
             }
         }

@@ -23,7 +23,7 @@ extension HistoryReader {
             guard let task: TaskRecord = try queries.task(number: number) else {
                 throw JournalError.corrupt("task \(number) is in the index only")
             }
-            tasks.append(task)
+            tasks.append(query.isBrief ? task.brief : task)
         }
         return TaskPage(tasks: tasks, total: total)
     }

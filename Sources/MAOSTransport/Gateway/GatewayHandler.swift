@@ -98,7 +98,11 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
 
     package func refuse(_ status: HTTPStatus, reason: String, responder: HTTPResponder) {
         let logged = LoggedRequest(method: .get, target: [], subject: nil)
-        let failure = GatewayFailure(.validation, reason.prefix(1).uppercased() + reason.dropFirst(), status: status)
+        let message: String = reason.prefix(1).uppercased() + reason.dropFirst()
+        let failure =
+            status == .serviceUnavailable
+            ? GatewayFailure(.unavailable, message, retryAfter: 1)
+            : GatewayFailure(.validation, message, status: status)
         send(rest.refuse(failure, nil, at: now), logged, to: responder)
     }
 

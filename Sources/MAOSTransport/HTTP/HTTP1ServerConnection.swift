@@ -65,6 +65,8 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     /// Since when the peer owes us something, by what ``updateDeadline()`` found.
     @exclusivity(unchecked) private var headSince: Int64 = -1
     @exclusivity(unchecked) private var bodySince: Int64 = -1
+    /// When the last of it came.
+    @exclusivity(unchecked) private var bodyHeard: Int64 = -1
     @exclusivity(unchecked) private var idleSince: Int64
     @exclusivity(unchecked) private var outputSince: Int64 = -1
 
@@ -147,7 +149,10 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             // The kernel says when there is more, unless the buffer was too small for what there was.
             if count < resources.readCount, !peerFinished { inputMayWait = false }
             guard phase == .serving else { return }
-            if bodySince >= 0 { bodyReceived += Int64(count) }
+            if bodySince >= 0 {
+                bodyReceived += Int64(count)
+                bodyHeard = loop.now
+            }
             parser.receive(resources.received(count))
         case .wouldBlock:
             inputMayWait = false
@@ -180,11 +185,12 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
                     guard head.contentLength != 0 else { continue }
                     beginBody(head)
                 case .body(let piece):
-                    body.append(contentsOf: piece)
+                    guard hold(piece) else {
+                        return refuse(.serviceUnavailable, "too many large requests are under way")
+                    }
                 case .end:
                     guard let head = self.head.take() else { continue }
-                    let whole = body
-                    body = []
+                    let whole = takeBody()
                     bodySince = -1
                     let responder = nextResponder(head.exchange)
                     if !head.keepsAlive { phase = .finishing }
@@ -198,6 +204,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     private func beginBody(_ head: HTTPRequestHead) {
         bodySince = loop.now
+        bodyHeard = loop.now
         bodyReceived = 0
         if let length = head.contentLength { body.reserveCapacity(min(length, 262_144)) }
         // An earlier request's answer must come first; then the client waits, and sends its body unasked (RFC 9110 §10.1.1).
@@ -205,6 +212,20 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         openOutput()
         output.append(contentsOf: HTTP1Serializer.continueResponse)
         loop.flushLater(self)
+    }
+
+    /// Keeps a piece of the body; false where all connections together hold so much that this one has to stand back.
+    private func hold(_ piece: ArraySlice<UInt8>) -> Bool {
+        body.append(contentsOf: piece)
+        resources.heldBodyBytes += piece.count
+        return resources.heldBodyBytes <= resources.heldBodyLimit || body.count <= settings.smallBody
+    }
+
+    private func takeBody() -> [UInt8] {
+        resources.heldBodyBytes -= body.count
+        let taken = body
+        body = []
+        return taken
     }
 
     private func nextResponder(_ exchange: HTTP1Exchange) -> HTTPResponder {
@@ -217,7 +238,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         phase = .finishing
         lingers = true
         head = nil
-        body = []
+        _ = takeBody()
         headSince = -1
         bodySince = -1
         let exchange = HTTP1Exchange(isHead: false, version: .http11, keepsAlive: false)
@@ -489,7 +510,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         leave()
         output = []
         waiting = []
-        body = []
+        _ = takeBody()
         head = nil
         attachment = nil
         let ended = streams
@@ -505,7 +526,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         if outputSince >= 0 { return setDeadline(at: outputSince + settings.stallTimeout) }
         guard phase == .serving, canRead else {
             // What has not come yet is not the peer's fault: it is not read.
-            if bodySince >= 0 { (bodySince, bodyReceived) = (loop.now, 0) }
+            if bodySince >= 0 { (bodySince, bodyHeard, bodyReceived) = (loop.now, loop.now, 0) }
             headSince = -1
             return setDeadline(at: .max)
         }
@@ -521,7 +542,10 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     }
 
     private var bodyDeadline: Int64 {
-        bodySince + settings.bodyGrace + bodyReceived * 1_000 / settings.minimumBodyRate
+        // A fast beginning is no excuse for silence.
+        min(
+            bodySince + settings.bodyGrace + bodyReceived * 1_000 / settings.minimumBodyRate,
+            bodyHeard + settings.stallTimeout)
     }
 
     package override func deadlineReached() {

@@ -18,6 +18,8 @@ package final class HTTPSettings: Sendable {
     package let fieldLimit: Int
     /// Size of a request's body.
     package let bodyLimit: Int
+    /// Size of a body that is taken even where all connections together hold too much.
+    package let smallBody: Int
     /// Requests of one connection that are under way at once; more wait unread.
     package let pipelineLimit: Int
     /// Bytes that wait to be sent before no more requests are read.
@@ -31,7 +33,8 @@ package final class HTTPSettings: Sendable {
     package init(
         headTimeout: Int64 = 10_000, bodyGrace: Int64 = 20_000, minimumBodyRate: Int64 = 1_024,
         idleTimeout: Int64 = 75_000, stallTimeout: Int64 = 60_000, lingerTimeout: Int64 = 2_000,
-        headLimit: Int = 65_536, fieldLimit: Int = 200, bodyLimit: Int = 10 * 1_024 * 1_024, pipelineLimit: Int = 32,
+        headLimit: Int = 65_536, fieldLimit: Int = 200, bodyLimit: Int = 10 * 1_024 * 1_024, smallBody: Int = 16_384,
+        pipelineLimit: Int = 32,
         outputBudget: Int = 262_144, streamBudget: Int = 1_048_576, webSocket: WebSocketSettings = WebSocketSettings()
     ) {
         precondition(minimumBodyRate > 0 && pipelineLimit > 0, "a rate and a pipeline are not nothing")
@@ -44,6 +47,7 @@ package final class HTTPSettings: Sendable {
         self.headLimit = headLimit
         self.fieldLimit = fieldLimit
         self.bodyLimit = bodyLimit
+        self.smallBody = smallBody
         self.pipelineLimit = pipelineLimit
         self.outputBudget = outputBudget
         self.streamBudget = streamBudget

@@ -21,6 +21,10 @@ package final class LoopResources: @unchecked Sendable {
 
     @exclusivity(unchecked) private var spares: [[UInt8]] = []
     @exclusivity(unchecked) private var gathered: [UInt8] = []
+    /// Bytes of bodies that have not come whole, of all connections.
+    var heldBodyBytes = 0
+    /// How many there may be before large bodies are refused.
+    let heldBodyLimit: Int
     private var connections: [ServerConnection] = []
     private var isDraining = false
     private var whenEmpty: (@Sendable () -> Void)?
@@ -32,8 +36,13 @@ package final class LoopResources: @unchecked Sendable {
     @exclusivity(unchecked) private var wallRead: Int64 = -1_000_000
 
     /// Makes the resources of a loop.
-    package init(loop: EventLoop) {
+    ///
+    /// - Parameters:
+    ///   - loop: The loop.
+    ///   - heldBodyLimit: Bytes of bodies that may wait for their rest.
+    package init(loop: EventLoop, heldBodyLimit: Int = 128 << 20) {
         self.loop = loop
+        self.heldBodyLimit = heldBodyLimit
         readBuffer = [UInt8](repeating: 0, count: readCount)
     }
 

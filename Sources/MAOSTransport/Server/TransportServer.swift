@@ -9,6 +9,9 @@ package final class TransportServer: Sendable {
     /// Counts the connections of all listeners.
     package let limit: ConnectionLimit
 
+    /// Bytes of bodies of all connections that may wait for their rest.
+    private static let heldBodyLimit: Int = 256 << 20
+
     private let listeners = Locked<[Listener]>([])
 
     /// Starts the loops.
@@ -19,7 +22,8 @@ package final class TransportServer: Sendable {
     /// - Throws: ``SystemError`` if the system has no thread or descriptor left.
     package init(loops: Int = EventLoopGroup.coreCount, connections: Int = 20_000) throws(SystemError) {
         group = try EventLoopGroup(count: loops)
-        resources = group.loops.map { LoopResources(loop: $0) }
+        let share: Int = max(32 << 20, TransportServer.heldBodyLimit / max(1, loops))
+        resources = group.loops.map { LoopResources(loop: $0, heldBodyLimit: share) }
         limit = ConnectionLimit(maximum: connections)
     }
 

@@ -124,6 +124,23 @@ struct TaskCreationTests {
         #expect(world.refusal(of: .retryTask("a")) == .limitReached("live tasks", limit: 2))
     }
 
+    @Test("what clients say about live tasks is limited by its bytes, also of those that come back by a retry")
+    func liveBytesLimit() throws {
+        var world = EngineWorld { $0.limits.liveTaskBytes = 100_000 }
+        let large = JSONText(.string(String(repeating: "x", count: 60_000)))
+        try world.create("a") { $0.context = large }
+        try world.create("b")
+        var specification = TaskSpecification(kind: .code, description: "x")
+        specification.context = large
+        let refusal: Rejection = .limitReached("bytes of live tasks", limit: 100_000)
+        #expect(world.refusal(of: .createTask(specification, id: nil, idempotency: nil)) == refusal)
+        try world.send(.cancelTask("a", reason: nil))
+        try world.create("c") { $0.context = large }
+        #expect(world.refusal(of: .retryTask("a")) == refusal)
+        try world.send(.cancelTask("c", reason: nil))
+        try world.send(.retryTask("a"))
+    }
+
     struct Broken: Sendable, CustomTestStringConvertible {
         var field: String
         var change: @Sendable (inout TaskSpecification) -> Void

@@ -39,6 +39,20 @@ struct CommittedViewTests {
         #expect(world.orchestrator.view.liveTaskCounts().values.allSatisfy { $0 == 0 })
     }
 
+    @Test("large ended tasks gather even less, and what was asked for last is at hand")
+    func recentBytes() throws {
+        let world = try SteppedOrchestrator()
+        let large = JSONText(.string(String(repeating: "x", count: 1 << 20)))
+        for index in 0..<200 {
+            let id = TaskID(unchecked: "t\(index)")
+            world.post([world.create(id) { $0.context = large }, .cancelTask(id, reason: nil)])
+            world.run()
+            #expect(world.orchestrator.view.task(id) != nil)
+        }
+        let kept: Int = (0..<200).count { world.orchestrator.view.task(TaskID(unchecked: "t\($0)")) != nil }
+        #expect((1...32).contains(kept), "\(kept) MB")
+    }
+
     @Test("agents are listed in order of creation, by type and status, page by page")
     func agents() throws {
         let world = try SteppedOrchestrator()

@@ -77,6 +77,18 @@ struct EventBusTests {
         #expect(journal.pages <= 7, "only what is not at hand is read")
     }
 
+    @Test("of large events few are at hand, the newest always")
+    func largeEvents() throws {
+        let world = try SteppedOrchestrator()
+        let data = JSONText(.object(["text": .string(String(repeating: "x", count: 4 << 20))]))
+        for _ in 0..<20 { world.send(.announce(SystemEvent(type: "config_changed", data: data)), as: .system) }
+        let bus: EventBus = world.orchestrator.events
+        #expect(bus.recent(from: 1) == nil)
+        #expect(bus.recent(from: bus.lastSequence)?.count == 1)
+        #expect(bus.recent(from: bus.lastSequence - 3)?.count == 4)
+        #expect(bus.recent(from: bus.lastSequence - 9) == nil)
+    }
+
     @Test("after a restart all events come from the history, until there are new ones")
     func afterRestart() async throws {
         let journal = FaultyJournal()

@@ -45,6 +45,18 @@ struct OrchestratorTests {
         #expect(world.notes.take() == [.stored(events: 3), .told(events: 3), .answered(1), .asked(effects: 1)])
     }
 
+    @Test("large commands share a commit only as long as it stays small")
+    func largeCommands() throws {
+        let world = try SteppedOrchestrator()
+        let large = JSONText(.string(String(repeating: "x", count: 5 << 20)))
+        world.post((0..<8).map { index in world.create(TaskID(unchecked: "t\(index)")) { $0.context = large } })
+        world.run()
+        #expect(world.journal.batches.suffix(3).map(\.tasks.count) == [3, 3, 2])
+        world.post([world.create("huge") { $0.context = JSONText(.string(String(repeating: "x", count: 20 << 20))) }])
+        world.run()
+        #expect(world.journal.batches.last?.tasks.map(\.id) == ["huge"])
+    }
+
     @Test("a refused command stores nothing, and its neighbours in the batch are carried out")
     func refusalAmongOthers() throws {
         let world = try SteppedOrchestrator()
