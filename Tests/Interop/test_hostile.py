@@ -130,9 +130,10 @@ def test_many_processes_at_once(make_server):
     with server.client() as http:
         task = http.post("/api/v1/tasks", json=new_task(context={"command": "for i in $(seq 1 200); do setsid sleep 300 & done; echo up; sleep 300"})).json()["data"]["taskId"]
         wait_until(lambda: http.get(f"/api/v1/tasks/{task}/output", headers={"Accept": "text/plain"}).text == "up\n", "the tree")
-        assert len(processes_of(task)) >= 200
+        wait_until(lambda: len(processes_of(task)) >= 200, "two hundred processes")
         reply = http.delete(f"/api/v1/tasks/{task}")
-        assert reply.status_code == 200 and processes_of(task) == []
+        assert reply.status_code == 200, reply.text
+        assert processes_of(task) == []
 
 
 def processes_of(task):
