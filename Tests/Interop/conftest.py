@@ -1,5 +1,6 @@
 """What the tests share: a real server with a data directory of its own, and clients that bear its administrator's token."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -113,6 +114,15 @@ def server():
     yield server
     assert server.is_well(), "the server is well after all tests"
     assert server.stop() == 0, "the server stops cleanly"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background(request, server):
+    """Begins what modules list under BACKGROUND, because it mostly waits; gives the futures by name."""
+    modules = {item.module for item in request.session.items}
+    bodies = {name: body for module in modules for name, body in getattr(module, "BACKGROUND", {}).items()}
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(bodies))) as pool:
+        yield {name: pool.submit(body, server) for name, body in bodies.items()}
 
 
 @pytest.fixture

@@ -278,10 +278,19 @@ def test_system_events(server, http, client):
         assert {m["message"]["event"]["type"] for m in seen} == {"agent_terminated"}
 
 
-def test_metrics(server, client):
+def measured(server):
+    """The first message of a channel that speaks every ten seconds."""
+    with Client(server) as client:
+        client.subscribe("metrics:all")
+        return client.receive(40)["message"]
+
+
+BACKGROUND = {"metrics": measured}
+
+
+def test_metrics(background):
     """GW-WS-12, GW-REST-28: measured values within some ten seconds."""
-    client.subscribe("metrics:all")
-    message = client.receive(15)["message"]
+    message = background["metrics"].result()
     assert message["type"] == "metrics" and message["metrics"]
     for metric in message["metrics"]:
         assert metric["name"].startswith("maos_") and metric["type"] in ("counter", "gauge", "histogram")
