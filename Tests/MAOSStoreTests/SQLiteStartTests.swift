@@ -157,8 +157,11 @@ struct SQLiteStartTests {
 
     // MARK: - Versions
 
-    private static let second = Migration(
-        version: 2, sql: "CREATE TABLE notes (text TEXT NOT NULL) STRICT; INSERT INTO notes VALUES ('second')")
+    private let newest: Int = Migration.all.count
+    /// A step that this version does not have yet.
+    private static let later = Migration(
+        version: Migration.all.count + 1,
+        sql: "CREATE TABLE notes (text TEXT NOT NULL) STRICT; INSERT INTO notes VALUES ('second')")
 
     @Test("an older database is brought to the newest version and keeps what it has")
     func migration() throws {
@@ -167,41 +170,42 @@ struct SQLiteStartTests {
         let batch: Batch = maker.creating(50)
         try store.journal.append(batch)
         store.close()
-        let again: SQLiteStore = try open(migrations: Migration.all + [SQLiteStartTests.second])
+        let again: SQLiteStore = try open(migrations: Migration.all + [SQLiteStartTests.later])
         defer { again.close() }
         #expect(try again.journal.load().tasks == batch.tasks)
         let raw = try RawDatabase(database)
-        #expect(try raw.number("PRAGMA user_version") == 2)
+        #expect(try raw.number("PRAGMA user_version") == newest + 1)
         #expect(try raw.text("SELECT text FROM notes") == "second")
     }
 
     @Test("a newer database is refused with both versions and stays as it is")
     func newer() throws {
-        try open(migrations: Migration.all + [SQLiteStartTests.second]).close()
+        try open(migrations: Migration.all + [SQLiteStartTests.later]).close()
         let before: Data = try content(database)
-        #expect(throws: JournalError.newerVersion(found: 2, supported: 1)) { try open() }
+        #expect(throws: JournalError.newerVersion(found: newest + 1, supported: newest)) { try open() }
         #expect(try content(database) == before)
     }
 
     @Test("a newer database with a log is refused, and the log stays")
     func newerWithLog() throws {
-        var store: SQLiteStore? = try open(migrations: Migration.all + [SQLiteStartTests.second])
+        var store: SQLiteStore? = try open(migrations: Migration.all + [SQLiteStartTests.later])
         var maker = BatchMaker()
         try store?.journal.append(maker.creating(5))
         store = nil
         let before: Data = try content("\(database)-wal")
         #expect(!before.isEmpty)
-        #expect(throws: JournalError.newerVersion(found: 2, supported: 1)) { try open() }
+        #expect(throws: JournalError.newerVersion(found: newest + 1, supported: newest)) { try open() }
         #expect(try content("\(database)-wal") == before)
     }
 
     @Test("a step that fails changes nothing")
     func failingMigration() throws {
         try open().close()
-        let bad = Migration(version: 2, sql: "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO nowhere VALUES (1)")
+        let bad = Migration(
+            version: newest + 1, sql: "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO nowhere VALUES (1)")
         #expect(throws: JournalError.self) { try open(migrations: Migration.all + [bad]) }
         let raw = try RawDatabase(database)
-        #expect(try raw.number("PRAGMA user_version") == 1)
+        #expect(try raw.number("PRAGMA user_version") == newest)
         #expect(try raw.number("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'") == 0)
         try open().close()
     }

@@ -67,6 +67,12 @@ package final class FaultyJournal: Journal, History {
 
     package func task(_ id: TaskID) throws(JournalError) -> TaskRecord? { try inner.task(id) }
 
+    package func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow? {
+        try inner.entity(kind, id: id)
+    }
+
+    package func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage { try inner.entities(query) }
+
     package func discardExpired(at now: Instant) throws(JournalError) -> Bool { try inner.discardExpired(at: now) }
 
     // MARK: The history

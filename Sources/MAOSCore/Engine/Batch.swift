@@ -8,6 +8,8 @@ public struct Batch: Sendable {
     public var tasks: [TaskRecord] = []
     /// Every agent that was made or changed, once each, in its last state.
     public var agents: [AgentRecord] = []
+    /// Every entity that was made or changed, once each, in its last state.
+    public var entities: [EntityRow] = []
     /// Requests to be remembered for their repetition.
     public var idempotency: [IdempotencyEntry] = []
     /// What is to be done once the rest is durable; not stored.
@@ -17,7 +19,9 @@ public struct Batch: Sendable {
     public init(time: Instant) { self.time = time }
 
     /// Whether there is nothing to store.
-    public var isEmpty: Bool { events.isEmpty && tasks.isEmpty && agents.isEmpty && idempotency.isEmpty }
+    public var isEmpty: Bool {
+        events.isEmpty && tasks.isEmpty && agents.isEmpty && entities.isEmpty && idempotency.isEmpty
+    }
 }
 
 /// A request that is remembered, so that its repetition is answered and not carried out.

@@ -116,6 +116,7 @@ package struct Engine: Sendable {
         for id: AgentID in changedAgents {
             if let agent: AgentRecord = state.agents[id]?.record { batch.agents.append(agent) }
         }
+        batch.entities = takeEntityRows()
         changedTasks.removeAll(keepingCapacity: true)
         changedAgents.removeAll(keepingCapacity: true)
         ended.removeAll(keepingCapacity: true)

@@ -9,6 +9,9 @@ public protocol History: AnyObject, Sendable {
     func tasks(_ query: TaskQuery) throws(JournalError) -> TaskPage
     /// Terminated agents, newest first.
     func terminatedAgents(_ query: AgentQuery) throws(JournalError) -> [AgentRecord]
+    /// An entity in any state; `nil` when none is stored under the identifier.
+    func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow?
+    func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage
     /// Events in order from `from` on, at most `limit`; those whose type is not in `types` are left out unless it is empty.
     func events(from sequence: UInt64, limit: Int, types: Set<String>) throws(JournalError) -> EventPage
 }

@@ -11,6 +11,12 @@ public protocol Journal: AnyObject, Sendable {
     /// A stored task in any state, also a terminal one that is no longer live.
     func task(_ id: TaskID) throws(JournalError) -> TaskRecord?
 
+    /// A stored entity in any state, also one that has ended.
+    func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow?
+
+    /// A page of a list of entities in any state.
+    func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage
+
     /// Deletes what is past its retention, a bounded amount a call; returns whether there is more to do.
     func discardExpired(at now: Instant) throws(JournalError) -> Bool
 }
@@ -33,6 +39,10 @@ public struct RecoveredState: Sendable {
     public var tasks: [TaskRecord] = []
     /// Agents that are not terminated, in order of creation.
     public var agents: [AgentRecord] = []
+    /// Entities that have not ended and entities whose parent has not, by kind and in order of creation.
+    public var entities: [EntityRow] = []
+    /// Number of the newest entity of each kind that has any.
+    public var lastEntityNumbers: [EntityKind: UInt64] = [:]
     /// Requests that are still remembered, in the order in which they expire.
     public var idempotency: [IdempotencyEntry] = []
     /// Sequence number of the newest event; 0 when there is none.

@@ -5,6 +5,7 @@ public final class MemoryJournal: Journal, History {
     private struct State {
         var tasks: [TaskID: TaskRecord] = [:]
         var agents: [AgentID: AgentRecord] = [:]
+        var entities: [EntityKind: [String: EntityRow]] = [:]
         var idempotency: [IdempotencyEntry] = []
         var events = Deque<Event>()
         var lastSequence: UInt64 = 0
@@ -22,6 +23,14 @@ public final class MemoryJournal: Journal, History {
             var recovered = RecoveredState()
             recovered.tasks = state.tasks.values.filter { !$0.status.isTerminal }.sorted { $0.number < $1.number }
             recovered.agents = state.agents.values.filter { $0.status != .terminated }.sorted { $0.number < $1.number }
+            let rows: [EntityRow] = EntityKind.allCases.flatMap { (kind: EntityKind) in
+                (state.entities[kind] ?? [:]).values.sorted { $0.number < $1.number }
+            }
+            let live = Set(rows.filter { $0.endedAt == nil }.map(\.id))
+            recovered.entities = rows.filter { (row: EntityRow) in
+                row.endedAt == nil || row.parent.map { live.contains($0) } ?? false
+            }
+            for row: EntityRow in rows { recovered.lastEntityNumbers[row.kind] = row.number }
             recovered.idempotency = state.idempotency
             recovered.lastSequence = state.lastSequence
             recovered.lastTaskNumber = state.tasks.values.map(\.number).max() ?? 0
@@ -36,6 +45,7 @@ public final class MemoryJournal: Journal, History {
         state.withLock { (state: inout State) in
             for task: TaskRecord in batch.tasks { state.tasks[task.id] = task }
             for agent: AgentRecord in batch.agents { state.agents[agent.id] = agent }
+            for row: EntityRow in batch.entities { state.entities[row.kind, default: [:]][row.id] = row }
             state.idempotency.append(contentsOf: batch.idempotency)
             for event: Event in batch.events {
                 state.events.append(event)
@@ -50,6 +60,20 @@ public final class MemoryJournal: Journal, History {
 
     /// An agent in any state.
     public func agent(_ id: AgentID) throws(JournalError) -> AgentRecord? { state.withLock { $0.agents[id] } }
+
+    /// An entity in any state.
+    public func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow? {
+        state.withLock { $0.entities[kind]?[id] }
+    }
+
+    /// Entities that satisfy the query; O(n log n).
+    public func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage {
+        state.withLock { (state: inout State) in
+            var found: [EntityRow] = (state.entities[query.kind] ?? [:]).values.filter { query.takes($0) }
+            found.sort { query.isOldestFirst ? $0.number < $1.number : $0.number > $1.number }
+            return EntityPage(rows: Array(found.dropFirst(query.offset).prefix(query.limit)), total: found.count)
+        }
+    }
 
     /// Forgets requests that have expired; there is never more to do.
     public func discardExpired(at now: Instant) throws(JournalError) -> Bool {

@@ -57,7 +57,7 @@ public actor Orchestrator {
         let loaded: RecoveredState
         if let recovered { loaded = recovered } else { loaded = try journal.load() }
         var engine = Engine(configuration: configuration, seed: ids.random())
-        engine.load(loaded, at: time.now())
+        try engine.loadAll(loaded, at: time.now())
         self.configuration = configuration
         self.journal = journal
         self.runtime = runtime
@@ -189,6 +189,28 @@ public actor Orchestrator {
                 if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
             }
         }
+        for reference: Engine.StoredReference in engine.missingEntities(for: command) {
+            for row: EntityRow in try storedEntities(reference) {
+                do throws(RecordCodingError) {
+                    try engine.recall(row)
+                } catch {
+                    throw .corrupt("\(row.kind) \(row.number) is damaged")
+                }
+            }
+        }
+    }
+
+    private func storedEntities(_ reference: Engine.StoredReference) throws(JournalError) -> [EntityRow] {
+        switch reference {
+        case .entity(let kind, let id):
+            return try journal.entity(kind, id: id).map { [$0] } ?? []
+        case .children(let kind, let parent):
+            var query = EntityQuery(kind)
+            query.parent = parent
+            query.isOldestFirst = true
+            query.limit = .max
+            return try journal.entities(query).rows
+        }
     }
 
     private func storedTask(_ id: TaskID) throws(JournalError) -> TaskRecord? {
@@ -253,7 +275,7 @@ public actor Orchestrator {
         var waiting: ArraySlice<Submission> = postponed.take()[...]
         do throws(JournalError) {
             var fresh = Engine(configuration: configuration, seed: ids.random())
-            fresh.load(try journal.load(), at: time.now())
+            try fresh.loadAll(try journal.load(), at: time.now())
             fresh.adopt(runOf: engine)
             engine = fresh
             let recovery = SystemEvent(
@@ -288,6 +310,18 @@ extension Orchestrator: ReportSink {
     /// Takes reports from the runtime, from any thread; they are kept until they can be stored.
     public nonisolated func report(_ commands: [Command]) {
         submit(commands.map { Submission(request: Request($0, from: .system), target: .none) })
+    }
+}
+
+extension Engine {
+    /// Takes over everything that a journal holds.
+    fileprivate mutating func loadAll(_ recovered: RecoveredState, at now: Instant) throws(JournalError) {
+        load(recovered, at: now)
+        do throws(RecordCodingError) {
+            try loadEntities(recovered)
+        } catch {
+            throw .corrupt("a stored entity is damaged")
+        }
     }
 }
 

@@ -71,6 +71,12 @@ final class HistoryReader: @unchecked Sendable {
         return try agents(terminated, query)
     }
 
+    func entity(_ kind: EntityKind, id: String) throws -> EntityRow? {
+        try EntityQueries.entity(kind, id: id, connection)
+    }
+
+    func entities(_ query: EntityQuery) throws -> EntityPage { try EntityQueries.entities(query, connection) }
+
     private func agents(_ statement: borrowing SQLiteStatement, _ query: AgentQuery) throws -> [AgentRecord] {
         try statement.bind(Int64(max(0, query.limit)), at: 1)
         try statement.bind(Int64(max(0, query.offset)), at: 2)

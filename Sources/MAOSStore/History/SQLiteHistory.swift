@@ -42,6 +42,16 @@ package final class SQLiteHistory: History {
         try read { try $0.terminatedAgents(query) }
     }
 
+    /// A stored entity in any state.
+    package func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow? {
+        try read { try $0.entity(kind, id: id) }
+    }
+
+    /// A page of a list of entities.
+    package func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage {
+        try read { try $0.entities(query) }
+    }
+
     /// Events in order; looks at a bounded number of them, so a page may be shorter than asked for, or empty, although there
     /// are more: `nextSequence` says where to go on.
     package func events(

@@ -10,6 +10,8 @@ extension JournalWriter {
         try loadTasks(into: &state)
         try loadAgents(into: &state)
         try loadIdempotency(into: &state)
+        state.entities = try EntityQueries.live(connection)
+        state.lastEntityNumbers = try EntityQueries.lastNumbers(connection)
         connection.releaseMemory()
         return state
     }

@@ -15,8 +15,9 @@ extension JournalWriter {
             let events: Bool = try discardEvents(at: now)
             let tasks: Bool = try discardTasks(at: now)
             let agents: Bool = try discardAgents(at: now)
+            let entities: Bool = try discardEntities(at: now)
             let idempotency: Bool = try discardIdempotency(at: now)
-            return events || tasks || agents || idempotency
+            return events || tasks || agents || entities || idempotency
         }
     }
 
@@ -131,6 +132,37 @@ extension JournalWriter {
             try delete.run()
         }
         return !isAtEnd
+    }
+
+    /// Ended entities go when tasks of their age go; what belongs to a live one stays.
+    private func discardEntities(at now: Instant) throws(SQLiteError) -> Bool {
+        guard let retention: Milliseconds = configuration.taskRetention else { return false }
+        let candidates: SQLiteStatement = try connection.statement(
+            """
+            SELECT key, ended_at < ?2 AND NOT EXISTS (
+                    SELECT 1 FROM entities AS owner WHERE owner.id = entities.parent AND owner.ended_at IS NULL)
+                AND EXISTS (
+                    SELECT 1 FROM entities AS later
+                    WHERE later.key > entities.key AND later.key >> 48 = entities.key >> 48)
+            FROM entities WHERE key > ?1 ORDER BY key LIMIT \(JournalWriter.rowsPerCall)
+            """)
+        try candidates.bind(entitySweep, at: 1)
+        try candidates.bind(now.milliseconds - retention.count, at: 2)
+        let delete: SQLiteStatement = try connection.statement("DELETE FROM entities WHERE key = ?1")
+        var expired: [Int64] = []
+        var seen: Int64 = 0
+        while try candidates.step() {
+            seen += 1
+            entitySweep = candidates.int64(0)
+            if candidates.int64(1) == 1 { expired.append(entitySweep) }
+        }
+        for key: Int64 in expired {
+            try delete.bind(key, at: 1)
+            try delete.run()
+        }
+        guard seen < JournalWriter.rowsPerCall else { return true }
+        entitySweep = 0
+        return false
     }
 
     private func discardIdempotency(at now: Instant) throws(SQLiteError) -> Bool {

@@ -8,9 +8,10 @@ final class JournalWriter {
     let configuration: SQLiteStore.Configuration
     let buckets: TaskBuckets
     let queries: JournalQueries
-    /// Where the next look for expired tasks and agents begins.
+    /// Where the next look for expired tasks, agents and entities begins.
     var taskSweep: Int64 = 0
     var agentSweep: Int64 = 0
+    var entitySweep: Int64 = 0
 
     private let beginning: SQLiteStatement
     private let commit: SQLiteStatement
@@ -215,6 +216,7 @@ final class JournalWriter {
             try write(agent, UnsafeRawBufferPointer(rebasing: arena[record]))
         }
         for entry: IdempotencyEntry in batch.idempotency { try write(entry) }
+        if !batch.entities.isEmpty { try write(batch.entities) }
         try write(events: batch, UnsafeRawBufferPointer(rebasing: arena[events]))
     }
 
@@ -312,6 +314,29 @@ final class JournalWriter {
         try replaceIdempotency.bind(copying: entry.task.rawValue, at: 4)
         try replaceIdempotency.bind(entry.expires.milliseconds, at: 5)
         try replaceIdempotency.run()
+    }
+
+    private func write(_ entities: [EntityRow]) throws(SQLiteError) {
+        let replace: SQLiteStatement = try connection.statement(
+            """
+            INSERT INTO entities (key, id, parent, status, project, created_at, ended_at, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            ON CONFLICT (key) DO UPDATE
+            SET status = excluded.status, ended_at = excluded.ended_at, body = excluded.body
+            """)
+        for entity: EntityRow in entities {
+            try replace.bind(EntityQueries.key(entity.kind, entity.number), at: 1)
+            try replace.bind(copying: entity.id, at: 2)
+            try replace.bind(copying: entity.parent, at: 3)
+            try replace.bind(Int64(entity.status), at: 4)
+            try replace.bind(copying: entity.project, at: 5)
+            try replace.bind(entity.createdAt.milliseconds, at: 6)
+            try replace.bind(entity.endedAt?.milliseconds, at: 7)
+            try entity.body.withUnsafeBufferPointer { (body: UnsafeBufferPointer<UInt8>) throws(SQLiteError) -> Void in
+                try replace.bindBlob(UnsafeRawBufferPointer(body), at: 8)
+                try replace.run()
+            }
+        }
     }
 
     private func write(events batch: Batch, _ block: UnsafeRawBufferPointer) throws(SQLiteError) {

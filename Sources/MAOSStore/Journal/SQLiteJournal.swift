@@ -56,6 +56,22 @@ package final class SQLiteJournal: Journal {
         }
     }
 
+    /// A stored entity in any state.
+    package func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow? {
+        try writer.withLock { writer throws(JournalError) in
+            let open: JournalWriter = try writer.use()
+            return try journaling { try EntityQueries.entity(kind, id: id, open.connection) }
+        }
+    }
+
+    /// A page of a list of entities.
+    package func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage {
+        try writer.withLock { writer throws(JournalError) in
+            let open: JournalWriter = try writer.use()
+            return try journaling { try EntityQueries.entities(query, open.connection) }
+        }
+    }
+
     /// Deletes some of what is past its retention; returns whether there is more to do.
     package func discardExpired(at now: Instant) throws(JournalError) -> Bool {
         try writer.withLock { writer throws(JournalError) in

@@ -14,7 +14,7 @@ package struct Migration: Sendable {
     }
 
     /// All steps, in order.
-    package static let all: [Migration] = [.schemaV1]
+    package static let all: [Migration] = [.schemaV1, .schemaV2]
 }
 
 /// Brings a database to the newest version; versions only go up.

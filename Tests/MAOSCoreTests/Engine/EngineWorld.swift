@@ -18,6 +18,7 @@ struct EngineWorld {
     // What is stored.
     private(set) var tasks: [TaskID: TaskRecord] = [:]
     private(set) var agents: [AgentID: AgentRecord] = [:]
+    private(set) var entities: [EntityKind: [String: EntityRow]] = [:]
     private(set) var idempotency: [IdempotencyEntry] = []
     private(set) var events: [Event] = []
 
@@ -46,6 +47,7 @@ struct EngineWorld {
                 if let task: TaskRecord = tasks[id], task.status.isTerminal { engine.recall(task) }
             }
         }
+        recallEntities(for: command)
         defer { store(engine.takeBatch()) }
         return try engine.apply(Request(command, from: principal ?? user), at: now)
     }
@@ -71,6 +73,7 @@ struct EngineWorld {
             for id: TaskID in engine.missing(for: command) {
                 if let task: TaskRecord = tasks[id], task.status.isTerminal { engine.recall(task) }
             }
+            recallEntities(for: command)
             do throws(Rejection) {
                 _ = try engine.apply(Request(command, from: command.isReport ? .system : user), at: now)
             } catch {
@@ -78,6 +81,32 @@ struct EngineWorld {
             }
         }
         store(engine.takeBatch())
+    }
+
+    /// Entities that satisfy a query, as a journal finds them.
+    func stored(_ query: EntityQuery) -> [EntityRow] {
+        let found: [EntityRow] = (entities[query.kind] ?? [:]).values.filter { query.takes($0) }
+        return found.sorted { query.isOldestFirst ? $0.number < $1.number : $0.number > $1.number }
+    }
+
+    private mutating func recallEntities(for command: Command) {
+        for reference: Engine.StoredReference in engine.missingEntities(for: command) {
+            let rows: [EntityRow]
+            switch reference {
+            case .entity(let kind, let id):
+                rows = entities[kind]?[id].map { [$0] } ?? []
+            case .children(let kind, let parent):
+                var query = EntityQuery(kind)
+                query.parent = parent
+                query.isOldestFirst = true
+                rows = stored(query)
+            }
+            do throws(RecordCodingError) {
+                for row: EntityRow in rows { try engine.recall(row) }
+            } catch {
+                Issue.record(error)
+            }
+        }
     }
 
     /// Lets time go by, with a tick whenever something is due; all agents give signs of life, but for the silent ones.
@@ -100,6 +129,14 @@ struct EngineWorld {
             $0.number < $1.number
         }
         recovered.idempotency = idempotency
+        let rows: [EntityRow] = EntityKind.allCases.flatMap { (kind: EntityKind) in
+            (entities[kind] ?? [:]).values.sorted { $0.number < $1.number }
+        }
+        let live = Set(rows.filter { $0.endedAt == nil }.map(\.id))
+        recovered.entities = rows.filter { (row: EntityRow) in
+            row.endedAt == nil || row.parent.map { live.contains($0) } ?? false
+        }
+        for row: EntityRow in rows { recovered.lastEntityNumbers[row.kind] = row.number }
         recovered.lastSequence = events.last?.sequence ?? 0
         recovered.lastTaskNumber = tasks.values.map(\.number).max() ?? 0
         recovered.lastAgentNumber = agents.values.map(\.number).max() ?? 0
@@ -107,6 +144,11 @@ struct EngineWorld {
         let earlier: Engine = engine
         engine = Engine(configuration: configuration, seed: seed &+ restarts)
         engine.load(recovered, at: now)
+        do throws(RecordCodingError) {
+            try engine.loadEntities(recovered)
+        } catch {
+            Issue.record(error)
+        }
         guard recovering else { return engine.adopt(runOf: earlier) }
         effects = []
         try report(.recover)
@@ -119,6 +161,7 @@ struct EngineWorld {
         } catch {
             Issue.record(error)
         }
+        for row: EntityRow in batch.entities { entities[row.kind, default: [:]][row.id] = row }
         for event: Event in batch.events {
             let last: UInt64 = events.last?.sequence ?? 0
             #expect(event.sequence == last + 1, "sequence numbers have no gaps")

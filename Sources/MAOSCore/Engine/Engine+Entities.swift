@@ -1,0 +1,27 @@
+/// How the records that are stored as ``EntityRow``s come in and go out.
+///
+/// A kind of entity has an ``EntityTable`` in ``EngineState`` and a line in each of these functions.
+extension Engine {
+    /// What of the journal a command needs beside what the engine holds.
+    package enum StoredReference: Hashable, Sendable {
+        case entity(EntityKind, id: String)
+        /// All entities of a kind that belong to this one, whether that is known or not.
+        case children(EntityKind, of: String)
+    }
+
+    /// The stored entities that a command refers to and the engine does not hold.
+    package func missingEntities(for command: Command) -> [StoredReference] { [] }
+
+    /// Makes a stored entity known for the rest of the batch.
+    ///
+    /// - Throws: ``RecordCodingError`` when the row is damaged.
+    package mutating func recall(_ row: EntityRow) throws(RecordCodingError) {}
+
+    /// Takes over stored entities; to be called once, after ``load(_:at:)`` and before the first command.
+    ///
+    /// - Throws: ``RecordCodingError`` when a row is damaged.
+    package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {}
+
+    /// What the batch did to entities, once each.
+    mutating func takeEntityRows() -> [EntityRow] { [] }
+}
