@@ -87,6 +87,17 @@ package struct ByteWriter: Sendable {
         bytes.append(contentsOf: value.utf8)
     }
 
+    /// Writes the length and the UTF-8 of an identifier.
+    mutating func identifier(_ value: some CompactIdentifier) {
+        value.withText { (text: Span<UInt8>) in
+            bytes.append(addingCapacity: text.count + 1) { (output: inout OutputSpan<UInt8>) in
+                // An identifier has at most 100 bytes, so its length is one.
+                output.append(UInt8(truncatingIfNeeded: text.count))
+                for index in text.indices { output.append(text[index]) }
+            }
+        }
+    }
+
     /// Writes the length and the bytes.
     package mutating func data(_ value: [UInt8]) {
         varint(UInt64(value.count))

@@ -116,7 +116,7 @@ extension Engine {
     private mutating func createAgent(
         _ specification: AgentSpecification, id wanted: AgentID?, origin: AgentRecord.Origin, owner: String
     ) -> AgentID {
-        let id: AgentID = wanted ?? AgentID(unchecked: IdentifierMaker.make(at: state.now, random: &random))
+        let id: AgentID = wanted ?? AgentID(IdentifierMaker.make(at: state.now, random: &random))
         state.lastAgentNumber += 1
         let record = AgentRecord(
             id: id, number: state.lastAgentNumber, origin: origin, owner: owner, createdAt: state.now,

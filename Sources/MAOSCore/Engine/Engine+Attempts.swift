@@ -291,7 +291,7 @@ extension Engine {
     /// Takes a task that ends early off the lists of those it waits for.
     private mutating func leaveDependencies(of task: EngineState.LiveTask) {
         for dependency: TaskID in task.record.specification.dependencies where state.dependents[dependency] != nil {
-            let tasks: [TaskID: EngineState.LiveTask] = state.tasks
+            let tasks: SlabTable<TaskID, EngineState.LiveTask> = state.tasks
             state.dependents[dependency]?.abandon { tasks[$0.task]?.life == $0.life }
             if state.dependents[dependency]?.entries.isEmpty == true { state.dependents[dependency] = nil }
         }
@@ -329,7 +329,7 @@ extension Engine {
     private mutating func abandonTimer() {
         guard state.timers.abandon() else { return }
         // Only the table is shared with the closure: a copy of the whole state would make the timers' change copy them.
-        let tasks: [TaskID: EngineState.LiveTask] = state.tasks
+        let tasks: SlabTable<TaskID, EngineState.LiveTask> = state.tasks
         state.timers.removeAll { (reason: TimerReason) in
             switch reason {
             case .taskDeadline(let id), .taskRetry(let id):

@@ -18,7 +18,7 @@ extension Engine {
         try requireRoom(forTaskOf: wanted.weight)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
 
-        let id: TaskID = wantedID ?? TaskID(unchecked: IdentifierMaker.make(at: state.now, random: &random))
+        let id: TaskID = wantedID ?? TaskID(IdentifierMaker.make(at: state.now, random: &random))
         var specification: TaskSpecification = wanted
         specification.project = projectOfNewTask(wanted.project, by: principal)
         state.lastTaskNumber += 1

@@ -57,10 +57,10 @@ package struct EngineState: Sendable {
     }
 
     var now = Instant(milliseconds: 0)
-    var tasks: [TaskID: LiveTask] = [:]
+    var tasks = SlabTable<TaskID, LiveTask>()
     /// Bytes that the live tasks take, roughly.
     var liveWeight: Int = 0
-    var agents: [AgentID: LiveAgent] = [:]
+    var agents = SlabTable<AgentID, LiveAgent>()
     /// The tasks that wait for each task.
     var dependents: [TaskID: Dependents] = [:]
     var ready = ReadyQueue()

@@ -32,20 +32,74 @@ private func isIdentifierByte(_ byte: UInt8) -> Bool {
     }
 }
 
+/// An identifier that is kept in the form that suits its text.
+package protocol CompactIdentifier: EntityIdentifier {
+    /// Takes UTF-8 that is already known to have the grammar.
+    init(unchecked utf8: Span<UInt8>)
+
+    /// Calls a body with the bytes of the text, which need not be made a string for it.
+    func withText<Value, Failure: Error>(_ body: (Span<UInt8>) throws(Failure) -> Value) throws(Failure) -> Value
+}
+
+extension CompactIdentifier {
+    /// Reads an identifier from UTF-8; `nil` as with a string.
+    init?(utf8 bytes: ArraySlice<UInt8>) {
+        guard (1...100).contains(bytes.count), bytes.allSatisfy(isIdentifierByte) else { return nil }
+        self.init(unchecked: bytes.span)
+    }
+
+    /// Appends the bytes of the text.
+    package func append(to bytes: inout [UInt8]) {
+        withText { (text: Span<UInt8>) in
+            bytes.append(addingCapacity: text.count) { (output: inout OutputSpan<UInt8>) in
+                for index in text.indices { output.append(text[index]) }
+            }
+        }
+    }
+}
+
 /// Names one task, for as long as its record is kept.
-public struct TaskID: EntityIdentifier {
-    /// The identifier as clients see it.
-    public let rawValue: String
+public struct TaskID: EntityIdentifier, CompactIdentifier {
+    private let form: IdentifierForm
+
+    init(_ form: IdentifierForm) { self.form = form }
     /// Takes text that is already known to have the grammar.
-    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+    public init(unchecked rawValue: String) { form = IdentifierForm(rawValue) }
+    /// Takes UTF-8 that is already known to have the grammar.
+    package init(unchecked utf8: Span<UInt8>) { form = IdentifierForm(utf8: utf8) }
+
+    /// The identifier as clients see it.
+    public var rawValue: String { form.text }
+
+    /// Calls a body with the bytes of the text.
+    package func withText<Value, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Value
+    ) throws(Failure) -> Value { try form.withText(body) }
+
+    /// Orders by the bytes of the text.
+    public static func < (left: TaskID, right: TaskID) -> Bool { left.form < right.form }
 }
 
 /// Names one agent, for as long as its record is kept.
-public struct AgentID: EntityIdentifier {
-    /// The identifier as clients see it.
-    public let rawValue: String
+public struct AgentID: EntityIdentifier, CompactIdentifier {
+    private let form: IdentifierForm
+
+    init(_ form: IdentifierForm) { self.form = form }
     /// Takes text that is already known to have the grammar.
-    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+    public init(unchecked rawValue: String) { form = IdentifierForm(rawValue) }
+    /// Takes UTF-8 that is already known to have the grammar.
+    package init(unchecked utf8: Span<UInt8>) { form = IdentifierForm(utf8: utf8) }
+
+    /// The identifier as clients see it.
+    public var rawValue: String { form.text }
+
+    /// Calls a body with the bytes of the text.
+    package func withText<Value, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Value
+    ) throws(Failure) -> Value { try form.withText(body) }
+
+    /// Orders by the bytes of the text.
+    public static func < (left: AgentID, right: AgentID) -> Bool { left.form < right.form }
 }
 
 /// One try at a task; results that carry an older number than the task's current one are refused.

@@ -4,7 +4,7 @@ extension RecordCoding {
     private static let agentStateParts: UInt64 = 8
 
     static func put(_ agent: AgentRecord, to writer: inout ByteWriter) {
-        writer.string(agent.id.rawValue)
+        writer.identifier(agent.id)
         writer.varint(agent.number)
         writer.uint8(agent.origin.rawValue)
         writer.string(agent.owner)
@@ -115,7 +115,7 @@ extension RecordCoding {
 
         if !state.currentTasks.isEmpty {
             writer.count(state.currentTasks.count)
-            for task: TaskID in state.currentTasks { writer.string(task.rawValue) }
+            for task: TaskID in state.currentTasks { writer.identifier(task) }
         }
         if state.statistics.tasksCompleted != 0 { writer.zigzag(Int64(state.statistics.tasksCompleted)) }
         if state.statistics.tasksFailed != 0 { writer.zigzag(Int64(state.statistics.tasksFailed)) }

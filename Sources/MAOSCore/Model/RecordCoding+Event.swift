@@ -30,7 +30,7 @@ extension RecordCoding {
             put(event, createdTasks: createdTasks, to: &writer)
         case .agent(let event):
             writer.uint8(agentTagBase + event.kind.rawValue)
-            writer.string(event.id.rawValue)
+            writer.identifier(event.id)
             writer.uint8(event.agentType.rawValue)
             writer.string(event.name)
             put(event.state, to: &writer)
@@ -57,13 +57,13 @@ extension RecordCoding {
         mask.append(hasRecord && createdTasks == .inside)
         mask.append(hasRecord && createdTasks == .apart)
 
-        writer.string(event.id.rawValue)
+        writer.identifier(event.id)
         writer.string(event.taskKind.rawValue)
         writer.varint(mask.bits)
         put(event.state, to: &writer)
         if let project: String = event.project { writer.string(project) }
         if let reason: String = event.reason { writer.string(reason) }
-        if let agent: AgentID = event.agent, !isAgentTheStates { writer.string(agent.rawValue) }
+        if let agent: AgentID = event.agent, !isAgentTheStates { writer.identifier(agent) }
         guard hasRecord else { return }
         switch createdTasks {
         case .inside: if let created: TaskRecord = event.created { put(created, to: &writer) }

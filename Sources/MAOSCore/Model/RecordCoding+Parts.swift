@@ -2,13 +2,15 @@
 extension RecordCoding {
     static func taskID(from reader: inout ByteReader) throws(ByteReaderError) -> TaskID {
         let start: Int = reader.offset
-        guard let id = TaskID(try reader.string()) else { throw .malformed(offset: start) }
+        let text: ArraySlice<UInt8> = try reader.data()
+        guard let id = TaskID(utf8: text) else { throw .malformed(offset: start) }
         return id
     }
 
     static func agentID(from reader: inout ByteReader) throws(ByteReaderError) -> AgentID {
         let start: Int = reader.offset
-        guard let id = AgentID(try reader.string()) else { throw .malformed(offset: start) }
+        let text: ArraySlice<UInt8> = try reader.data()
+        guard let id = AgentID(utf8: text) else { throw .malformed(offset: start) }
         return id
     }
 

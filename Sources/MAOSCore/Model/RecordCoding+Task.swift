@@ -7,7 +7,7 @@ extension RecordCoding {
     // MARK: - Task
 
     static func put(_ task: TaskRecord, to writer: inout ByteWriter) {
-        writer.string(task.id.rawValue)
+        writer.identifier(task.id)
         writer.varint(task.number)
         putOrigin(of: task, to: &writer)
         put(task.state, to: &writer)
@@ -84,7 +84,7 @@ extension RecordCoding {
         }
         if !specification.dependencies.isEmpty {
             writer.count(specification.dependencies.count)
-            for dependency: TaskID in specification.dependencies { writer.string(dependency.rawValue) }
+            for dependency: TaskID in specification.dependencies { writer.identifier(dependency) }
         }
         if let deadline: Instant = specification.deadline { writer.zigzag(deadline.milliseconds) }
         if let timeout: Milliseconds = specification.timeout { writer.zigzag(timeout.count) }
@@ -194,7 +194,7 @@ extension RecordCoding {
         if state.attempt != 0 { writer.zigzag(Int64(state.attempt)) }
         if state.failures != 0 { writer.zigzag(Int64(state.failures)) }
         if state.interruptions != 0 { writer.zigzag(Int64(state.interruptions)) }
-        if let agent: AgentID = state.agent { writer.string(agent.rawValue) }
+        if let agent: AgentID = state.agent { writer.identifier(agent) }
         if let process: ProcessIdentity = state.process { put(process, to: &writer) }
         if let result: JSONText = state.result { writer.data(result.utf8) }
         if let error: TaskFailure = state.error {

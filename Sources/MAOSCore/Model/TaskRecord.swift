@@ -92,56 +92,6 @@ public struct TaskRecord: Hashable, Sendable {
     var weight: Int { origin.weight + (state.result?.utf8.count ?? 0) }
 }
 
-/// The part of a task that changes.
-public struct TaskState: Hashable, Sendable {
-    /// Where it stands.
-    public var status: TaskStatus
-    /// How urgent it is now; it may have been created with another one.
-    public var priority: Priority
-    /// 0…1.
-    public var progress: Double = 0
-    /// What the agent says it is doing.
-    public var step: String?
-    /// The number of the newest attempt; 0 before the first.
-    public var attempt: Int = 0
-    /// Attempts that failed and count against the retry policy.
-    public var failures: Int = 0
-    /// Attempts that the server's own end interrupted.
-    public var interruptions: Int = 0
-    /// The agent that works on it, or did when it ended.
-    public var agent: AgentID?
-    /// The root of the running attempt's process tree.
-    public var process: ProcessIdentity?
-    /// What the task produced; a JSON value.
-    public var result: JSONText?
-    /// Why it ended, or why the last attempt failed while it waits for the next.
-    public var error: TaskFailure?
-    /// How far a requested cancellation has come; `nil` when none was.
-    public var cancellation: CancellationStage?
-    /// Whether a paused task still holds its agent and a stopped process.
-    public var isSuspended: Bool = false
-    /// When it last changed.
-    public var updatedAt: Instant
-    /// When it last began to wait for an agent.
-    public var queuedAt: Instant?
-    /// When the newest attempt began.
-    public var startedAt: Instant?
-    /// When it ended.
-    public var finishedAt: Instant?
-    /// Before this the task is not queued again.
-    public var notBefore: Instant?
-
-    /// The state of a task that has just got there.
-    public init(status: TaskStatus, priority: Priority, updatedAt: Instant) {
-        self.status = status
-        self.priority = priority
-        self.updatedAt = updatedAt
-    }
-
-    /// Whether an attempt is bound to an agent and may have a process.
-    public var holdsAgent: Bool { status == .assigned || status == .running || isSuspended }
-}
-
 /// Why a task or an attempt failed.
 public struct TaskFailure: Hashable, Sendable, Error {
     /// What kinds of failure there are.

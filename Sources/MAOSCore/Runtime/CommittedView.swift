@@ -6,7 +6,7 @@ internal import Synchronization
 /// their own thread, and never hold a table.
 public final class CommittedView: Sendable {
     private struct Shard {
-        var live: [TaskID: TaskRecord] = [:]
+        var live = SlabTable<TaskID, TaskRecord>()
         var recent: [TaskID: TaskRecord] = [:]
         var recentOrder = Deque<TaskID>()
         /// Bytes of memory that the recent ones take, roughly.
@@ -30,6 +30,15 @@ public final class CommittedView: Sendable {
         var live: [TaskStatus: Int] = [:]
         /// Milliseconds that a completed task of a kind took, as a sliding mean.
         var durations: [TaskKind: Double] = [:]
+
+        /// Takes a completed task into the mean of its kind.
+        mutating func note(_ duration: Double, of kind: TaskKind) {
+            if let mean: Double = durations[kind] {
+                durations[kind] = mean + (duration - mean) / 16
+            } else if durations.count < CommittedView.kindLimit {
+                durations[kind] = duration
+            }
+        }
     }
 
     /// A shard is a class because a mutex cannot be kept in an array.
@@ -44,6 +53,9 @@ public final class CommittedView: Sendable {
     private static let recentWeightLimit: Int = 2 << 20
     /// Kinds of task whose durations are remembered.
     private static let kindLimit: Int = 1_000
+
+    /// One more than the largest number of a status.
+    private static let statusLimit: Int = 1 + Int(TaskStatus.allCases.map(\.rawValue).max() ?? 0)
 
     private let shards: [ShardBox]
     private let agentTable = Mutex(Agents())
@@ -76,7 +88,7 @@ public final class CommittedView: Sendable {
 
     /// Whether a task exists and is not terminal.
     public func isLive(_ id: TaskID) -> Bool {
-        shard(of: id).state.withLock { $0.live[id] != nil }
+        shard(of: id).state.withLock { $0.live.contains(id) }
     }
 
     /// An agent that is not terminated.
@@ -133,19 +145,7 @@ public final class CommittedView: Sendable {
     // MARK: Writing
 
     func apply(_ batch: Batch) {
-        var changes: [(from: TaskStatus?, to: TaskRecord)] = []
-        changes.reserveCapacity(batch.tasks.count)
-        for task: TaskRecord in batch.tasks {
-            let previous: TaskStatus? = shard(of: task.id).state.withLock { (shard: inout Shard) in
-                store(task, in: &shard)
-            }
-            changes.append((previous, task))
-        }
-        if !changes.isEmpty {
-            totals.withLock { (totals: inout Totals) in
-                for (previous, task) in changes { count(task, after: previous, in: &totals) }
-            }
-        }
+        if !batch.tasks.isEmpty { apply(batch.tasks) }
         guard !batch.agents.isEmpty else { return }
         agentTable.withLock { (agents: inout Agents) in
             for agent: AgentRecord in batch.agents {
@@ -156,6 +156,29 @@ public final class CommittedView: Sendable {
                     agents.order.append(agent.id)
                 }
             }
+        }
+    }
+
+    private func apply(_ tasks: [TaskRecord]) {
+        // Worked out first, so that nobody waits for the totals while the shards are changed.
+        var changes: [Int] = Array(repeating: 0, count: CommittedView.statusLimit)
+        var completed: [(kind: TaskKind, duration: Double)] = []
+        for task: TaskRecord in tasks {
+            let previous: TaskStatus? = shard(of: task.id).state.withLock { (shard: inout Shard) in
+                store(task, in: &shard)
+            }
+            if let previous { changes[Int(previous.rawValue)] -= 1 }
+            if !task.status.isTerminal { changes[Int(task.status.rawValue)] += 1 }
+            guard task.status == .completed, let started: Instant = task.state.startedAt,
+                let finished: Instant = task.state.finishedAt
+            else { continue }
+            completed.append((task.specification.kind, Double((finished - started).count)))
+        }
+        totals.withLock { (totals: inout Totals) in
+            for status: TaskStatus in TaskStatus.allCases where changes[Int(status.rawValue)] != 0 {
+                totals.live[status, default: 0] += changes[Int(status.rawValue)]
+            }
+            for (kind, duration) in completed { totals.note(duration, of: kind) }
         }
     }
 
@@ -187,23 +210,5 @@ public final class CommittedView: Sendable {
             if oldest != task.id { _ = shard.forget(oldest) }
         }
         return previous
-    }
-
-    private func count(_ task: TaskRecord, after previous: TaskStatus?, in totals: inout Totals) {
-        if let previous { totals.live[previous, default: 0] -= 1 }
-        guard task.status.isTerminal else {
-            totals.live[task.status, default: 0] += 1
-            return
-        }
-        guard task.status == .completed, let started: Instant = task.state.startedAt,
-            let finished: Instant = task.state.finishedAt
-        else { return }
-        let duration = Double((finished - started).count)
-        let kind: TaskKind = task.specification.kind
-        if let mean: Double = totals.durations[kind] {
-            totals.durations[kind] = mean + (duration - mean) / 16
-        } else if totals.durations.count < CommittedView.kindLimit {
-            totals.durations[kind] = duration
-        }
     }
 }

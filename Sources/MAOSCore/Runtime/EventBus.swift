@@ -3,8 +3,10 @@ internal import Synchronization
 /// The one ordered history, live: tells everybody who listens of each event once, in order, after it is durable.
 public final class EventBus: Sendable {
     private struct State {
-        /// The newest events, oldest first.
-        var recent = Deque<Event>()
+        /// The newest events as they were published together, oldest first.
+        var recent = Deque<Published>()
+        /// How many they are.
+        var recentCount: Int = 0
         /// Bytes of memory that they take, roughly.
         var recentWeight: Int = 0
         var lastSequence: UInt64
@@ -13,9 +15,14 @@ public final class EventBus: Sendable {
         var lastWaiter: UInt64 = 0
     }
 
+    private struct Published {
+        var events: [Event]
+        var weight: Int
+    }
+
     /// Events kept at hand for subscribers that are a little behind.
     private static let recentLimit: Int = 4_096
-    /// Bytes that they may take; the newest event is kept however large it is.
+    /// Bytes that they may take; those that were published last are kept however large they are.
     private static let recentWeightLimit: Int = 32 << 20
 
     private let state: Mutex<State>
@@ -49,9 +56,18 @@ public final class EventBus: Sendable {
     package func recent(from sequence: UInt64) -> [Event]? {
         state.withLock { (state: inout State) in
             guard sequence <= state.lastSequence else { return [] }
-            guard let first: Event = state.recent.first, first.sequence <= sequence else { return nil }
-            let offset = Int(sequence - first.sequence)
-            return (offset..<state.recent.count).compactMap { state.recent[$0] }
+            guard let first: Event = state.recent.first?.events.first, first.sequence <= sequence else { return nil }
+            // Whoever follows asks for the newest ones, so the search begins with these.
+            var index: Int = state.recent.count - 1
+            while index > 0, let start: Event = state.recent[index]?.events.first, start.sequence > sequence {
+                index -= 1
+            }
+            guard let oldest: [Event] = state.recent[index]?.events, let start: Event = oldest.first else { return [] }
+            let offset = Int(sequence - start.sequence)
+            if index == state.recent.count - 1, offset == 0 { return oldest }
+            var events: [Event] = Array(oldest[offset...])
+            for later in (index + 1)..<state.recent.count { events += state.recent[later]?.events ?? [] }
+            return events
         }
     }
 
@@ -62,15 +78,16 @@ public final class EventBus: Sendable {
 
     func publish(_ events: [Event]) {
         guard let last: Event = events.last else { return }
+        let weight: Int = events.reduce(0) { $0 + $1.weight }
         let (sinks, waiters) = state.withLock { (state: inout State) in
-            for event: Event in events {
-                state.recent.append(event)
-                state.recentWeight += event.weight
-                while state.recent.count > EventBus.recentLimit
-                    || (state.recentWeight > EventBus.recentWeightLimit && state.recent.count > 1)
-                {
-                    state.recentWeight -= state.recent.popFirst()?.weight ?? 0
-                }
+            state.recent.append(Published(events: events, weight: weight))
+            state.recentCount += events.count
+            state.recentWeight += weight
+            while state.recentCount > EventBus.recentLimit || state.recentWeight > EventBus.recentWeightLimit,
+                state.recent.count > 1, let oldest: Published = state.recent.popFirst()
+            {
+                state.recentCount -= oldest.events.count
+                state.recentWeight -= oldest.weight
             }
             state.lastSequence = last.sequence
             defer { state.waiters.removeAll(keepingCapacity: true) }

@@ -5,7 +5,7 @@ extension GatewayProjection {
     func write(_ task: TaskRecord, at now: Instant, to builder: inout GatewayTextBuilder) {
         let state: TaskState = task.state
         builder.piece(#"{"id":""#)
-        builder.piece(task.id.rawValue)
+        builder.piece(task.id)
         builder.piece(#"","type":""#)
         builder.piece(GatewayVocabulary.name(of: task.specification.kind))
         builder.piece(#"","description":"#)
@@ -39,7 +39,7 @@ extension GatewayProjection {
         }
         if let agent = state.agent {
             builder.piece(#","assignedAgentId":""#)
-            builder.piece(agent.rawValue)
+            builder.piece(agent)
             builder.piece(#"""#)
         }
         if let result = state.result {
@@ -133,7 +133,7 @@ extension GatewayProjection {
         _ task: TaskRecord, status: TaskStatus, hasEstimate: Bool, to builder: inout GatewayTextBuilder
     ) {
         builder.piece(#"{"taskId":""#)
-        builder.piece(task.id.rawValue)
+        builder.piece(task.id)
         builder.piece(#"","status":""#)
         builder.piece(GatewayVocabulary.name(of: status))
         builder.piece(#"""#)

@@ -15,6 +15,9 @@ struct GatewayTextBuilder {
     @inline(__always)
     mutating func piece(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+    /// Appends an identifier, which needs no escape.
+    mutating func piece(_ id: some CompactIdentifier) { id.append(to: &bytes) }
+
     /// Appends JSON as it is.
     mutating func raw(_ text: JSONText) { bytes.append(contentsOf: text.utf8) }
 

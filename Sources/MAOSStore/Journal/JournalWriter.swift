@@ -254,7 +254,7 @@ final class JournalWriter {
         _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer
     ) throws(SQLiteError) {
         try insertTask.bind(Int64(task.number), at: 1)
-        try insertTask.bind(copying: task.id.rawValue, at: 2)
+        try insertTask.bind(task.id, at: 2)
         try insertTask.bind(bucket, at: 3)
         try insertTask.bind(task.createdAt.milliseconds, at: 4)
         try insertTask.bind(JournalWriter.finish(of: task), at: 5)
@@ -298,7 +298,7 @@ final class JournalWriter {
         let terminated: Int64? =
             agent.status == .terminated ? (agent.state.terminatedAt ?? agent.state.updatedAt).milliseconds : nil
         try replaceAgent.bind(Int64(agent.number), at: 1)
-        try replaceAgent.bind(copying: agent.id.rawValue, at: 2)
+        try replaceAgent.bind(agent.id, at: 2)
         try replaceAgent.bind(Int64(agent.specification.type.rawValue), at: 3)
         try replaceAgent.bind(Int64(agent.status.rawValue), at: 4)
         try replaceAgent.bind(agent.createdAt.milliseconds, at: 5)
@@ -311,7 +311,7 @@ final class JournalWriter {
         try replaceIdempotency.bind(copying: entry.subject, at: 1)
         try replaceIdempotency.bind(copying: entry.key.key, at: 2)
         try replaceIdempotency.bind(Int64(bitPattern: entry.key.fingerprint), at: 3)
-        try replaceIdempotency.bind(copying: entry.task.rawValue, at: 4)
+        try replaceIdempotency.bind(entry.task, at: 4)
         try replaceIdempotency.bind(entry.expires.milliseconds, at: 5)
         try replaceIdempotency.run()
     }

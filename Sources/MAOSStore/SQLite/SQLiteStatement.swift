@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import MAOSCore
 
 /// The only owner of a compiled statement.
 ///
@@ -42,6 +43,14 @@ struct SQLiteStatement: ~Copyable {
     func bind(copying text: String?, at index: Int32) throws(SQLiteError) {
         guard var text else { return try check(sqlite3_bind_null(handle, index)) }
         let code: Int32 = text.withUTF8 { maos_sqlite_bind_text_copy(handle, index, $0.baseAddress, Int32($0.count)) }
+        try check(code)
+    }
+
+    /// Binds a copy of an identifier's text.
+    func bind(_ id: some CompactIdentifier, at index: Int32) throws(SQLiteError) {
+        let code: Int32 = id.withText { (text: Span<UInt8>) in
+            text.withUnsafeBufferPointer { maos_sqlite_bind_text_copy(handle, index, $0.baseAddress, Int32($0.count)) }
+        }
         try check(code)
     }
 

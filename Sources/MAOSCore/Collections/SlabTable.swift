@@ -1,0 +1,205 @@
+/// A table of values by key for very many of them, which grows in small steps.
+///
+/// Values stand in pages and never move, so that a table of millions grows without a pause in which they are all copied; what
+/// is rebuilt when it fills up is one of many small indexes of numbers. Iteration goes by place, not by hash: the same
+/// changes give the same order everywhere.
+struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    fileprivate struct Slot: Sendable {
+        var key: Key
+        /// `nil` where the place is free.
+        var value: Value?
+    }
+
+    /// Places by hash, in open addressing: the upper half of an entry is a part of the hash, the lower half place + 1.
+    fileprivate struct Index: Sendable {
+        var entries: [UInt64] = Array(repeating: 0, count: 8)
+        var count: Int = 0
+    }
+
+    fileprivate static var pageBits: Int { 8 }
+    fileprivate static var pageSize: Int { 1 << pageBits }
+    private static var indexCount: Int { 64 }
+
+    private var pages: [[Slot]] = []
+    private var indexes: [Index] = Array(repeating: Index(), count: SlabTable.indexCount)
+    /// Places that have become free, the last one is used first.
+    private var free: [Int] = []
+    /// Places that have ever been used.
+    private var used: Int = 0
+    /// How many values there are.
+    private(set) var count: Int = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// The value of a key; setting `nil` removes it.
+    subscript(key: Key) -> Value? {
+        _read {
+            if let place: Int = place(of: key) {
+                yield pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value
+            } else {
+                yield nil
+            }
+        }
+        _modify {
+            if let place: Int = place(of: key) {
+                yield &pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value
+                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value == nil {
+                    leave(place, key)
+                }
+            } else {
+                var fresh: Value?
+                yield &fresh
+                if let fresh { insert(fresh, for: key) }
+            }
+        }
+    }
+
+    /// Whether the key has a value.
+    func contains(_ key: Key) -> Bool { place(of: key) != nil }
+
+    /// Sets the value of a key; gives the one that it replaces.
+    mutating func updateValue(_ value: Value, forKey key: Key) -> Value? {
+        guard let place: Int = place(of: key) else {
+            insert(value, for: key)
+            return nil
+        }
+        let old: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value.take()
+        pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value = value
+        return old
+    }
+
+    /// Takes a key and its value out.
+    mutating func removeValue(forKey key: Key) -> Value? {
+        guard let place: Int = place(of: key) else { return nil }
+        let value: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value.take()
+        leave(place, key)
+        return value
+    }
+
+    /// All values, by place.
+    var values: [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for page: [Slot] in pages {
+            for slot: Slot in page { if let value: Value = slot.value { values.append(value) } }
+        }
+        return values
+    }
+
+    // MARK: Places
+
+    private static func hash(of key: Key) -> UInt64 { UInt64(bitPattern: Int64(key.hashValue)) }
+
+    private func place(of key: Key) -> Int? {
+        let hash: UInt64 = SlabTable.hash(of: key)
+        let number: Int = Int(hash % UInt64(SlabTable.indexCount))
+        let mask: Int = indexes[number].entries.count - 1
+        let tag: UInt64 = hash >> 32
+        var position: Int = Int(truncatingIfNeeded: tag) & mask
+        while true {
+            let entry: UInt64 = indexes[number].entries[position]
+            guard entry != 0 else { return nil }
+            if entry >> 32 == tag {
+                let place: Int = Int(entry & 0xFFFF_FFFF) - 1
+                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].key == key { return place }
+            }
+            position = (position + 1) & mask
+        }
+    }
+
+    private mutating func insert(_ value: Value, for key: Key) {
+        let place: Int
+        if let vacant: Int = free.popLast() {
+            place = vacant
+            pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = Slot(key: key, value: value)
+        } else {
+            place = used
+            precondition(place < 0xFFFF_FFFF, "a table has fewer places than an index can name")
+            used += 1
+            if place & (SlabTable.pageSize - 1) == 0 {
+                var page: [Slot] = []
+                page.reserveCapacity(SlabTable.pageSize)
+                pages.append(page)
+            }
+            pages[place >> SlabTable.pageBits].append(Slot(key: key, value: value))
+        }
+        let hash: UInt64 = SlabTable.hash(of: key)
+        let number: Int = Int(hash % UInt64(SlabTable.indexCount))
+        indexes[number].insert((hash >> 32) << 32 | UInt64(place + 1))
+        count += 1
+    }
+
+    /// Forgets the place of a key, whose value has been taken out.
+    private mutating func leave(_ place: Int, _ key: Key) {
+        let hash: UInt64 = SlabTable.hash(of: key)
+        let number: Int = Int(hash % UInt64(SlabTable.indexCount))
+        indexes[number].remove((hash >> 32) << 32 | UInt64(place + 1))
+        free.append(place)
+        count -= 1
+    }
+}
+
+extension SlabTable.Index {
+    fileprivate mutating func insert(_ entry: UInt64) {
+        if count >= entries.count / 4 * 3 { grow() }
+        put(entry)
+        count += 1
+    }
+
+    private mutating func put(_ entry: UInt64) {
+        let mask: Int = entries.count - 1
+        var position: Int = Int(truncatingIfNeeded: entry >> 32) & mask
+        while entries[position] != 0 { position = (position + 1) & mask }
+        entries[position] = entry
+    }
+
+    private mutating func grow() {
+        let old: [UInt64] = entries
+        entries = Array(repeating: 0, count: old.count * 2)
+        for entry: UInt64 in old where entry != 0 { put(entry) }
+    }
+
+    /// Takes an entry out, and moves those up that would not be found across the gap.
+    fileprivate mutating func remove(_ entry: UInt64) {
+        let mask: Int = entries.count - 1
+        var gap: Int = Int(truncatingIfNeeded: entry >> 32) & mask
+        while entries[gap] != entry {
+            precondition(entries[gap] != 0, "what is removed is in its index")
+            gap = (gap + 1) & mask
+        }
+        var position: Int = (gap + 1) & mask
+        while entries[position] != 0 {
+            let home: Int = Int(truncatingIfNeeded: entries[position] >> 32) & mask
+            if (position &- home) & mask >= (position &- gap) & mask {
+                entries[gap] = entries[position]
+                gap = position
+            }
+            position = (position + 1) & mask
+        }
+        entries[gap] = 0
+        count -= 1
+    }
+}
+
+extension SlabTable: Sequence {
+    /// Goes by place.
+    func makeIterator() -> Iterator { Iterator(pages: pages) }
+
+    struct Iterator: IteratorProtocol {
+        private let pages: [[SlabTable.Slot]]
+        private var place: Int = 0
+
+        fileprivate init(pages: [[SlabTable.Slot]]) { self.pages = pages }
+
+        mutating func next() -> (key: Key, value: Value)? {
+            while place >> SlabTable.pageBits < pages.count {
+                let page: Int = place >> SlabTable.pageBits
+                let offset: Int = place & (SlabTable.pageSize - 1)
+                guard offset < pages[page].count else { return nil }
+                place += 1
+                if let value: Value = pages[page][offset].value { return (pages[page][offset].key, value) }
+            }
+            return nil
+        }
+    }
+}
