@@ -29,7 +29,7 @@ package final class GatewayHub {
     ) {
         let projection = GatewayProjection(view: view, configuration: configuration, environment: environment)
         encoder = GatewayEventEncoder(projection: projection)
-        subscriptions = GatewaySubscriptions(encoder: encoder, projection: projection)
+        subscriptions = GatewaySubscriptions(bus: bus, encoder: encoder, projection: projection)
         self.view = view
         self.bus = bus
         self.configuration = configuration

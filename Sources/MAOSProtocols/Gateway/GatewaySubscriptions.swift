@@ -26,20 +26,39 @@ final class GatewaySubscriptions {
         var isEmpty: Bool { wrapped.isEmpty && direct.isEmpty && special.isEmpty }
     }
 
+    /// A wish that holds for the events after one that is still on its way to this loop.
+    private struct Newcomer {
+        var subscriber: Subscriber
+        var channel: GatewayChannel
+        /// Sequence number of the newest event that it is not told of.
+        var last: UInt64
+    }
+
     private var topics: [GatewayChannel: Topic] = [:]
+    private var newcomers: [Newcomer] = []
+    /// Sequence number of the newest event that this loop has heard of.
+    private var heard: UInt64 = 0
+    private let bus: EventBus
     private let encoder: GatewayEventEncoder
     private let projection: GatewayProjection
 
-    init(encoder: GatewayEventEncoder, projection: GatewayProjection) {
+    init(bus: EventBus, encoder: GatewayEventEncoder, projection: GatewayProjection) {
+        self.bus = bus
         self.encoder = encoder
         self.projection = projection
     }
 
-    /// The number of channels that somebody listens to.
-    var channelCount: Int { topics.count }
-
     /// Puts a subscriber on a channel, in place of the same connection's earlier wish.
+    ///
+    /// It is told of what is committed from now on; what was before, and has not come here yet, is for the earlier wish.
     func add(_ subscriber: Subscriber, to channel: GatewayChannel) {
+        let last: UInt64 = bus.lastSequence
+        guard last > heard, channel != .metrics else { return enter(subscriber, channel) }
+        newcomers.removeAll { $0.subscriber.peer == subscriber.peer && $0.channel == channel }
+        newcomers.append(Newcomer(subscriber: subscriber, channel: channel, last: last))
+    }
+
+    private func enter(_ subscriber: Subscriber, _ channel: GatewayChannel) {
         remove(subscriber.peer, from: channel)
         if !subscriber.isPlain {
             topics[channel, default: Topic()].special.append(subscriber)
@@ -52,6 +71,7 @@ final class GatewaySubscriptions {
 
     /// Takes a connection off a channel; a channel without listeners is forgotten.
     func remove(_ peer: GatewayPeerID, from channel: GatewayChannel) {
+        if !newcomers.isEmpty { newcomers.removeAll { $0.subscriber.peer == peer && $0.channel == channel } }
         guard let index = topics.index(forKey: channel) else { return }
         topics.values[index].wrapped.removeAll { $0 == peer }
         topics.values[index].direct.removeAll { $0 == peer }
@@ -63,6 +83,8 @@ final class GatewaySubscriptions {
 
     /// Sends an event to everybody who asked for it.
     func deliver(_ event: Event, to outputs: inout [GatewayOutput]) {
+        heard = max(heard, event.sequence)
+        if !newcomers.isEmpty { enterNewcomers(before: event) }
         guard !topics.isEmpty else { return }
         switch event.body {
         case .task(let task):
@@ -78,6 +100,14 @@ final class GatewaySubscriptions {
         guard let type: String = GatewayProjection.systemType(of: event) else { return }
         deliver(event, .system(type), on: .system(type), to: &outputs)
         deliver(event, .system(type), on: .systems, to: &outputs)
+    }
+
+    private func enterNewcomers(before event: Event) {
+        let waiting: [Newcomer] = newcomers
+        newcomers = waiting.filter { $0.last >= event.sequence }
+        for newcomer: Newcomer in waiting where newcomer.last < event.sequence {
+            enter(newcomer.subscriber, newcomer.channel)
+        }
     }
 
     private func deliver(

@@ -232,6 +232,46 @@ private final class Client {
         }
     }
 
+    @Test("what was committed before a subscription is not told, though this loop hears of it later (GW-WS-06)")
+    func subscribedMeanwhile() async throws {
+        let world = try await GatewayWorld()
+        let client = Client(world, 1)
+        let other = Client(world, 2)
+        let task: TaskID = try await world.createTask()
+        try client.subscribe("task:\(task)")
+        try client.subscribe("tasks:all", #","filter":{"priority":"critical"}"#)
+        try other.subscribe("tasks:all")
+        try other.subscribe("tasks:all", #","delivery":"direct""#)
+        // The creation has not come to this loop yet.
+        #expect(try client.received(world.pump()).isEmpty)
+        _ = try await world.send(.patch, "/api/v1/tasks/\(task)/priority", #"{"priority":"critical"}"#)
+        let outputs: [GatewayOutput] = world.pump()
+        #expect(
+            try client.received(outputs).map { $0["channel"] } == ["task:\(task)", "tasks:all"].map(JSONValue.string))
+        #expect(try other.received(outputs).map { $0["taskId"]?.stringValue } == [task.rawValue])
+    }
+
+    @Test("a changed wish is for what is committed afterwards; until then the earlier one holds (GW-WS-06)")
+    func changedMeanwhile() async throws {
+        let world = try await GatewayWorld()
+        let client = Client(world, 1)
+        let leaver = Client(world, 2)
+        try client.subscribe("tasks:all")
+        let first: TaskID = try await world.createTask()
+        try client.subscribe("tasks:all", #","delivery":"direct""#)
+        try leaver.subscribe("tasks:all")
+        _ = try leaver.send(#"{"type":"unsubscribe","channel":"tasks:all"}"#)
+        let before: [JSONValue] = try client.received(world.pump())
+        #expect(!before.isEmpty)
+        #expect(before.allSatisfy { $0["message"]?["taskId"]?.stringValue == first.rawValue })
+        let second: TaskID = try await world.createTask()
+        let outputs: [GatewayOutput] = world.pump()
+        let after: [JSONValue] = try client.received(outputs)
+        #expect(!after.isEmpty)
+        #expect(after.allSatisfy { $0["channel"] == nil && $0["taskId"]?.stringValue == second.rawValue })
+        #expect(try leaver.received(outputs).isEmpty)
+    }
+
     @Test("system events come by type and all together (GW-WS-11, GW-WS-21, GW-WS-22, UND-51)")
     func systemEvents() async throws {
         let world = try await GatewayWorld()
@@ -391,11 +431,12 @@ private final class Client {
         let bob = Client(world, 1, as: Principal(subject: "bob", permissions: .viewer, projects: ["blue"]))
         try bob.subscribe("tasks:all")
         try bob.subscribe("agents:all")
-        _ = try await world.createTask()
+        let other: TaskID = try await world.createTask()
         let mine: TaskID = try await world.createTask(blue)
         let child = Client(world, 2, as: Principal(subject: "child", permissions: .viewer, task: mine))
         try child.subscribe("tasks:all", #","delivery":"direct""#)
         _ = try await world.spawnAgent()
+        for id: TaskID in [mine, other] { _ = try await world.send(.post, "/api/v1/tasks/\(id)/pause") }
         let outputs: [GatewayOutput] = world.pump()
         let received: [JSONValue] = try bob.received(outputs).compactMap { $0["message"] }
         #expect(Set(received.compactMap { $0["taskId"]?.stringValue }) == [mine.rawValue])
