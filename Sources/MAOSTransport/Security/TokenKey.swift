@@ -7,11 +7,14 @@ package struct TokenKey: Sendable {
     package static let minimumLength = 32
 
     private let bytes: [UInt8]
+    /// The hashes of HMAC after the key's block, inner and outer; what is signed goes on from here.
+    private let inner: SHA256_CTX
+    private let outer: SHA256_CTX
 
     /// Takes a key's bytes; nil if they are too few.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count >= TokenKey.minimumLength else { return nil }
-        self.bytes = bytes
+        self.init(unchecked: bytes)
     }
 
     /// A fresh random key.
@@ -21,6 +24,10 @@ package struct TokenKey: Sendable {
 
     private init(unchecked bytes: [UInt8]) {
         self.bytes = bytes
+        var block: [UInt8] = bytes.count <= TokenKey.blockLength ? bytes : TokenKey.hash(bytes[...])
+        block.append(contentsOf: repeatElement(0, count: TokenKey.blockLength - block.count))
+        inner = TokenKey.begun(with: block.map { $0 ^ 0x36 })
+        outer = TokenKey.begun(with: block.map { $0 ^ 0x5C })
     }
 
     /// Why there is no key.
@@ -73,16 +80,36 @@ package struct TokenKey: Sendable {
 
     /// The HMAC-SHA-256 of a message, 32 bytes (RFC 2104, FIPS 180-4).
     package func signature(of message: ArraySlice<UInt8>) -> [UInt8] {
+        TokenKey.finish(outer, TokenKey.finish(inner, message)[...])
+    }
+
+    // MARK: SHA-256
+
+    /// Bytes that the hash takes at a time.
+    private static let blockLength = 64
+
+    private static func hash(_ message: ArraySlice<UInt8>) -> [UInt8] {
+        finish(begun(with: []), message)
+    }
+
+    private static func begun(with block: [UInt8]) -> SHA256_CTX {
+        var context = SHA256_CTX()
+        let result = block.withUnsafeBytes { block in
+            SHA256_Init(&context) == 1 && SHA256_Update(&context, block.baseAddress, block.count) == 1
+        }
+        precondition(result, "SHA-256 failed")
+        return context
+    }
+
+    /// The hash of what went before and these last bytes.
+    private static func finish(_ begun: SHA256_CTX, _ message: ArraySlice<UInt8>) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 32) { output, count in
-            var length: UInt32 = 0
-            let result = bytes.withUnsafeBytes { key in
-                message.withUnsafeBufferPointer { message in
-                    HMAC(
-                        EVP_sha256(), key.baseAddress, CInt(key.count), message.baseAddress, message.count,
-                        output.baseAddress, &length)
-                }
+            var context = begun
+            let result = message.withUnsafeBytes { message in
+                SHA256_Update(&context, message.baseAddress, message.count) == 1
+                    && SHA256_Final(output.baseAddress, &context) == 1
             }
-            precondition(result != nil && length == 32, "HMAC failed")
+            precondition(result, "SHA-256 failed")
             count = 32
         }
     }
