@@ -26,12 +26,14 @@ package struct TokenClaims: Hashable, Sendable {
     package var exp: Int64?
     /// The only task that the bearer may act on: the token of an attempt's process.
     package var task: String?
+    /// What tells the token from others that say the same.
+    package var jti: String?
 
     /// Makes claims.
     package init(
         sub: String, email: String = "", name: String? = nil, roles: [String] = [], permissions: [String] = [],
         projects: [String] = [], team: String? = nil, iss: String? = "maos", iat: Int64? = nil, nbf: Int64? = nil,
-        exp: Int64? = nil, task: String? = nil
+        exp: Int64? = nil, task: String? = nil, jti: String? = nil
     ) {
         self.sub = sub
         self.email = email
@@ -45,6 +47,7 @@ package struct TokenClaims: Hashable, Sendable {
         self.nbf = nbf
         self.exp = exp
         self.task = task
+        self.jti = jti
     }
 
     /// Reads a payload.
@@ -72,7 +75,8 @@ package struct TokenClaims: Hashable, Sendable {
             iat: try TokenClaims.time(members, "iat"),
             nbf: try TokenClaims.time(members, "nbf"),
             exp: try TokenClaims.time(members, "exp"),
-            task: try TokenClaims.text(members, "task"))
+            task: try TokenClaims.text(members, "task"),
+            jti: try TokenClaims.text(members, "jti"))
         // An identifier that is none would otherwise widen what the token may do.
         if let task, TaskID(task) == nil { throw .wrongType("task") }
     }
@@ -93,6 +97,7 @@ package struct TokenClaims: Hashable, Sendable {
         writer.memberIfPresent("nbf", nbf)
         writer.memberIfPresent("exp", exp)
         writer.memberIfPresent("task", task)
+        writer.memberIfPresent("jti", jti)
         writer.endObject()
         return writer.take()
     }

@@ -78,7 +78,10 @@ enum TokenCommands {
     ) { (invocation) throws(Failure) in
         let data = DataDirectory(invocation.arguments)
         let now: Int64 = SystemClock.wallMilliseconds() / 1_000
-        let claims = TokenClaims(sub: "admin", roles: ["admin"], permissions: [administrator], iat: now)
+        // Even in the same second it must not be the old one again.
+        let claims = TokenClaims(
+            sub: "admin", roles: ["admin"], permissions: [administrator], iat: now,
+            jti: Hex.encode(SystemRandom.bytes(8)))
         let token: String = TokenSigner(key: try key(in: data)).sign(claims)
         do throws(SecretFile.Failure) {
             try SecretFile.replace(data.adminTokenPath, Array((token + "\n").utf8))
