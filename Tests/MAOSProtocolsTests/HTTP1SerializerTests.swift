@@ -15,12 +15,12 @@ import Testing
     func response() {
         let answer = text {
             HTTP1Serializer.appendResponse(
-                .created, contentType: "application/json", body: Array("{}".utf8), fields: [.location: "/x"],
-                exchange: exchange, date: date, to: &$0)
+                HTTP1ResponseLead(.created, contentType: "application/json", date: date), body: Array("{}".utf8),
+                requestID: "r-1", fields: [.location: "/x"], exchange: exchange, to: &$0)
         }
         #expect(
             answer
-                == "HTTP/1.1 201 Created\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\ncontent-type: application/json\r\nlocation: /x\r\ncontent-length: 2\r\n\r\n{}"
+                == "HTTP/1.1 201 Created\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\ncontent-type: application/json\r\nx-request-id: r-1\r\nlocation: /x\r\ncontent-length: 2\r\n\r\n{}"
         )
     }
 
@@ -30,13 +30,14 @@ import Testing
         head.isHead = true
         let answer = text {
             HTTP1Serializer.appendResponse(
-                .ok, contentType: "text/plain", body: [0x41], exchange: head, date: [], to: &$0)
+                HTTP1ResponseLead(.ok, contentType: "text/plain", date: []), body: [0x41], exchange: head, to: &$0)
         }
         #expect(answer.hasSuffix("content-length: 1\r\n\r\n"))
         for status in [HTTPStatus.noContent, .notModified] {
             let answer = text {
                 HTTP1Serializer.appendResponse(
-                    status, contentType: "text/plain", body: [0x41], exchange: exchange, date: [], to: &$0)
+                    HTTP1ResponseLead(status, contentType: "text/plain", date: []), body: [0x41], exchange: exchange,
+                    to: &$0)
             }
             #expect(answer.hasSuffix("\r\n\r\n"))
             #expect(!answer.contains("content-length"))
@@ -91,9 +92,10 @@ import Testing
         let evil = "x\r\nSet-Cookie: a=b\r\n\r\nHTTP/1.1 200 OK"
         let answer = text {
             HTTP1Serializer.appendResponse(
-                .ok, contentType: evil, body: [], fields: [.location: evil], exchange: exchange, date: [], to: &$0)
+                HTTP1ResponseLead(.ok, contentType: evil, date: []), body: [], requestID: evil,
+                fields: [.location: evil], exchange: exchange, to: &$0)
         }
-        #expect(answer.split(separator: "\r\n", omittingEmptySubsequences: false).count == 7)
+        #expect(answer.split(separator: "\r\n", omittingEmptySubsequences: false).count == 8)
         let request = text {
             HTTP1Serializer.appendRequestHead(
                 .get, target: "/a b\r\nX: y", host: "h\r\nX: y", fields: [.origin: evil], body: .length(0), to: &$0)

@@ -10,17 +10,17 @@ extension GatewayProjection {
         builder.piece(GatewayVocabulary.name(of: task.specification.kind))
         builder.piece(#"","description":"#)
         builder.string(task.specification.description)
-        builder.piece(#","status":""#)
-        builder.piece(GatewayVocabulary.name(of: state.status))
-        builder.piece(#"","coreStatus":""#)
-        builder.piece(state.status.name)
-        builder.piece(#"","priority":""#)
+        builder.piece(GatewayProjection.statusMembers[Int(state.status.rawValue) - 1])
         builder.piece(state.priority.name)
-        builder.piece(#"","progress":"#)
-        builder.number(state.progress)
-        builder.piece(#","progressPercent":"#)
-        builder.integer(GatewayProjection.percent(state.progress))
-        builder.piece(#","attempt":"#)
+        if state.progress == 0 {
+            builder.piece(#"","progress":0,"progressPercent":0,"attempt":"#)
+        } else {
+            builder.piece(#"","progress":"#)
+            builder.number(state.progress)
+            builder.piece(#","progressPercent":"#)
+            builder.integer(GatewayProjection.percent(state.progress))
+            builder.piece(#","attempt":"#)
+        }
         builder.integer(state.attempt)
         builder.piece(#","createdAt":"#)
         builder.timestamp(task.createdAt)
@@ -28,6 +28,11 @@ extension GatewayProjection {
         builder.timestamp(state.updatedAt)
         writeOptional(task, at: now, to: &builder)
         builder.piece("}")
+    }
+
+    /// For each status the members that tell of it, up to the value of `priority`.
+    private static let statusMembers: [String] = TaskStatus.allCases.map { (status: TaskStatus) in
+        #","status":"\#(GatewayVocabulary.name(of: status))","coreStatus":"\#(status.name)","priority":""#
     }
 
     /// Writes what not every task has.

@@ -151,7 +151,7 @@ package final class GatewayREST {
     package func makeRequestID() -> String {
         let high: UInt64 = nextRandom() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         let low: UInt64 = nextRandom() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        let text = [UInt8](capacity: 36) { (text: inout OutputSpan<UInt8>) in
+        let text = [36 of UInt8] { (text: inout OutputSpan<UInt8>) in
             appendHexadecimal(high >> 32, digits: 8, to: &text)
             text.append(UInt8(ascii: "-"))
             appendHexadecimal(high >> 16, digits: 4, to: &text)
@@ -162,7 +162,7 @@ package final class GatewayREST {
             text.append(UInt8(ascii: "-"))
             appendHexadecimal(low, digits: 12, to: &text)
         }
-        return String(decoding: text, as: UTF8.self)
+        return String(validUTF8: text.span) ?? ""
     }
 
     /// SplitMix64.

@@ -67,10 +67,30 @@ struct HTTP1Input: Sendable {
         return index
     }
 
-    /// Consumes the lines read so far and returns their bytes.
-    mutating func takeLines() -> ArraySlice<UInt8> {
+    /// Reads these bytes as lines, if they are the next ones; they are not consumed by this.
+    mutating func skip(_ expected: [UInt8]) -> Bool {
+        guard begins(with: expected, at: lineStart) else { return false }
+        lineStart += expected.count
+        searched = lineStart
+        return true
+    }
+
+    private func begins(with expected: [UInt8], at start: Int) -> Bool {
+        guard bytes.count - start >= expected.count else { return false }
+        let there = bytes.span.extracting(start..<(start + expected.count))
+        let wanted = expected.span
+        // Without an early end, so that many are compared at once.
+        var difference: UInt8 = 0
+        for index in 0..<min(wanted.count, there.count) {
+            difference |= there[index] ^ wanted[index]
+        }
+        return difference == 0
+    }
+
+    /// Consumes the lines read so far and returns their bytes, but for so many at their beginning.
+    mutating func takeLines(after skipped: Int = 0) -> ArraySlice<UInt8> {
         defer { position = lineStart }
-        return bytes[position..<lineStart]
+        return bytes[(position + skipped)..<lineStart]
     }
 
     /// Consumes the lines read so far.

@@ -17,18 +17,29 @@ package struct HTTP1RequestParser: Sendable {
         case idle
         case head
         case body(HTTP1BodyDecoder)
+        /// The head is over, and the request with it.
+        case bodiless
         /// The client asked for the end of the connection: what follows is not read.
         case closed
         case failed(HTTP1Error)
     }
 
-    /// The parts of a request line, as ranges that count from the start of the head.
+    /// The parts of a request line.
     private struct RequestLine {
         var method: HTTPMethod = .get
         var version: HTTPVersion = .http11
+        /// What stands between the spaces; the ranges count from its start.
+        var text: [UInt8] = []
         var target = 0..<0
         /// The authority of an absolute target.
         var authority = 0..<0
+    }
+
+    /// The fields of a head that was found right, with what they say; of value while the next heads have the same.
+    private struct Section {
+        var fields: HTTPFields
+        var framing: HTTP1Framing
+        var version: HTTPVersion
     }
 
     private let headLimit: Int
@@ -37,7 +48,13 @@ package struct HTTP1RequestParser: Sendable {
     private var input = HTTP1Input()
     private var state = State.idle
     private var requestLine = RequestLine()
+    /// Bytes from the start of the head to its first field.
+    private var sectionOffset = 0
     private var section: HTTP1FieldSection
+    /// What the connection's last head said: most clients say the same again, and are not read anew (see ``HTTPRequestHead/repeatsFields``).
+    private var lastSection: Section?
+    /// Longer sections are not kept for comparison.
+    private static let keptSectionLimit = 4_096
     private var keepsAlive = true
     private var skippedEmptyLine = false
 
@@ -61,7 +78,7 @@ package struct HTTP1RequestParser: Sendable {
         switch state {
         case .idle: input.available > 0
         case .head: true
-        case .body, .closed, .failed: false
+        case .body, .bodiless, .closed, .failed: false
         }
     }
 
@@ -111,6 +128,9 @@ package struct HTTP1RequestParser: Sendable {
                     state = keepsAlive ? .idle : .closed
                     return .end(trailers: trailers)
                 }
+            case .bodiless:
+                state = keepsAlive ? .idle : .closed
+                return .end(trailers: HTTPFields())
             case .closed:
                 _ = input.take(atMost: .max)
                 return nil
@@ -140,13 +160,20 @@ package struct HTTP1RequestParser: Sendable {
                     input.dropLines()
                     continue
                 }
-                requestLine = try HTTP1RequestParser.parse(bytes.span, line, base: input.position)
+                requestLine = try HTTP1RequestParser.parse(bytes.span, line)
                 skippedEmptyLine = false
                 state = .head
+                sectionOffset = input.lineOffset
+                if let known = lastSection, known.version == requestLine.version,
+                    sectionOffset + known.fields.bytes.count <= headLimit, input.skip(known.fields.bytes)
+                {
+                    input.dropLines()
+                    return try finishHead(known, isRepeated: true)
+                }
             } else if line.isEmpty {
                 return try finishHead()
             } else {
-                try section.append(bytes.span, line: line, base: input.position)
+                try section.append(bytes.span, line: line, base: input.position + sectionOffset)
             }
         }
         guard input.available <= headLimit else { throw tooLarge() }
@@ -161,42 +188,60 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     private mutating func finishHead() throws(HTTP1Error) -> Event {
-        let fields = section.take(bytes: input.takeLines())
-        let line = requestLine
-        let framing = try HTTP1Framing(fields, version: line.version)
-        try HTTP1RequestParser.checkHost(fields.bytes.span, line.authority, framing, line.version)
-        guard line.version == .http10 || !framing.hasExpectation || framing.expectsContinue else { throw .expectation }
+        let fields = section.take(bytes: input.takeLines(after: sectionOffset))
+        let version = requestLine.version
+        let framing = try HTTP1Framing(fields, version: version)
+        try HTTP1RequestParser.checkHost(fields.bytes.span, framing, version)
+        guard version == .http10 || !framing.hasExpectation || framing.expectsContinue else { throw .expectation }
+        let read = Section(fields: fields, framing: framing, version: version)
+        lastSection = fields.bytes.count <= HTTP1RequestParser.keptSectionLimit ? read : nil
+        return try finishHead(read, isRepeated: false)
+    }
 
+    private mutating func finishHead(_ read: Section, isRepeated: Bool) throws(HTTP1Error) -> Event {
+        let (fields, framing) = (read.fields, read.framing)
+        let line = requestLine
+        try HTTP1RequestParser.checkAuthority(line, fields.bytes.span, framing)
         keepsAlive = !framing.closes && (line.version == .http11 || framing.keepsAlive)
         let length = framing.isChunked ? nil : framing.contentLength ?? 0
         let head = HTTPRequestHead(
-            method: line.method, version: line.version, fields: fields, targetRange: line.target,
-            authorityRange: line.authority.isEmpty ? framing.host : line.authority, contentLength: length,
-            keepsAlive: keepsAlive,
-            expectsContinue: framing.expectsContinue && line.version == .http11 && length != 0 && input.available == 0)
-        state = .body(
-            try HTTP1BodyDecoder(
-                length: length, bodyLimit: bodyLimit, headLimit: headLimit, fieldLimit: fieldLimit))
+            method: line.method, version: line.version, fields: fields, line: line.text, targetRange: line.target,
+            authorityRange: line.authority, hostRange: framing.host, contentLength: length, keepsAlive: keepsAlive,
+            expectsContinue: framing.expectsContinue && line.version == .http11 && length != 0 && input.available == 0,
+            repeatsFields: isRepeated && line.authority.isEmpty)
+        if length == 0 {
+            state = .bodiless
+        } else {
+            state = .body(
+                try HTTP1BodyDecoder(
+                    length: length, bodyLimit: bodyLimit, headLimit: headLimit, fieldLimit: fieldLimit))
+        }
         return .head(head)
     }
 
-    /// Exactly one valid `Host` (RFC 9112 §3.2), the same as in an absolute target.
+    /// Exactly one valid `Host` (RFC 9112 §3.2).
     private static func checkHost(
-        _ bytes: Span<UInt8>, _ authority: Range<Int>, _ framing: HTTP1Framing, _ version: HTTPVersion
+        _ bytes: Span<UInt8>, _ framing: HTTP1Framing, _ version: HTTPVersion
     ) throws(HTTP1Error) {
         if framing.hostCount == 0, version == .http10 { return }
         guard framing.hostCount == 1, HTTP1Framing.isAuthority(bytes.extracting(framing.host)) else { throw .host }
-        guard !authority.isEmpty else { return }
-        guard authority.count == framing.host.count else { throw .target }
-        for offset in 0..<authority.count {
-            let first = HTTPCharacter.lowercased(bytes[authority.lowerBound + offset])
-            guard first == HTTPCharacter.lowercased(bytes[framing.host.lowerBound + offset]) else { throw .target }
+    }
+
+    /// An absolute target names the same host as the field.
+    private static func checkAuthority(
+        _ line: RequestLine, _ fields: Span<UInt8>, _ framing: HTTP1Framing
+    ) throws(HTTP1Error) {
+        guard !line.authority.isEmpty, framing.hostCount > 0 else { return }
+        guard line.authority.count == framing.host.count else { throw .target }
+        for offset in 0..<line.authority.count {
+            let first = HTTPCharacter.lowercased(line.text[line.authority.lowerBound + offset])
+            guard first == HTTPCharacter.lowercased(fields[framing.host.lowerBound + offset]) else { throw .target }
         }
     }
 
     // MARK: Request line (§3)
 
-    private static func parse(_ bytes: Span<UInt8>, _ line: Range<Int>, base: Int) throws(HTTP1Error) -> RequestLine {
+    private static func parse(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTP1Error) -> RequestLine {
         var result = RequestLine()
         var index = line.lowerBound
         let end = line.upperBound
@@ -217,9 +262,14 @@ package struct HTTP1RequestParser: Sendable {
             index += 1
         }
         guard index > start, index < end else { throw .requestLine }
-        let target = start..<index
         result.version = try version(bytes.extracting((index + 1)..<end))
-        try split(bytes, target, base: base, into: &result)
+        let target = bytes.extracting(start..<index)
+        result.text = [UInt8](capacity: target.count) { output in
+            for place in target.indices {
+                output.append(target[place])
+            }
+        }
+        try split(target, into: &result)
         return result
     }
 
@@ -248,43 +298,30 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     /// Sorts out the four forms of a target (§3.2).
-    private static func split(
-        _ bytes: Span<UInt8>, _ target: Range<Int>, base: Int, into result: inout RequestLine
-    ) throws(HTTP1Error) {
-        result.target = (target.lowerBound - base)..<(target.upperBound - base)
-        let first = bytes[target.lowerBound]
+    private static func split(_ target: Span<UInt8>, into result: inout RequestLine) throws(HTTP1Error) {
+        result.target = 0..<target.count
+        let first = target[0]
         guard result.method != .connect else { throw .tunnel }
         if first == 0x2F { return }
         if first == 0x2A {
             guard target.count == 1, result.method == .options else { throw .target }
             return
         }
-        let scheme: Int
-        if target.count > 7, HTTPCharacter.equal(bytes.extracting(first: target.lowerBound, count: 7), "http://") {
-            scheme = 7
-        } else if target.count > 8,
-            HTTPCharacter.equal(bytes.extracting(first: target.lowerBound, count: 8), "https://")
-        {
-            scheme = 8
+        let start: Int
+        if target.count > 7, HTTPCharacter.equal(target.extracting(0..<7), "http://") {
+            start = 7
+        } else if target.count > 8, HTTPCharacter.equal(target.extracting(0..<8), "https://") {
+            start = 8
         } else {
             throw .target
         }
-        let start = target.lowerBound + scheme
         var end = start
-        while end < target.upperBound, bytes[end] != 0x2F, bytes[end] != 0x3F {
+        while end < target.count, target[end] != 0x2F, target[end] != 0x3F {
             end += 1
         }
-        guard HTTP1Framing.isAuthority(bytes.extracting(start..<end)) else { throw .target }
-        guard end == target.upperBound || bytes[end] == 0x2F else { throw .target }
-        result.authority = (start - base)..<(end - base)
-        result.target = (end - base)..<(target.upperBound - base)
-    }
-}
-
-extension Span {
-    /// A part by its start and length.
-    @_lifetime(copy self)
-    func extracting(first: Int, count: Int) -> Span {
-        extracting(first..<(first + count))
+        guard HTTP1Framing.isAuthority(target.extracting(start..<end)) else { throw .target }
+        guard end == target.count || target[end] == 0x2F else { throw .target }
+        result.authority = start..<end
+        result.target = end..<target.count
     }
 }

@@ -17,6 +17,27 @@ package struct HTTP1Exchange: Sendable, Hashable {
     }
 }
 
+/// The first lines of an answer: what all answers of a status and a type have in common within a second.
+package struct HTTP1ResponseLead: Sendable {
+    /// The answer's status.
+    package let status: HTTPStatus
+    /// The type of the answer's body.
+    package let contentType: String
+    let bytes: [UInt8]
+
+    /// The lines for answers with a body; `date` is the value of the `Date` field.
+    package init(_ status: HTTPStatus, contentType: String, date: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        var lines: [UInt8] = []
+        HTTP1Serializer.appendStatusLine(status, date: date, to: &lines)
+        if !status.hasNoBody {
+            HTTP1Serializer.appendField("content-type: ", contentType.utf8, to: &lines)
+        }
+        bytes = lines
+    }
+}
+
 /// Writes HTTP/1.1 messages (RFC 9112) to the end of a buffer.
 ///
 /// Values are cleaned of line ends and other control characters, so that no input can add a field or a message.
@@ -36,15 +57,21 @@ package enum HTTP1Serializer {
 
     /// Writes a whole answer with a body.
     ///
-    /// `date` is the value of the `Date` field, which the caller renews once a second.
+    /// - Parameters:
+    ///   - lead: Its first lines, which the caller renews once a second.
+    ///   - body: Its body.
+    ///   - requestID: The value of `x-request-id`; without that field if empty.
+    ///   - fields: Further fields.
+    ///   - exchange: What there is to know of the request.
+    ///   - output: Where to write.
     package static func appendResponse(
-        _ status: HTTPStatus, contentType: String, body: [UInt8], fields: HTTPFields = HTTPFields(),
-        exchange: HTTP1Exchange, date: [UInt8], to output: inout [UInt8]
+        _ lead: HTTP1ResponseLead, body: [UInt8], requestID: String = "", fields: HTTPFields = HTTPFields(),
+        exchange: HTTP1Exchange, to output: inout [UInt8]
     ) {
-        output.reserveCapacity(output.count + body.count + 192 + fields.bytes.count)
-        appendStatusLine(status, date: date, to: &output)
-        if !status.hasNoBody {
-            appendField("content-type: ", contentType.utf8, to: &output)
+        let status = lead.status
+        output.append(contentsOf: lead.bytes)
+        if !requestID.isEmpty {
+            appendField("x-request-id: ", requestID.utf8, to: &output)
         }
         finishHead(status, .length(body.count), fields, exchange, to: &output)
         if !exchange.isHead, !status.hasNoBody {
@@ -61,7 +88,7 @@ package enum HTTP1Serializer {
         finishHead(status, body, fields, exchange, to: &output)
     }
 
-    private static func appendStatusLine(_ status: HTTPStatus, date: [UInt8], to output: inout [UInt8]) {
+    static func appendStatusLine(_ status: HTTPStatus, date: [UInt8], to output: inout [UInt8]) {
         output.append(contentsOf: "HTTP/1.1 ".utf8)
         Decimal.append(Int64(status.code), to: &output)
         output.append(HTTPCharacter.space)
@@ -167,7 +194,7 @@ package enum HTTP1Serializer {
         appendLineEnd(to: &output)
     }
 
-    private static func appendField(_ name: String, _ value: String.UTF8View, to output: inout [UInt8]) {
+    static func appendField(_ name: String, _ value: String.UTF8View, to output: inout [UInt8]) {
         output.append(contentsOf: name.utf8)
         var index = output.count
         output.append(contentsOf: value)

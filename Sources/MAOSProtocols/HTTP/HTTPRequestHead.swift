@@ -6,7 +6,7 @@ package struct HTTPRequestHead: Sendable {
     package let method: HTTPMethod
     /// The version the client speaks.
     package let version: HTTPVersion
-    /// The header fields, whose buffer also holds the request line.
+    /// The header fields.
     package let fields: HTTPFields
     /// The length of the body if it is known: 0 if there is none, `nil` if it comes in chunks.
     package let contentLength: Int?
@@ -14,23 +14,34 @@ package struct HTTPRequestHead: Sendable {
     package let keepsAlive: Bool
     /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     package let expectsContinue: Bool
+    /// Whether the version and all bytes of the fields are those of the connection's request before this one, and the host is named
+    /// in no other place, so that what was found out about them still holds.
+    package let repeatsFields: Bool
 
+    /// The target as it came.
+    private let line: [UInt8]
     private let targetRange: Range<Int>
+    /// The authority of an absolute target; empty for the other forms.
     private let authorityRange: Range<Int>
+    /// The value of `Host` in ``fields``; empty if there is none.
+    private let hostRange: Range<Int>
 
     init(
-        method: HTTPMethod, version: HTTPVersion, fields: HTTPFields, targetRange: Range<Int>,
-        authorityRange: Range<Int>,
-        contentLength: Int?, keepsAlive: Bool, expectsContinue: Bool
+        method: HTTPMethod, version: HTTPVersion, fields: HTTPFields, line: [UInt8], targetRange: Range<Int>,
+        authorityRange: Range<Int>, hostRange: Range<Int>, contentLength: Int?, keepsAlive: Bool,
+        expectsContinue: Bool, repeatsFields: Bool
     ) {
         self.method = method
         self.version = version
         self.fields = fields
+        self.line = line
         self.targetRange = targetRange
         self.authorityRange = authorityRange
+        self.hostRange = hostRange
         self.contentLength = contentLength
         self.keepsAlive = keepsAlive
         self.expectsContinue = expectsContinue
+        self.repeatsFields = repeatsFields
     }
 
     /// A request that did not come through HTTP/1, with the target in origin form.
@@ -39,19 +50,22 @@ package struct HTTPRequestHead: Sendable {
         contentLength: Int?
     ) {
         var fields = fields
-        targetRange = fields.stow(target.utf8)
-        authorityRange = fields.stow(authority.utf8)
+        line = Array(target.utf8)
+        targetRange = line.indices
+        authorityRange = 0..<0
+        hostRange = fields.stow(authority.utf8)
         self.method = method
         self.version = version
         self.fields = fields
         self.contentLength = contentLength
         keepsAlive = true
         expectsContinue = false
+        repeatsFields = false
     }
 
     /// The target in origin form, beginning with `/`, or `*`.
     package var target: ArraySlice<UInt8> {
-        targetRange.isEmpty ? [0x2F] : fields.bytes[targetRange]
+        targetRange.isEmpty ? [0x2F] : line[targetRange]
     }
 
     /// ``target`` as text.
@@ -61,7 +75,7 @@ package struct HTTPRequestHead: Sendable {
 
     /// The host, with its port if given, of an absolute target or the `Host` field; empty if HTTP/1.0 named none.
     package var authority: String {
-        String(decoding: fields.bytes[authorityRange], as: UTF8.self)
+        String(decoding: authorityRange.isEmpty ? fields.bytes[hostRange] : line[authorityRange], as: UTF8.self)
     }
 
     /// The path and query, taken apart.

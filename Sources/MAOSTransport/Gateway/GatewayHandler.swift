@@ -36,6 +36,10 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private var lastToken: UInt64 = 0
     /// The last `Host` that was accepted.
     private var acceptedHost: [UInt8] = []
+    /// Grows when what was found out about a caller may not hold any more.
+    private var rules: Int = 0
+    /// The caller that was found out last.
+    private var lastCaller: KnownCaller?
     /// Commands of this turn; handed over together at its end.
     private var submissions: [Submission] = []
     /// Reads of this turn.
@@ -74,6 +78,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         loop.execute { [self] in
             origins = changed.origins
             acceptedHost = []
+            rules += 1
             log = changed.log
             guard let limit = changed.limit else { return limiter = nil }
             if limiter == nil { limiter = RateLimiter(limit) } else { limiter?.limit = limit }
@@ -85,9 +90,13 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     // MARK: Requests
 
     package func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
-        let authentication: GatewayAuthentication = authenticate(request, peer: responder.peer)
+        let known: KnownCaller? = knownCaller(of: request, responder.connection)
+        let authentication: GatewayAuthentication = known?.authentication ?? authenticate(request, responder)
         let logged = LoggedRequest(method: request.method, target: request.target, subject: authentication.subject)
-        if let failure: GatewayFailure = refusal(of: request, from: authentication, peer: responder.peer) {
+        if let failure: GatewayFailure = limitation(of: request, from: authentication, peer: responder.peer)
+            ?? (known == nil ? refusal(of: request) : nil)
+        {
+            responder.connection.attachment = nil
             return send(rest.refuse(failure, request, at: now), logged, to: responder)
         }
         if GatewaySocket.isHandshake(request) { return open(request, authentication, logged, responder) }
@@ -106,16 +115,72 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         send(rest.refuse(failure, nil, at: now), logged, to: responder)
     }
 
+    /// Who a connection's last request came from; kept with the connection, for the requests that say the same of themselves.
+    private final class KnownCaller {
+        let authentication: GatewayAuthentication
+        let token: VerifiedToken
+        private let rules: Int
+        private let administrator: Int
+
+        init(_ token: VerifiedToken, rules: Int, administrator: Int) {
+            authentication = .principal(token.principal)
+            self.token = token
+            self.rules = rules
+            self.administrator = administrator
+        }
+
+        func holds(rules: Int, administrator: Int, at now: Int64) -> Bool {
+            self.rules == rules && (token.claims.exp != nil || self.administrator == administrator)
+                && token.isInForce(at: now)
+        }
+    }
+
+    /// The caller of a request with the very fields of the one before, if everything that was checked then holds still.
+    private func knownCaller(of request: HTTPRequestHead, _ connection: HTTP1ServerConnection) -> KnownCaller? {
+        guard let known: KnownCaller = connection.attachment as? KnownCaller else { return nil }
+        if request.repeatsFields,
+            known.holds(
+                rules: rules, administrator: services.administrator.version(at: loop.now),
+                at: resources.wallMilliseconds / 1_000)
+        {
+            return known
+        }
+        connection.attachment = nil
+        return nil
+    }
+
     /// Who sends a request: by its token, else by the configured trust in loopback.
-    private func authenticate(_ request: HTTPRequestHead, peer: SocketAddress) -> GatewayAuthentication {
+    private func authenticate(_ request: HTTPRequestHead, _ responder: HTTPResponder) -> GatewayAuthentication {
         guard let credentials: ArraySlice<UInt8> = request.fields.value(.authorization) else {
             if GatewaySocket.isHandshake(request), let token = GatewaySocket.token(of: request) {
                 return authenticate(token: token)
             }
-            return services.trustsLoopback && peer.address.isLoopback
+            return services.trustsLoopback && responder.peer.address.isLoopback
                 ? .principal(GatewayHandler.localAdministrator) : .missing
         }
-        return authenticate(token: GatewayHandler.bearerToken(in: credentials))
+        guard let token = GatewayHandler.bearerToken(in: credentials), let caller: KnownCaller = caller(bearing: token)
+        else { return .invalid }
+        responder.connection.attachment = caller
+        return caller.authentication
+    }
+
+    private func caller(bearing token: ArraySlice<UInt8>) -> KnownCaller? {
+        let administrator: Int = services.administrator.version(at: loop.now)
+        let seconds: Int64 = resources.wallMilliseconds / 1_000
+        do throws(TokenError) {
+            let verified: VerifiedToken = try tokens.verify(token, at: seconds)
+            if let lastCaller, lastCaller.token === verified,
+                lastCaller.holds(rules: rules, administrator: administrator, at: seconds)
+            {
+                return lastCaller
+            }
+            guard isCurrent(verified, token) else { return nil }
+            let caller = KnownCaller(verified, rules: rules, administrator: administrator)
+            lastCaller = caller
+            return caller
+        } catch {
+            return nil
+        }
     }
 
     private func authenticate(token: ArraySlice<UInt8>?) -> GatewayAuthentication {
@@ -127,12 +192,15 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     func verify(_ token: ArraySlice<UInt8>) -> VerifiedToken? {
         do throws(TokenError) {
             let verified: VerifiedToken = try tokens.verify(token, at: resources.wallMilliseconds / 1_000)
-            // A token without an end is valid for as long as it is the administrator's current one.
-            guard verified.claims.exp != nil || services.administrator.matches(token, at: loop.now) else { return nil }
-            return verified
+            return isCurrent(verified, token) ? verified : nil
         } catch {
             return nil
         }
+    }
+
+    /// A token without an end is valid for as long as it is the administrator's current one.
+    private func isCurrent(_ verified: VerifiedToken, _ token: ArraySlice<UInt8>) -> Bool {
+        verified.claims.exp != nil || services.administrator.matches(token, at: loop.now)
     }
 
     static let localAdministrator = Principal(subject: "local", permissions: .all)
@@ -151,17 +219,20 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         return credentials[index...]
     }
 
-    /// Why a request does not even reach the dialect: too many, or from a foreign page or name.
-    private func refusal(
+    /// Why a request does not even reach the dialect: its sender has sent too many.
+    private func limitation(
         of request: HTTPRequestHead, from authentication: GatewayAuthentication, peer: SocketAddress
     ) -> GatewayFailure? {
         // Probes are open and cost nothing.
-        if limiter != nil, request.target.starts(with: "/api".utf8) || request.target.starts(with: "/ws".utf8) {
-            let caller: GatewayCaller = authentication.subject.map { .subject($0) } ?? .address(peer.address)
-            if case .limited(let seconds)? = limiter?.take(caller, at: loop.now) {
-                return .rateLimited(retryAfter: seconds)
-            }
-        }
+        guard limiter != nil, request.target.starts(with: "/api".utf8) || request.target.starts(with: "/ws".utf8)
+        else { return nil }
+        let caller: GatewayCaller = authentication.subject.map { .subject($0) } ?? .address(peer.address)
+        guard case .limited(let seconds)? = limiter?.take(caller, at: loop.now) else { return nil }
+        return .rateLimited(retryAfter: seconds)
+    }
+
+    /// Why a request does not even reach the dialect: it comes from a foreign page or to a foreign name.
+    private func refusal(of request: HTTPRequestHead) -> GatewayFailure? {
         let hasOrigin: Bool = request.fields.contains(.origin)
         let hostField: ArraySlice<UInt8> = request.fields.value(.host) ?? []
         // Nearly every request names the host that the last one named.
@@ -250,9 +321,9 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
 
     func send(_ response: GatewayResponse, _ request: LoggedRequest, to responder: HTTPResponder) {
         if let failure: GatewayErrorCode = response.failure { note(failure, response, request) }
-        var fields: HTTPFields = response.fields
-        fields.append(.xRequestID, response.requestID)
-        responder.respond(response.status, contentType: response.contentType, body: response.body, fields: fields)
+        responder.respond(
+            response.status, contentType: response.contentType, body: response.body, requestID: response.requestID,
+            fields: response.fields)
     }
 
     private func note(_ failure: GatewayErrorCode, _ response: GatewayResponse, _ request: LoggedRequest) {

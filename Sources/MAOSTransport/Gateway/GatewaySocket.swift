@@ -27,9 +27,11 @@ final class GatewaySocket: WebSocketDelegate {
     /// Whether a request is for the gateway's WebSocket.
     static func isHandshake(_ request: HTTPRequestHead) -> Bool {
         let target: ArraySlice<UInt8> = request.target
-        guard target.starts(with: path) else { return false }
+        let start: Int = target.startIndex
+        // Nearly every request is none, and the second letter tells.
+        guard target.count >= path.count, target[start + 1] == path[1], target.starts(with: path) else { return false }
         guard target.count > path.count else { return true }
-        return target[target.startIndex + path.count] == UInt8(ascii: "?")
+        return target[start + path.count] == UInt8(ascii: "?")
     }
 
     /// The token of a request that has no `Authorization`: the query's `token`, else what follows `bearer` in the offered

@@ -255,15 +255,15 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     }
 
     func respond(
-        _ responder: HTTPResponder, _ status: HTTPStatus, contentType: String, body: [UInt8], fields: HTTPFields
+        _ responder: HTTPResponder, _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: String,
+        fields: HTTPFields
     ) {
         guard isAwaiting(responder.number) else { return }
         let exchange = outgoing(responder)
-        let date = resources.date
+        let lead = resources.lead(status, contentType: contentType)
         append(to: responder.number) { output in
             HTTP1Serializer.appendResponse(
-                status, contentType: contentType, body: body, fields: fields, exchange: exchange, date: date,
-                to: &output)
+                lead, body: body, requestID: requestID, fields: fields, exchange: exchange, to: &output)
         }
         finish(responder.number, closes: !exchange.keepsAlive)
     }
@@ -346,7 +346,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             let fields: HTTPFields = error == .version ? [.secWebSocketVersion: "13"] : HTTPFields()
             respond(
                 responder, error.status, contentType: "text/plain; charset=utf-8",
-                body: Array("not a WebSocket handshake of RFC 6455\n".utf8), fields: fields)
+                body: Array("not a WebSocket handshake of RFC 6455\n".utf8), requestID: "", fields: fields)
             return nil
         }
         openOutput()

@@ -32,11 +32,13 @@ package struct HTTPResponder: Sendable {
     /// Whether the answer can still reach somebody.
     package var isOpen: Bool { connection.isAwaiting(number) }
 
-    /// Answers with a whole body.
+    /// Answers with a whole body, and with the field `x-request-id` if there is an identifier.
     package func respond(
-        _ status: HTTPStatus, contentType: String, body: [UInt8], fields: HTTPFields = HTTPFields()
+        _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: String = "",
+        fields: HTTPFields = HTTPFields()
     ) {
-        connection.respond(self, status, contentType: contentType, body: body, fields: fields)
+        connection.respond(
+            self, status, contentType: contentType, body: body, requestID: requestID, fields: fields)
     }
 
     /// Answers without a body.

@@ -1,18 +1,16 @@
 internal import MAOSSystem
+internal import Synchronization
 
 /// The one token without an end that is valid at the moment: what a file holds.
 ///
 /// Such a token never expires, so replacing the file is what ends it. The file is looked at once a second at most.
 package final class CurrentToken: Sendable {
-    private struct State {
-        var token: [UInt8] = []
-        var readAt: Int64 = .min
-    }
-
     private static let interval: Int64 = 1_000
 
     private let path: String
-    private let state = Locked(State())
+    private let token = Locked<[UInt8]>([])
+    private let readAt = Atomic<Int64>(.min)
+    private let changes = Atomic<Int>(0)
 
     /// Follows the token of a file.
     package init(path: String) { self.path = path }
@@ -24,12 +22,30 @@ package final class CurrentToken: Sendable {
     ///   - now: Milliseconds of a clock that does not run back.
     /// - Returns: False also when the file cannot be read.
     package func matches(_ token: ArraySlice<UInt8>, at now: Int64) -> Bool {
-        state.withLock { (state: inout State) in
-            if state.readAt == .min || now - state.readAt >= CurrentToken.interval {
-                state.readAt = now
-                state.token = read()
+        _ = version(at: now)
+        return self.token.withLock { !$0.isEmpty && TokenKey.areEqual($0[...], token) }
+    }
+
+    /// Counts the tokens that the file has been seen with.
+    ///
+    /// - Parameter now: Milliseconds of a clock that does not run back.
+    /// - Returns: A number; while it stays the same, so does every answer of ``matches(_:at:)``.
+    package func version(at now: Int64) -> Int {
+        let last: Int64 = readAt.load(ordering: .relaxed)
+        if last == .min || now - last >= CurrentToken.interval { follow(now, after: last) }
+        return changes.load(ordering: .acquiring)
+    }
+
+    /// Looks at the file, unless another thread has since.
+    private func follow(_ now: Int64, after last: Int64) {
+        token.withLock { (token: inout [UInt8]) in
+            guard readAt.load(ordering: .relaxed) == last else { return }
+            let found: [UInt8] = read()
+            if found != token {
+                token = found
+                changes.add(1, ordering: .releasing)
             }
-            return !state.token.isEmpty && TokenKey.areEqual(state.token[...], token)
+            readAt.store(now, ordering: .relaxed)
         }
     }
 

@@ -18,6 +18,9 @@ package final class VerifiedToken: Sendable {
         validFrom = claims.nbf.map { $0 - leeway } ?? .min
     }
 
+    /// Whether its times allow it now, in seconds since 1970.
+    func isInForce(at now: Int64) -> Bool { validFrom <= now && now < validUntil }
+
     func check(at now: Int64) throws(TokenError) {
         guard now < validUntil else { throw .expired }
         guard now >= validFrom else { throw .notYetValid }

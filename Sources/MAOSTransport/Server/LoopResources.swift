@@ -1,4 +1,5 @@
 internal import MAOSCore
+internal import MAOSProtocols
 package import MAOSSystem
 
 /// What all connections of one loop share: buffers, compressors, the date, and the list of them all.
@@ -32,6 +33,8 @@ package final class LoopResources: @unchecked Sendable {
     private var inflater: Inflater?
     @exclusivity(unchecked) private var dateSecond: Int64 = -1
     @exclusivity(unchecked) private var dateText: [UInt8] = []
+    @exclusivity(unchecked) private var leadSecond: Int64 = -1
+    @exclusivity(unchecked) private var lead: HTTP1ResponseLead?
     @exclusivity(unchecked) private var wallOffset: Int64 = 0
     @exclusivity(unchecked) private var wallRead: Int64 = -1_000_000
 
@@ -167,6 +170,17 @@ package final class LoopResources: @unchecked Sendable {
             dateText = HTTPDate.text(second)
         }
         return dateText
+    }
+
+    /// The first lines of answers of a status and a type, made once a second as long as the next answers have the same.
+    func lead(_ status: HTTPStatus, contentType: String) -> HTTP1ResponseLead {
+        if wallMilliseconds / 1_000 == leadSecond, let lead, lead.status == status, lead.contentType == contentType {
+            return lead
+        }
+        let made = HTTP1ResponseLead(status, contentType: contentType, date: date)
+        leadSecond = dateSecond
+        lead = made
+        return made
     }
 }
 
