@@ -6,7 +6,8 @@ enum Program {
 
     /// Every command, in the order of help.
     static let commands: [Command] =
-        TaskCommands.all + AgentCommands.all + [EventsCommand.command, HealthCommand.command] + TokenCommands.all + [
+        TaskCommands.all + AgentCommands.all + DeadLetterCommands.all + [EventsCommand.command, HealthCommand.command]
+        + TokenCommands.all + [
             AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
         ]
 
@@ -14,6 +15,7 @@ enum Program {
     static let groups: [(name: String, summary: String)] = [
         ("task", "give work, watch it and change its course"),
         ("agent", "start, see and end those who do the work"),
+        ("dead-letter", "see to tasks that used up their attempts"),
         ("token", "make tokens, without asking the server"),
     ]
 

@@ -57,6 +57,35 @@ struct CommandLineServerTests {
         #expect(refused.errors.contains("agents:create"), "\(refused.errors)")
     }
 
+    @Test("dead letters are listed, explained, requeued edited, and discarded")
+    func deadLetters() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        for _ in 0..<3 {
+            #expect(try program.run("task", "create", "code", "x", "--wait", "--shell", "exit 4").status == 1)
+        }
+        let list: ProgramOutcome = try program.run("dead-letter", "list", "--json")
+        let ids: [String] = list.json?["deadLetters"]?.arrayValue?.compactMap { $0["taskId"]?.stringValue } ?? []
+        try #require(ids.count == 3, "\(list.errors)")
+        #expect(try program.run("dead-letter", "list").output.contains("exited with code 4"))
+        let shown: ProgramOutcome = try program.run("dead-letter", "get", ids[0])
+        #expect(shown.status == 0 && shown.output.contains("ATTEMPT"), "\(shown.output)")
+        let file: String = server.directory + "/edit.json"
+        try #"{"context":{"command":"true"}}"#.write(toFile: file, atomically: true, encoding: .utf8)
+        let edited: ProgramOutcome = try program.run("dead-letter", "requeue", ids[0], "--body", file)
+        #expect(edited.status == 0, "\(edited.errors)")
+        let fresh: String = edited.output.trimmingCharacters(in: .newlines)
+        #expect(fresh != ids[0])
+        #expect(try program.run("task", "watch", fresh).status == 0)
+        let again: ProgramOutcome = try program.run("dead-letter", "discard", ids[0], ids[1])
+        #expect(again.status == 1 && again.output == "\(ids[1])  discarded\n", "\(again.errors)")
+        #expect(again.errors.contains("no dead letter"))
+        let rest: ProgramOutcome = try program.run("dead-letter", "discard", "--all", "--type", "code")
+        #expect(rest.status == 0 && rest.output == "\(ids[2])  discarded\n", "\(rest.errors)")
+        #expect(try program.run("dead-letter", "requeue").status == 2)
+        #expect(try program.run("dead-letter", "requeue", "--all", ids[0]).status == 2)
+    }
+
     @Test("on a terminal the output stands above a line that is drawn in place")
     func waitOnTerminal() throws {
         let server = try ServerProcess()

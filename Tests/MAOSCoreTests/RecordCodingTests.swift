@@ -124,7 +124,7 @@ struct RecordCodingTests {
 
     @Test("version 1 stays readable, byte for byte")
     func golden() throws {
-        var samples = RecordSamples(seed: 8)
+        var samples = RecordSamples(seed: 8, isFirstForm: true)
         let task: TaskRecord = samples.task("golden-task", number: 42)
         let agent: AgentRecord = samples.agent("golden-agent", number: 43)
         let events: [Event] = (1...12).map { samples.event($0) }

@@ -74,6 +74,40 @@ struct SQLiteHistoryTests {
         }
     }
 
+    @Test("dead letters are listed and counted apart, and go when they are none any more")
+    func deadLetters() throws {
+        defer { store.close() }
+        var maker = BatchMaker(seed: 22)
+        let tasks: [TaskRecord] = maker.creating(300, status: .running).tasks
+        maker = BatchMaker(seed: 22)
+        try store.journal.append(maker.creating(300, status: .running))
+        let failed: Batch = maker.changing(Array(tasks[0..<200]), kind: .failed) {
+            $0.status = .failed
+            $0.isDeadLetter = false
+        }
+        try store.journal.append(failed)
+        let dead: Batch = maker.changing(Array(tasks[50..<80]), kind: .failed) {
+            $0.status = .failed
+            $0.isDeadLetter = true
+        }
+        try store.journal.append(dead)
+        var query = TaskQuery()
+        query.isDeadLettersOnly = true
+        query.limit = 20
+        query.statuses = [.failed]
+        let page: TaskPage = try store.history.tasks(query)
+        #expect(page.total == 30)
+        #expect(page.tasks == Array(dead.tasks.reversed().prefix(20)))
+        query.projects = ["apollo"]
+        let ofProject: [TaskRecord] = dead.tasks.filter { $0.specification.project == "apollo" }
+        #expect(try store.history.tasks(query).total == ofProject.count)
+        try store.journal.append(
+            maker.changing(Array(dead.tasks.prefix(29)), kind: .discarded) { $0.isDeadLetter = false })
+        query.projects = []
+        #expect(try store.history.tasks(query).tasks.map(\.id) == [dead.tasks[29].id])
+        #expect(try store.journal.load().taskCounts[.failed] == 200)
+    }
+
     @Test("limits and offsets out of range are brought into it")
     func limits() throws {
         defer { store.close() }

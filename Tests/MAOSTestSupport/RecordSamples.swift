@@ -3,10 +3,24 @@ package import MAOSCore
 /// Makes records with every part there or missing, the same for the same seed.
 package struct RecordSamples {
     private var random: SeededRandom
+    private let isFirstForm: Bool
 
     /// A maker that starts from a seed.
-    package init(seed: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - seed: Where its choices come from.
+    ///   - isFirstForm: Whether records have only what they could have when they were first stored.
+    package init(seed: UInt64, isFirstForm: Bool = false) {
         random = SeededRandom(seed: seed)
+        self.isFirstForm = isFirstForm
+    }
+
+    private var codes: [TaskFailure.Code] {
+        TaskFailure.Code.allCases.filter { !isFirstForm || $0.rawValue <= TaskFailure.Code.invalidResult.rawValue }
+    }
+
+    private var taskEventKinds: [TaskEvent.Kind] {
+        TaskEvent.Kind.allCases.filter { !isFirstForm || $0.rawValue <= TaskEvent.Kind.restarted.rawValue }
     }
 
     // MARK: - Tasks
@@ -64,13 +78,27 @@ package struct RecordSamples {
         if flip() { state.agent = AgentID(unchecked: "agent-\(number(50))") }
         if flip() { state.process = process() }
         if flip() { state.result = json() }
-        if flip() { state.error = TaskFailure(pick(TaskFailure.Code.allCases), text()) }
+        if flip() { state.error = TaskFailure(pick(codes), text()) }
         if flip() { state.cancellation = pick([.requested, .signalled, .killed]) }
         if flip() { state.queuedAt = now + Milliseconds(number(1_000) - 2_000) }
         if flip() { state.startedAt = now + Milliseconds(number(1_000) - 1_000) }
         if flip() { state.finishedAt = now }
         if flip() { state.notBefore = now + Milliseconds(number(600_000)) }
+        if !isFirstForm { addLaterParts(to: &state, at: now) }
         return state
+    }
+
+    private mutating func addLaterParts(to state: inout TaskState, at now: Instant) {
+        state.isDeadLetter = flip()
+        if flip() {
+            state.causes = (1...3).map { (attempt: Int) in
+                AttemptFailure(
+                    attempt: attempt, failure: TaskFailure(pick(codes), text()),
+                    time: now + Milliseconds(number(1_000) - 2_000),
+                    agent: flip() ? AgentID(unchecked: "agent-\(number(50))") : nil)
+            }
+        }
+        if flip() { state.requeuedAs = TaskID(unchecked: "task-\(number(50))") }
     }
 
     // MARK: - Agents
@@ -137,7 +165,7 @@ package struct RecordSamples {
 
     private mutating func taskEvent(_ sequence: UInt64, at now: Instant) -> TaskEvent {
         let task: TaskRecord = task("task-\(sequence)", number: sequence, at: now)
-        let kind: TaskEvent.Kind = pick(TaskEvent.Kind.allCases)
+        let kind: TaskEvent.Kind = pick(taskEventKinds)
         return TaskEvent(
             kind: kind, id: task.id, taskKind: task.specification.kind, project: task.specification.project,
             state: task.state, created: kind == .created ? task : nil, reason: maybe(text()),

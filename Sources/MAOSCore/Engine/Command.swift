@@ -8,6 +8,12 @@ public enum Command: Sendable {
     case changePriority(TaskID, Priority, reason: String?)
     case pauseTask(TaskID)
     case resumeTask(TaskID)
+    /// Starts a dead letter over as it is, or makes another task of it with another specification.
+    case requeueDeadLetter(TaskID, as: TaskSpecification?)
+    /// Leaves a failed task as it is, and takes it off the list of dead letters.
+    case discardDeadLetter(TaskID)
+    /// Does the same to several dead letters, at most ``EngineLimits/bulk``; each succeeds or is refused by itself.
+    case settleDeadLetters([TaskID], DeadLetterSettlement)
     case spawnAgent(AgentSpecification, id: AgentID?)
     case configureAgent(AgentID, AgentChange)
     case pauseAgent(AgentID)
@@ -43,12 +49,21 @@ extension Command {
     var weight: Int {
         switch self {
         case .createTask(let specification, _, _): specification.weight
+        case .requeueDeadLetter(_, let specification): specification?.weight ?? 0
         case .attemptEnded(_, .completed(let result)): result?.utf8.count ?? 0
         case .spawnAgent(let specification, _): specification.weight
         case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
         default: 0
         }
     }
+}
+
+/// What becomes of a dead letter.
+public enum DeadLetterSettlement: Sendable, Hashable {
+    /// It starts over as it is.
+    case requeue
+    /// It stays as it is, and is a dead letter no longer.
+    case discard
 }
 
 /// How an attempt ended.
@@ -120,4 +135,20 @@ public enum Reply: Sendable {
     /// A repeated request: the task that its first sending created, as it was answered then.
     case repeated(TaskID)
     case agent(AgentRecord)
+    /// What became of each task of a command about several, in its order.
+    case outcomes([TaskOutcome])
+}
+
+/// What became of one task of a command about several.
+public struct TaskOutcome: Sendable {
+    /// The task.
+    public var id: TaskID
+    /// The task as it is after the command, or why nothing has been done to it.
+    public var result: Result<TaskRecord, Rejection>
+
+    /// What became of a task.
+    public init(id: TaskID, result: Result<TaskRecord, Rejection>) {
+        self.id = id
+        self.result = result
+    }
 }

@@ -161,7 +161,9 @@ extension Engine {
         let policy: RetryPolicy = task.specification.retryPolicy
         let failures: Int = task.state.failures + 1
         state.tasks[id]?.record.state.failures = failures
+        state.tasks[id]?.record.state.noteCause(failure, at: state.now)
         guard failures < policy.maximumAttempts, failure.code != .deadline else {
+            state.tasks[id]?.record.state.isDeadLetter = failure.code != .deadline
             endTask(id, as: .failed, failure: failure)
             return
         }
@@ -182,9 +184,12 @@ extension Engine {
         let interruptions: Int = task.state.interruptions + 1
         state.tasks[id]?.record.state.interruptions = interruptions
         let isTooOften: Bool = interruptions > configuration.limits.interruptions
+        let reason: String = isTooOften ? "interrupted \(interruptions) times" : "interrupted"
+        let failure = TaskFailure(.interrupted, "The attempt was \(reason)")
+        state.tasks[id]?.record.state.noteCause(failure, at: state.now)
         guard task.specification.retryPolicy.onInterruption == .retry, !isTooOften else {
-            let reason: String = isTooOften ? "interrupted \(interruptions) times" : "interrupted"
-            endTask(id, as: .failed, failure: TaskFailure(.interrupted, "The attempt was \(reason)"))
+            state.tasks[id]?.record.state.isDeadLetter = true
+            endTask(id, as: .failed, failure: failure)
             return
         }
         let wasPaused: Bool = task.status == .paused

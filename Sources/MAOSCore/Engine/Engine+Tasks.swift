@@ -178,6 +178,7 @@ extension Engine {
         var fresh = TaskState(
             status: open.isEmpty ? .queued : .pending, priority: task.state.priority, updatedAt: state.now)
         fresh.attempt = task.state.attempt
+        fresh.causes = task.state.causes
         fresh.queuedAt = open.isEmpty ? state.now : nil
         task.state = fresh
         begin(task, openDependencies: open.count)
@@ -278,7 +279,7 @@ extension Engine {
     }
 
     /// What lies outside a principal's reach does not exist for it.
-    private func reachable(_ task: TaskRecord?, id: TaskID, by principal: Principal) throws(Rejection) -> TaskRecord {
+    func reachable(_ task: TaskRecord?, id: TaskID, by principal: Principal) throws(Rejection) -> TaskRecord {
         guard let task, principal.reaches(task: id, project: task.specification.project) else {
             throw .notFound(.task, id: id.rawValue)
         }

@@ -64,6 +64,12 @@ package struct Engine: Sendable {
             reply = try pauseTask(id, by: principal)
         case .resumeTask(let id):
             reply = try resumeTask(id, by: principal)
+        case .requeueDeadLetter(let id, let edited):
+            reply = try requeueDeadLetter(id, as: edited, by: principal)
+        case .discardDeadLetter(let id):
+            reply = try discardDeadLetter(id, by: principal)
+        case .settleDeadLetters(let ids, let settlement):
+            reply = try settleDeadLetters(ids, settlement, by: principal)
         case .spawnAgent(let specification, let id):
             reply = try spawnAgent(specification, id: id, by: principal)
         case .configureAgent(let id, let change):
@@ -100,8 +106,9 @@ package struct Engine: Sendable {
         case .recover: recover()
         case .drain: drain()
         case .announce(let event): emit(.system(event))
-        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .spawnAgent,
-            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent:
+        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .requeueDeadLetter,
+            .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
+            .terminateAgent:
             preconditionFailure("a client's command is not a report")
         }
     }
@@ -140,6 +147,12 @@ package struct Engine: Sendable {
         case .retryTask(let id):
             guard knows(id) else { return [id] }
             return terminalTask(id)?.specification.dependencies.filter { !knows($0) } ?? []
+        case .requeueDeadLetter(let id, let edited):
+            return missing(for: id, as: edited)
+        case .discardDeadLetter(let id):
+            return knows(id) ? [] : [id]
+        case .settleDeadLetters(let ids, let settlement):
+            return missing(for: ids, settlement)
         default:
             return []
         }
@@ -151,7 +164,7 @@ package struct Engine: Sendable {
         recalled[task.id] = task
     }
 
-    private func knows(_ id: TaskID) -> Bool {
+    func knows(_ id: TaskID) -> Bool {
         state.tasks[id] != nil || ended[id] != nil || recalled[id] != nil
     }
 

@@ -10,6 +10,8 @@ public struct EngineLimits: Sendable, Hashable {
     public var dependencies: Int = 1_000
     /// Capabilities that one task asks for, or one agent has.
     public var capabilities: Int = 100
+    /// Tasks that one command is about.
+    public var bulk: Int = 1_000
     /// Commands of clients that wait for the orchestrator at the same time.
     public var waitingCommands: Int = 100_000
     /// Requests remembered for their repetition.

@@ -60,6 +60,8 @@ public struct TaskEvent: Sendable, Hashable {
         case failed
         case cancelled
         case restarted
+        /// No longer a dead letter, and nothing else: left as it is, or replaced by the task that its state names.
+        case discarded
 
         /// The name as filters and the wire have it.
         public var name: String {
@@ -80,6 +82,7 @@ public struct TaskEvent: Sendable, Hashable {
             case .failed: "task_failed"
             case .cancelled: "task_cancelled"
             case .restarted: "task_restarted"
+            case .discarded: "task_discarded"
             }
         }
     }

@@ -2,7 +2,7 @@
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
     private static let specificationParts: UInt64 = 13
-    private static let stateParts: UInt64 = 14
+    private static let stateParts: UInt64 = 17
 
     // MARK: - Task
 
@@ -186,6 +186,9 @@ extension RecordCoding {
         mask.append(state.startedAt != nil)
         mask.append(state.finishedAt != nil)
         mask.append(state.notBefore != nil)
+        mask.append(state.isDeadLetter)
+        mask.append(!state.causes.isEmpty)
+        mask.append(state.requeuedAs != nil)
         writer.varint(mask.bits)
 
         writer.zigzag(state.updatedAt.milliseconds)
@@ -206,6 +209,21 @@ extension RecordCoding {
         if let time: Instant = state.startedAt { put(time, relativeTo: state.updatedAt, to: &writer) }
         if let time: Instant = state.finishedAt { put(time, relativeTo: state.updatedAt, to: &writer) }
         if let time: Instant = state.notBefore { put(time, relativeTo: state.updatedAt, to: &writer) }
+        putHistory(of: state, to: &writer)
+    }
+
+    private static func putHistory(of state: TaskState, to writer: inout ByteWriter) {
+        if !state.causes.isEmpty {
+            writer.count(state.causes.count)
+            for cause: AttemptFailure in state.causes {
+                writer.zigzag(Int64(cause.attempt))
+                writer.uint8(cause.failure.code.rawValue)
+                writer.string(cause.failure.message)
+                put(cause.time, relativeTo: state.updatedAt, to: &writer)
+                writer.optionalString(cause.agent?.rawValue)
+            }
+        }
+        if let task: TaskID = state.requeuedAs { writer.identifier(task) }
     }
 
     static func taskState(from reader: inout ByteReader) throws(ByteReaderError) -> TaskState {
@@ -228,6 +246,25 @@ extension RecordCoding {
         if mask.take() { state.startedAt = try instant(relativeTo: updatedAt, from: &reader) }
         if mask.take() { state.finishedAt = try instant(relativeTo: updatedAt, from: &reader) }
         if mask.take() { state.notBefore = try instant(relativeTo: updatedAt, from: &reader) }
+        state.isDeadLetter = mask.take()
+        if mask.take() { state.causes = try causes(relativeTo: updatedAt, from: &reader) }
+        if mask.take() { state.requeuedAs = try taskID(from: &reader) }
         return state
+    }
+
+    private static func causes(
+        relativeTo updatedAt: Instant, from reader: inout ByteReader
+    ) throws(ByteReaderError) -> [AttemptFailure] {
+        try reader.list(minimumSize: 5) { (reader: inout ByteReader) throws(ByteReaderError) in
+            let attempt = Int(try reader.zigzag())
+            let failure = TaskFailure(try raw(from: &reader), try reader.string())
+            let time: Instant = try instant(relativeTo: updatedAt, from: &reader)
+            var cause = AttemptFailure(attempt: attempt, failure: failure, time: time)
+            let start: Int = reader.offset
+            guard let agent: String = try reader.optionalString() else { return cause }
+            guard let id = AgentID(agent) else { throw .malformed(offset: start) }
+            cause.agent = id
+            return cause
+        }
     }
 }

@@ -11,6 +11,8 @@ public struct TaskState: Hashable, Sendable {
     public var cancellation: CancellationStage?
     /// Whether a paused task still holds its agent and a stopped process.
     public var isSuspended: Bool = false
+    /// Whether it failed because its attempts are used up, and nobody has seen to it yet.
+    public var isDeadLetter: Bool = false
     /// 0…1.
     public var progress: Double = 0
     /// The number of the newest attempt; 0 before the first.
@@ -91,6 +93,18 @@ public struct TaskState: Hashable, Sendable {
         set { if newValue != nil || rare != nil { change { $0.notBefore = newValue } } }
     }
 
+    /// The newest attempts that failed or were interrupted, oldest first; at most ``causeLimit``.
+    public var causes: [AttemptFailure] {
+        get { rare?.parts.causes ?? [] }
+        set { if !newValue.isEmpty || rare != nil { change { $0.causes = newValue } } }
+    }
+
+    /// The task that was made of this one, a dead letter, with another specification.
+    public var requeuedAs: TaskID? {
+        get { rare?.parts.requeuedAs }
+        set { if newValue != nil || rare != nil { change { $0.requeuedAs = newValue } } }
+    }
+
     /// Whether an attempt is bound to an agent and may have a process.
     public var holdsAgent: Bool { status == .assigned || status == .running || isSuspended }
 
@@ -123,6 +137,8 @@ extension TaskState {
         var result: JSONText?
         var error: TaskFailure?
         var notBefore: Instant?
+        var causes: [AttemptFailure] = []
+        var requeuedAs: TaskID?
     }
 
     /// There is one only while it holds something, so that equal states look equal.

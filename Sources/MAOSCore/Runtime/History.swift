@@ -26,6 +26,8 @@ public struct TaskQuery: Sendable, Hashable {
     public var priority: Priority?
     /// Only of these projects; empty for all.
     public var projects: [String] = []
+    /// Only dead letters.
+    public var isDeadLettersOnly: Bool = false
     /// So many of the newest are left out.
     public var offset: Int = 0
     /// 1…1000.

@@ -89,6 +89,7 @@ public final class MemoryJournal: Journal, History {
                     && (query.kind == nil || query.kind == task.specification.kind)
                     && (query.priority == nil || query.priority == task.state.priority)
                     && (query.projects.isEmpty || query.projects.contains(task.specification.project ?? ""))
+                    && (!query.isDeadLettersOnly || task.state.isDeadLetter)
             }
             let page: ArraySlice<TaskRecord> =
                 found.sorted { $0.number > $1.number }.dropFirst(query.offset).prefix(query.limit)

@@ -94,6 +94,17 @@ package struct GatewayPending: Sendable {
         /// The request is broken, but a task that does not exist comes first.
         case refuseUnlessMissing(GatewayFailure)
         case refuseAgentUnlessMissing(GatewayFailure)
+        case listDeadLetters(page: Int, limit: Int)
+        case showDeadLetter
+        /// Replaces these members of the dead letter's creation.
+        case editDeadLetter(JSONObject)
+        /// Answers with the task that was made of the dead letter.
+        case requeueEdited
+        case discardDeadLetter
+        /// Does this to the dead letters that were found.
+        case settleFound(DeadLetterSettlement)
+        /// Answers with what became of each; `remaining` satisfy the filter beside them.
+        case settleDeadLetters(DeadLetterSettlement, remaining: Int)
         case listEvents
         case findTaskOutput(GatewayOutputRequest)
         case findAgentOutput(GatewayOutputRequest)

@@ -109,6 +109,14 @@ extension GatewayMessages {
     /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
     static func taskSpecification(_ object: JSONObject) throws(GatewayFailure) -> TaskSpecification {
         var specification = TaskSpecification(kind: .code, description: "")
+        try apply(object, to: &specification)
+        return specification
+    }
+
+    /// Replaces what an object that ``createTask`` has found valid, but for members that are missing, has of a specification.
+    ///
+    /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
+    static func apply(_ object: JSONObject, to specification: inout TaskSpecification) throws(GatewayFailure) {
         for member: JSONObject.Member in object.members {
             switch (member.key, member.value) {
             case ("type", .string(let name)):
@@ -119,11 +127,11 @@ extension GatewayMessages {
             case ("priority", .string(let name)):
                 guard let priority = Priority(name: name) else { throw .internalError }
                 specification.priority = priority
-            case ("requirements", .array(let requirements)) where !requirements.isEmpty:
+            case ("requirements", .array(let requirements)):
                 specification.capabilities = try capabilities(requirements)
-                specification.requirements = normalized(requirements, type: nil)
-            case ("constraints", .array(let constraints)) where !constraints.isEmpty:
-                specification.constraints = normalized(constraints, type: "other")
+                specification.requirements = requirements.isEmpty ? .emptyArray : normalized(requirements, type: nil)
+            case ("constraints", .array(let constraints)):
+                specification.constraints = constraints.isEmpty ? .emptyArray : normalized(constraints, type: "other")
             case ("deadline", .string(let text)):
                 specification.deadline = ISO8601.parse(text).map { Instant(milliseconds: $0) }
             case ("timeout", let value):
@@ -133,12 +141,11 @@ extension GatewayMessages {
             case ("dependencies", .array(let ids)):
                 specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
             case ("context", .object(let context)):
-                apply(context, to: &specification)
+                replaceContext(with: context, in: &specification)
             default:
                 break
             }
         }
-        return specification
     }
 
     private static func retryPolicy(_ value: JSONValue) -> RetryPolicy {
@@ -150,7 +157,12 @@ extension GatewayMessages {
         return policy
     }
 
-    private static func apply(_ context: JSONObject, to specification: inout TaskSpecification) {
+    private static func replaceContext(with context: JSONObject, in specification: inout TaskSpecification) {
+        specification.command = nil
+        specification.environment = [:]
+        specification.workingDirectory = nil
+        specification.project = nil
+        specification.context = .emptyObject
         var rest: [JSONObject.Member] = []
         for member: JSONObject.Member in context.members {
             switch member.key {

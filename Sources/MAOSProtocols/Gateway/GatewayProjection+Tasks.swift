@@ -58,6 +58,12 @@ extension GatewayProjection {
             builder.piece(error.code.name)
             builder.piece(#"""#)
         }
+        if state.isDeadLetter { builder.piece(#","deadLetter":true"#) }
+        if let task: TaskID = state.requeuedAs {
+            builder.piece(#","requeuedAs":""#)
+            builder.piece(task)
+            builder.piece(#"""#)
+        }
         if state.cancellation != nil, !state.status.isTerminal { builder.piece(#","cancelRequested":true"#) }
         if state.status == .retrying { writeTime("retryAt", state.notBefore, to: &builder) }
         writeTime("startedAt", state.startedAt, to: &builder)
@@ -129,6 +135,8 @@ extension GatewayProjection {
             writer.member("error", error.message)
             writer.member("errorCode", error.code.name)
         }
+        if state.isDeadLetter { writer.member("deadLetter", true) }
+        writer.memberIfPresent("requeuedAs", state.requeuedAs?.rawValue)
         if state.cancellation != nil, !state.status.isTerminal { writer.member("cancelRequested", true) }
         writer.memberIfPresent("retryAt", timestamp: state.status == .retrying ? state.notBefore?.milliseconds : nil)
     }

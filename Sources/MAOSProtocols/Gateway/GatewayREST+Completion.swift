@@ -22,6 +22,11 @@ extension GatewayREST {
                     .task(id), GatewayPending(purpose: .repeatCreation, id: id.rawValue, context: context))
             }
             return repeatCreation(of: task, context, now)
+        case .success(.outcomes(let outcomes)):
+            guard case .settleDeadLetters(let settlement, let remaining) = pending.purpose else {
+                return fail(.internalError, context, now)
+            }
+            return respondSettled(outcomes, settlement, remaining: remaining, context, now)
         case .success(.none):
             return fail(.internalError, context, now)
         }
@@ -37,6 +42,10 @@ extension GatewayREST {
             let newest: TaskRecord = view.task(task.id) ?? task
             guard !newest.status.isTerminal else { return respondCancelled(newest, context, now) }
             return .awaitEnd(task.id, until: now + configuration.cancellationWait, pending)
+        case .requeueEdited:
+            return respondRequeued(task, from: pending.id, context, now)
+        case .discardDeadLetter:
+            return respondDiscarded(task, context, now)
         case .retryTask:
             return respond(.ok, context, now, capacity: 384) { (writer: inout JSONWriter) in
                 let hasStarted: Bool = task.state.holdsAgent
@@ -151,6 +160,8 @@ extension GatewayREST {
         case .refuseUnlessMissing(let failure): return fail(failure, context, now)
         case .findTaskOutput(let wanted): return showOutput(of: task, wanted, context, now)
         case .cancelTask: return respondCancelled(task, context, now)
+        case .showDeadLetter: return showDeadLetter(task, context, now)
+        case .editDeadLetter(let changes): return requeue(task, with: changes, context, now)
         default: return show(task, pending.purpose, context, now)
         }
     }
@@ -173,6 +184,10 @@ extension GatewayREST {
         switch (pending.purpose, result) {
         case (.listTasks(let page, let limit), .tasks(let found)):
             return respond(found, page: page, limit: limit, context, now)
+        case (.listDeadLetters(let page, let limit), .tasks(let found)):
+            return respondDeadLetters(found, page: page, limit: limit, context, now)
+        case (.settleFound(let settlement), .tasks(let found)):
+            return settle(found.tasks.map(\.id), found: found.total, settlement, context)
         case (.listTerminatedAgents(let page, let limit), .agents(let agents)):
             return respondTerminated(agents, page: page, limit: limit, context, now)
         case (.listEvents, .events(let page)):

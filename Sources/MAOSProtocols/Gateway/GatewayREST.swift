@@ -69,6 +69,8 @@ package final class GatewayREST {
             return handleTasks(endpoint, method, route.id, request, context, now)
         case .agents, .agent, .agentConfiguration, .agentPause, .agentResume, .agentOutput:
             return handleAgents(endpoint, method, route.id, request, context, now)
+        case .deadLetters, .deadLetter, .deadLetterRequeue, .deadLettersRequeue, .deadLettersDiscard:
+            return handleDeadLetters(endpoint, method, route.id, request, context, now)
         case .events:
             return listEvents(request, context, now)
         case .health:

@@ -4,6 +4,7 @@ internal import MAOSCore
 enum GatewayEndpoint: Sendable, Hashable {
     case tasks, task, taskPriority, taskRetry, taskPause, taskResume, taskWaiting, taskOutput
     case agents, agent, agentConfiguration, agentPause, agentResume, agentOutput
+    case deadLetters, deadLetter, deadLetterRequeue, deadLettersRequeue, deadLettersDiscard
     case events, health
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
@@ -21,6 +22,11 @@ enum GatewayEndpoint: Sendable, Hashable {
         case (.agent, .get), (.agentOutput, .get): .agentsRead
         case (.agent, .delete): .agentsTerminate
         case (.agentConfiguration, .patch), (.agentPause, .post), (.agentResume, .post): .agentsUpdate
+        case (.deadLetters, .get): .tasksList
+        case (.deadLetter, .get): .tasksRead
+        case (.deadLetter, .delete), (.deadLetterRequeue, .post), (.deadLettersRequeue, .post),
+            (.deadLettersDiscard, .post):
+            .tasksUpdate
         case (.events, .get), (.health, .get): .systemRead
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
         default: nil
@@ -31,10 +37,13 @@ enum GatewayEndpoint: Sendable, Hashable {
     var allowed: String {
         switch self {
         case .tasks, .agents: "GET, HEAD, POST"
-        case .task, .agent: "GET, HEAD, DELETE"
+        case .task, .agent, .deadLetter: "GET, HEAD, DELETE"
         case .taskPriority, .agentConfiguration: "PATCH"
-        case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume: "POST"
-        case .taskWaiting, .taskOutput, .agentOutput, .events, .health, .liveness, .readiness, .minimalHealth:
+        case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
+            .deadLettersDiscard:
+            "POST"
+        case .deadLetters, .taskWaiting, .taskOutput, .agentOutput, .events, .health, .liveness, .readiness,
+            .minimalHealth:
             "GET, HEAD"
         }
     }
@@ -98,6 +107,7 @@ struct GatewayRoute: Sendable {
         guard let collection = walker.next(path) else { return }
         let isTask: Bool = matches(path, collection, "tasks")
         guard isTask || matches(path, collection, "agents") else {
+            if matches(path, collection, "dead-letters") { findDeadLetters(path, &walker) }
             if walker.isAtEnd {
                 if matches(path, collection, "events") { place = .endpoint(.events) }
                 if matches(path, collection, "health") { place = .endpoint(.health) }
@@ -117,6 +127,20 @@ struct GatewayRoute: Sendable {
             place = .endpoint(isTask ? .task : .agent)
         }
         id = GatewayRoute.text(path.extracting(idSegment))
+    }
+
+    private mutating func findDeadLetters(_ path: Span<UInt8>, _ walker: inout PathWalker) {
+        guard let segment = walker.next(path) else { return place = .endpoint(.deadLetters) }
+        guard !segment.isEmpty else { return }
+        guard let part = walker.next(path) else {
+            if matches(path, segment, "requeue") { return place = .endpoint(.deadLettersRequeue) }
+            if matches(path, segment, "discard") { return place = .endpoint(.deadLettersDiscard) }
+            id = GatewayRoute.text(path.extracting(segment))
+            return place = .endpoint(.deadLetter)
+        }
+        guard walker.isAtEnd, matches(path, part, "requeue") else { return }
+        id = GatewayRoute.text(path.extracting(segment))
+        place = .endpoint(.deadLetterRequeue)
     }
 
     private static func text(_ bytes: Span<UInt8>) -> String {

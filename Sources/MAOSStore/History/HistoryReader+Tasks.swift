@@ -32,6 +32,7 @@ extension HistoryReader {
         if !query.statuses.isEmpty, !query.statuses.contains(bucket.status) { return false }
         if let kind: TaskKind = query.kind, kind.rawValue != bucket.kind { return false }
         if let priority: Priority = query.priority, priority != bucket.priority { return false }
+        if query.isDeadLettersOnly, !bucket.isDeadLetter { return false }
         guard !query.projects.isEmpty else { return true }
         guard let project: String = bucket.project else { return false }
         return query.projects.contains(project)

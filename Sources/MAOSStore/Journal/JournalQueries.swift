@@ -29,7 +29,7 @@ final class JournalQueries {
             WHERE first_number <= ?1 ORDER BY first_number DESC LIMIT 1
             """)
         allBuckets = try connection.statement(
-            "SELECT id, status, priority, kind, project, count FROM task_buckets WHERE count > 0")
+            "SELECT id, status, priority, kind, project, count, flags FROM task_buckets WHERE count > 0")
         agentByID = try connection.statement("SELECT record FROM agents WHERE id = ?1")
     }
 
@@ -104,6 +104,7 @@ final class JournalQueries {
         var priority: Priority
         var kind: String
         var project: String?
+        var isDeadLetter: Bool
         var count: Int
     }
 
@@ -120,7 +121,9 @@ final class JournalQueries {
             buckets.append(
                 Bucket(
                     number: allBuckets.int64(0), status: status, priority: priority, kind: allBuckets.text(3),
-                    project: allBuckets.optionalText(4), count: Int(allBuckets.int64(5))))
+                    project: allBuckets.optionalText(4),
+                    isDeadLetter: allBuckets.int64(6) & BucketKey.deadLetterFlag != 0,
+                    count: Int(allBuckets.int64(5))))
         }
         return buckets
     }

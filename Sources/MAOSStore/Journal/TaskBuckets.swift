@@ -6,13 +6,21 @@ struct BucketKey: Hashable {
     var priority: Priority
     var kind: TaskKind
     var project: String?
+    var isDeadLetter: Bool
 
     init(_ task: TaskRecord) {
         status = task.state.status
         priority = task.state.priority
         kind = task.specification.kind
         project = task.specification.project
+        isDeadLetter = task.state.isDeadLetter
     }
+
+    /// The bucket's flags as they are stored: a bit each.
+    var flags: Int64 { isDeadLetter ? BucketKey.deadLetterFlag : 0 }
+
+    /// The bit of buckets whose tasks are dead letters.
+    static let deadLetterFlag: Int64 = 1
 }
 
 /// Finds the buckets that tasks belong to, makes those that are missing, and keeps count.
@@ -31,9 +39,15 @@ final class TaskBuckets {
 
     init(_ connection: borrowing SQLiteConnection) throws(SQLiteError) {
         find = try connection.statement(
-            "SELECT id FROM task_buckets WHERE kind = ?1 AND project IS ?2 AND priority = ?3 AND status = ?4")
+            """
+            SELECT id FROM task_buckets
+            WHERE kind = ?1 AND project IS ?2 AND priority = ?3 AND status = ?4 AND flags = ?5
+            """)
         insert = try connection.statement(
-            "INSERT INTO task_buckets (kind, project, priority, status, count) VALUES (?1, ?2, ?3, ?4, 0)")
+            """
+            INSERT INTO task_buckets (kind, project, priority, status, flags, count)
+            VALUES (?1, ?2, ?3, ?4, ?5, 0)
+            """)
         adjust = try connection.statement("UPDATE task_buckets SET count = count + ?2 WHERE id = ?1")
         removeEmpty = try connection.statement(
             """
@@ -67,6 +81,7 @@ final class TaskBuckets {
         try statement.bind(copying: key.project, at: 2)
         try statement.bind(Int64(key.priority.rawValue), at: 3)
         try statement.bind(Int64(key.status.rawValue), at: 4)
+        try statement.bind(key.flags, at: 5)
     }
 
     /// Notes that so many tasks more, or fewer, are in a bucket.

@@ -121,7 +121,7 @@ struct Parser {
         let open: Operand? = command.operands.first { operand in
             switch operand.arity {
             case .one, .optional: taken.count(of: operand) == 0
-            case .many: true
+            case .many, .any: true
             case .rest: false
             }
         }

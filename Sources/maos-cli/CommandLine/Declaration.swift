@@ -47,6 +47,8 @@ struct Operand: Sendable {
         case optional
         /// One or more.
         case many
+        /// None or more.
+        case any
         /// Everything after `--`, nothing included.
         case rest
     }
@@ -70,6 +72,7 @@ struct Operand: Sendable {
         case .one: name
         case .optional: "[\(name)]"
         case .many: "\(name)…"
+        case .any: "[\(name)…]"
         case .rest: "[-- \(name)…]"
         }
     }

@@ -50,7 +50,7 @@ struct EngineSimulation {
     }
 
     enum Action: Int, CaseIterable {
-        case create, cancel, retry, priority, pauseTask, resumeTask
+        case create, cancel, retry, requeue, discard, priority, pauseTask, resumeTask
         case spawn, configure, pauseAgent, resumeAgent, terminate
         case attemptReport, agentReport, staleReport, pass, compare, restart, fail, drain
     }
@@ -81,6 +81,8 @@ struct EngineSimulation {
         case .create: send(create())
         case .cancel: send(.cancelTask(anyTask(), reason: nil))
         case .retry: send(.retryTask(anyTask()))
+        case .requeue: send(requeue())
+        case .discard: send(.discardDeadLetter(anyTask()))
         case .priority: send(.changePriority(anyTask(), anyPriority(), reason: nil))
         case .pauseTask: send(.pauseTask(anyTask()))
         case .resumeTask: send(.resumeTask(anyTask()))
@@ -109,6 +111,16 @@ struct EngineSimulation {
             isDraining = true
         }
         if isDraining, random.below(20) == 0 { try restart() }
+    }
+
+    /// Dead letters to be started over, some of them with another specification.
+    private mutating func requeue() -> Command {
+        guard random.below(3) > 0 else { return .settleDeadLetters([anyTask(), anyTask()], .requeue) }
+        let id: TaskID = anyTask()
+        guard random.below(2) == 0, case .createTask(let specification, _, _) = create() else {
+            return .requeueDeadLetter(id, as: nil)
+        }
+        return .requeueDeadLetter(id, as: specification)
     }
 
     /// A report that has been sent already, or is about an attempt that is not the current one.

@@ -39,6 +39,8 @@ struct EngineSimulationTests {
                 #expect(live.insert(task.id).inserted, "seed \(seed): \(task.id) begins twice")
             case .completed, .failed, .cancelled:
                 #expect(live.remove(task.id) != nil, "seed \(seed): \(task.id) ends twice")
+            case .discarded:
+                #expect(!live.contains(task.id), "seed \(seed): \(task.id) is discarded while it is live")
             default:
                 #expect(live.contains(task.id), "seed \(seed): \(task.id) does something while it is not live")
             }

@@ -282,7 +282,7 @@ extension Command {
     var isReport: Bool {
         switch self {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
-            .spawnAgent,
+            .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
             .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
