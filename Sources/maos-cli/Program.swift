@@ -6,7 +6,8 @@ enum Program {
 
     /// Every command, in the order of help.
     static let commands: [Command] =
-        TaskCommands.all + AgentCommands.all + DeadLetterCommands.all + [EventsCommand.command, HealthCommand.command]
+        TaskCommands.all + AgentCommands.all + ScheduleCommands.all + DeadLetterCommands.all
+        + [EventsCommand.command, HealthCommand.command]
         + TokenCommands.all + [
             AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
         ]
@@ -16,6 +17,7 @@ enum Program {
         ("task", "give work, watch it and change its course"),
         ("agent", "start, see and end those who do the work"),
         ("dead-letter", "see to tasks that used up their attempts"),
+        ("schedule", "have work done at given times"),
         ("token", "make tokens, without asking the server"),
     ]
 

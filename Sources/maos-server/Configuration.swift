@@ -1,6 +1,7 @@
 internal import Glibc
 internal import MAOSAgents
 internal import MAOSCore
+internal import MAOSStore
 internal import MAOSSystem
 internal import MAOSTransport
 
@@ -226,6 +227,7 @@ struct Configuration {
 
     private static func engine(_ values: SettingValues) throws(ConfigurationError) -> EngineConfiguration {
         var engine = EngineConfiguration()
+        engine.timeZones = ZoneInfoFolder()
         engine.limits.agents = Int(number(values, "agents.max"))
         engine.onDemand.maximum = Int(number(values, "pools.default.max"))
         engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))

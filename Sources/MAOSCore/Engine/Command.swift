@@ -19,6 +19,7 @@ public enum Command: Sendable {
     case pauseAgent(AgentID)
     case resumeAgent(AgentID)
     case terminateAgent(AgentID, graceful: Bool)
+    indirect case schedule(ScheduleCommand)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -53,6 +54,7 @@ extension Command {
         case .attemptEnded(_, .completed(let result)): result?.utf8.count ?? 0
         case .spawnAgent(let specification, _): specification.weight
         case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
+        case .schedule(let command): command.weight
         default: 0
         }
     }
@@ -135,6 +137,7 @@ public enum Reply: Sendable {
     /// A repeated request: the task that its first sending created, as it was answered then.
     case repeated(TaskID)
     case agent(AgentRecord)
+    case schedule(ScheduleRecord)
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
 }

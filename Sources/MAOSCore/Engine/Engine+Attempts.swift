@@ -272,6 +272,7 @@ extension Engine {
         case .failed: emitTask(.failed, record, reason: ending.reason)
         default: emitTask(.cancelled, record, reason: ending.reason)
         }
+        if !state.scheduleRuns.isEmpty { scheduleRunEnded(id) }
         if task.isAwaited, let waiting: Dependents = state.dependents.removeValue(forKey: id) {
             settle(waiting, after: record, andCancel: &others)
         }
@@ -331,16 +332,18 @@ extension Engine {
     }
 
     /// Notes that a timer has lost its reason; clears such timers away when they are the larger part.
-    private mutating func abandonTimer() {
+    mutating func abandonTimer() {
         guard state.timers.abandon() else { return }
         // Only the table is shared with the closure: a copy of the whole state would make the timers' change copy them.
         let tasks: SlabTable<TaskID, EngineState.LiveTask> = state.tasks
+        let runTimers: [ScheduleID: UInt64] = state.runTimers
         state.timers.removeAll { (reason: TimerReason) in
             switch reason {
             case .taskDeadline(let id), .taskRetry(let id):
                 tasks[id] == nil
             case .attemptTimeout(let id):
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
+            case .scheduleRun(let id, let timer): runTimers[id] != timer
             case .agentHeartbeat, .agentRestart, .agentIdle: false
             }
         }

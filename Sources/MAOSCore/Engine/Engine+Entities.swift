@@ -10,18 +10,44 @@ extension Engine {
     }
 
     /// The stored entities that a command refers to and the engine does not hold.
-    package func missingEntities(for command: Command) -> [StoredReference] { [] }
+    package func missingEntities(for command: Command) -> [StoredReference] {
+        switch command {
+        case .schedule(let command):
+            guard let id: ScheduleID = command.id, state.schedules[id] == nil else { return [] }
+            return [.entity(.schedule, id: id.rawValue)]
+        default:
+            return []
+        }
+    }
 
     /// Makes a stored entity known for the rest of the batch.
     ///
     /// - Throws: ``RecordCodingError`` when the row is damaged.
-    package mutating func recall(_ row: EntityRow) throws(RecordCodingError) {}
+    package mutating func recall(_ row: EntityRow) throws(RecordCodingError) {
+        switch row.kind {
+        case .schedule: state.schedules.recall(try ScheduleRecord(row))
+        default: break
+        }
+    }
 
     /// Takes over stored entities; to be called once, after ``load(_:at:)`` and before the first command.
     ///
     /// - Throws: ``RecordCodingError`` when a row is damaged.
-    package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {}
+    package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {
+        loadSchedules(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.schedule] ?? 0)
+    }
+
+    /// The live entities of one kind.
+    private func records<Record: StoredEntity>(of recovered: RecoveredState) throws(RecordCodingError) -> [Record] {
+        var records: [Record] = []
+        for row: EntityRow in recovered.entities where row.kind == Record.kind { records.append(try Record(row)) }
+        return records
+    }
 
     /// What the batch did to entities, once each.
-    mutating func takeEntityRows() -> [EntityRow] { [] }
+    mutating func takeEntityRows() -> [EntityRow] {
+        var rows: [EntityRow] = []
+        state.schedules.takeRows(into: &rows)
+        return rows
+    }
 }

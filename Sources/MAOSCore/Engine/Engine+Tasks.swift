@@ -121,7 +121,7 @@ extension Engine {
         }
     }
 
-    private func projectOfNewTask(_ wanted: String?, by principal: Principal) -> String? {
+    func projectOfNewTask(_ wanted: String?, by principal: Principal) -> String? {
         if let wanted, principal.reaches(project: wanted) { return wanted }
         return principal.projects.count == 1 ? principal.projects.first : nil
     }

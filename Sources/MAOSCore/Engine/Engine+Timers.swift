@@ -10,6 +10,7 @@ extension Engine {
             case .agentHeartbeat(let id): heartbeatDue(id)
             case .agentRestart(let id): restartDue(id)
             case .agentIdle(let id): idleDue(id)
+            case .scheduleRun(let id, let timer): scheduleDue(id, timer)
             }
         }
     }
@@ -168,6 +169,7 @@ extension Engine {
                 attemptInterrupted(task.id)
             }
         }
+        recoverSchedules()
         hasNewDemand = true
     }
 }

@@ -50,7 +50,7 @@ extension Engine {
 
     // MARK: Pieces
 
-    private func check<Value: Comparable>(
+    func check<Value: Comparable>(
         _ field: @autoclosure () -> String, _ value: Value, in range: ClosedRange<Value>
     ) throws(Rejection) {
         // A number that is none is in no range.
@@ -59,7 +59,7 @@ extension Engine {
         }
     }
 
-    private func check(
+    func check(
         _ field: @autoclosure () -> String, _ value: Milliseconds, in range: ClosedRange<Milliseconds>
     ) throws(Rejection) {
         guard range.contains(value) else {
@@ -68,7 +68,7 @@ extension Engine {
         }
     }
 
-    private func check(
+    func check(
         _ field: @autoclosure () -> String, length text: String, in range: ClosedRange<Int>
     ) throws(Rejection) {
         // A text has at most as many characters as bytes, and counting bytes is free.
@@ -80,12 +80,12 @@ extension Engine {
             field(), "\(characters) characters", expected: "\(range.lowerBound) to \(range.upperBound) characters")
     }
 
-    private func check(count: Int, of field: String) throws(Rejection) {
+    func check(count: Int, of field: String) throws(Rejection) {
         let limit: Int = configuration.limits.capabilities
         guard count <= limit else { throw refusal(field, "\(count) entries", expected: "at most \(limit) entries") }
     }
 
-    private func refusal(_ field: String, _ value: String, expected: String) -> Rejection {
+    func refusal(_ field: String, _ value: String, expected: String) -> Rejection {
         .invalid(Rejection.Issue(field: field, value: value, expected: expected))
     }
 }

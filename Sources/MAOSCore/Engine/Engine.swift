@@ -16,6 +16,8 @@ package struct Engine: Sendable {
     var agentsWithNewWork: [AgentID] = []
     /// Whether the current command may have left tasks waiting for agents that could be made.
     var hasNewDemand = false
+    /// Schedules of which a run ended in the current command.
+    var endedRuns: [ScheduleID] = []
     /// Tasks that ended in this batch: where in the batch they stand.
     var ended: [TaskID: Int] = [:]
     var batchNumber: UInt64 = 1
@@ -80,12 +82,15 @@ package struct Engine: Sendable {
             reply = try resumeAgent(id, by: principal)
         case .terminateAgent(let id, let graceful):
             reply = try terminateAgent(id, graceful: graceful, by: principal)
+        case .schedule(let command):
+            reply = try apply(command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
             .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
             try applyReport(request.command)
             reply = .none
         }
+        if !endedRuns.isEmpty { startWaitingRuns() }
         serveDemand()
         noteChangedWork()
         return reply
@@ -108,7 +113,7 @@ package struct Engine: Sendable {
         case .announce(let event): emit(.system(event))
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent:
+            .terminateAgent, .schedule:
             preconditionFailure("a client's command is not a report")
         }
     }

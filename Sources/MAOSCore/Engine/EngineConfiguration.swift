@@ -1,5 +1,5 @@
 /// What an operator may set about the engine.
-public struct EngineConfiguration: Sendable, Hashable {
+public struct EngineConfiguration: Sendable {
     /// The bounds of everything that grows.
     public var limits = EngineLimits()
     /// Which type of agent works on which kind of task; kinds that are not named go to any.
@@ -10,6 +10,8 @@ public struct EngineConfiguration: Sendable, Hashable {
     public var onDemand = OnDemandPool()
     /// Heartbeats an agent may miss before it counts as lost.
     public var missedHeartbeats: Int = 3
+    /// Where the rules of time zones come from; without one only UTC is known.
+    public var timeZones: any TimeZoneSource = UniversalTimeOnly()
 
     /// The defaults of the product.
     public init() {}

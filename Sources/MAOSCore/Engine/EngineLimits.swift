@@ -20,6 +20,12 @@ public struct EngineLimits: Sendable, Hashable {
     public var idempotencyRetention: Milliseconds = .seconds(24 * 60 * 60)
     /// Attempts of one task that the server's own end may interrupt.
     public var interruptions: Int = 3
+    /// Schedules that have not ended.
+    public var schedules: Int = 10_000
+    /// Missed runs of one schedule that are made up for at a time.
+    public var caughtUpRuns: Int = 100
+    /// Runs of one schedule that wait for an earlier one to end.
+    public var waitingRuns: Int = 100
     /// The longest wait between two attempts or two starts of an agent.
     public var backoff: Milliseconds = .seconds(10 * 60)
 

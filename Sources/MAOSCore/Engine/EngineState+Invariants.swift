@@ -42,6 +42,7 @@ extension EngineState {
         try checkDependents()
         try checkCounters(configuration)
         try checkRemembered(configuration)
+        try checkSchedules(timers, configuration)
         try ready.checkInvariants()
         try hold(
             isDraining || !ready.hasMatch, "no task waits while an agent is free for it", "\(ready.waitingCount) wait")

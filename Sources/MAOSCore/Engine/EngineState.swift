@@ -79,6 +79,14 @@ package struct EngineState: Sendable {
     var idleOnDemandAgents: Int = 0
     /// On-demand agents that have not started yet, by type.
     var startingAgents: [AgentType: Int] = [:]
+    var schedules = EntityTable<ScheduleRecord>()
+    /// When the schedules run; one whose zone is not known has none.
+    var timetables: [ScheduleID: Timetable] = [:]
+    /// The timer of each schedule's next run; those with another number have lost their reason.
+    var runTimers: [ScheduleID: UInt64] = [:]
+    var lastRunTimer: UInt64 = 0
+    /// The tasks of runs that must not overlap, while they are live.
+    var scheduleRuns: [TaskID: ScheduleID] = [:]
     /// Whether the server is about to end: nothing new is started.
     var isDraining: Bool = false
 }

@@ -4,6 +4,7 @@ public enum Rejection: Error, Hashable, Sendable {
     public enum Entity: String, Sendable {
         case task
         case agent
+        case schedule
     }
 
     /// One value that was not acceptable.

@@ -8,6 +8,8 @@ enum TimerReason: Hashable, Sendable {
     case agentHeartbeat(AgentID)
     case agentRestart(AgentID)
     case agentIdle(AgentID)
+    /// The number is that of the schedule's newest timer.
+    case scheduleRun(ScheduleID, UInt64)
 }
 
 /// Timers in the order in which they become due; equal times in the order of setting.

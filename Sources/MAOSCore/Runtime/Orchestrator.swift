@@ -184,7 +184,7 @@ public actor Orchestrator {
     private func recall(for command: Command) throws(JournalError) {
         for _ in 0..<2 {
             let missing: [TaskID] = engine.missing(for: command)
-            guard !missing.isEmpty else { return }
+            guard !missing.isEmpty else { break }
             for id: TaskID in missing {
                 if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
             }

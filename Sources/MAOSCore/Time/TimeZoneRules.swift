@@ -1,5 +1,5 @@
 /// How far local time is from UTC.
-public struct ZoneOffset: Hashable, Sendable {
+public struct ZoneOffset: Hashable, Sendable, CustomStringConvertible {
     /// Seconds that local time is ahead of UTC; negative west of Greenwich, less than 26 h either way.
     public var seconds: Int
     /// Whether the zone calls it daylight saving time.
@@ -12,6 +12,14 @@ public struct ZoneOffset: Hashable, Sendable {
         self.seconds = seconds
         self.isDaylightSaving = isDaylightSaving
         self.abbreviation = abbreviation
+    }
+
+    /// `+02:00`, with seconds where it has some.
+    public var description: String {
+        let magnitude: Int = abs(seconds)
+        var parts: [Int] = [magnitude / 3_600, magnitude / 60 % 60]
+        if magnitude % 60 != 0 { parts.append(magnitude % 60) }
+        return (seconds < 0 ? "-" : "+") + parts.map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
     }
 
     /// The longest offset, either way.

@@ -22,6 +22,8 @@ package enum GatewayRead: Sendable, Hashable {
     case agent(AgentID)
     case tasks(TaskQuery)
     case terminatedAgents(AgentQuery)
+    case entity(EntityKind, id: String)
+    case entities(EntityQuery)
     /// Events in order from a sequence number on; of all types where none are named.
     case events(from: UInt64, limit: Int, types: Set<String>)
     /// Output in order from a sequence number on.
@@ -46,6 +48,10 @@ package enum GatewayRead: Sendable, Hashable {
                 return .success(.tasks(try history.tasks(query)))
             case .terminatedAgents(let query):
                 return .success(.agents(try history.terminatedAgents(query)))
+            case .entity(let kind, let id):
+                return .success(.entity(try history.entity(kind, id: id)))
+            case .entities(let query):
+                return .success(.entities(try history.entities(query)))
             case .events(let sequence, let limit, let types):
                 return .success(.events(try history.events(from: sequence, limit: limit, types: types)))
             case .output(let owner, let sequence, let limit, let byteLimit):
@@ -64,6 +70,8 @@ package enum GatewayReadResult: Sendable {
     case agent(AgentRecord?)
     case tasks(TaskPage)
     case agents([AgentRecord])
+    case entity(EntityRow?)
+    case entities(EntityPage)
     case events(EventPage)
     case output(OutputPage)
 }
@@ -109,6 +117,7 @@ package struct GatewayPending: Sendable {
         case findTaskOutput(GatewayOutputRequest)
         case findAgentOutput(GatewayOutputRequest)
         case showOutput(isEnded: Bool)
+        case schedule(GatewaySchedulePurpose)
     }
 
     let purpose: Purpose

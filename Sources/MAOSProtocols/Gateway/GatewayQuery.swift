@@ -67,6 +67,17 @@ struct GatewayQuery {
         }
     }
 
+    /// A date and time in UTC.
+    mutating func timestamp(_ name: String) -> Instant? {
+        let expected: String = TextFormat.timestamp.expected
+        guard let text: String = text(name, expected: expected) else { return nil }
+        guard let milliseconds: Int64 = ISO8601.parse(text) else {
+            note(name, .format, expected: expected, value: text)
+            return nil
+        }
+        return Instant(milliseconds: milliseconds)
+    }
+
     /// One of these words.
     mutating func choice(_ name: String, among choices: [String]) -> String? {
         let expected: String = choices.joined(separator: ", ")

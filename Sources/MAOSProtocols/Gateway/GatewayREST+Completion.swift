@@ -27,6 +27,8 @@ extension GatewayREST {
                 return fail(.internalError, context, now)
             }
             return respondSettled(outcomes, settlement, remaining: remaining, context, now)
+        case .success(.schedule(let schedule)):
+            return complete(pending, with: schedule, now)
         case .success(.none):
             return fail(.internalError, context, now)
         }
@@ -182,6 +184,10 @@ extension GatewayREST {
     ) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch (pending.purpose, result) {
+        case (.schedule, .entity(let row)):
+            return completeSchedule(pending, found: row, now)
+        case (.schedule(.list(let page, let limit)), .entities(let found)):
+            return respondSchedules(found, page: page, limit: limit, context, now)
         case (.listTasks(let page, let limit), .tasks(let found)):
             return respond(found, page: page, limit: limit, context, now)
         case (.listDeadLetters(let page, let limit), .tasks(let found)):

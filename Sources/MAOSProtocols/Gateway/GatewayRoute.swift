@@ -6,6 +6,7 @@ enum GatewayEndpoint: Sendable, Hashable {
     case agents, agent, agentConfiguration, agentPause, agentResume, agentOutput
     case deadLetters, deadLetter, deadLetterRequeue, deadLettersRequeue, deadLettersDiscard
     case events, health
+    case schedule(GatewayScheduleEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
 
@@ -28,6 +29,7 @@ enum GatewayEndpoint: Sendable, Hashable {
             (.deadLettersDiscard, .post):
             .tasksUpdate
         case (.events, .get), (.health, .get): .systemRead
+        case (.schedule(let part), _): part.permission(for: method)
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
         default: nil
         }
@@ -39,6 +41,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .tasks, .agents: "GET, HEAD, POST"
         case .task, .agent, .deadLetter: "GET, HEAD, DELETE"
         case .taskPriority, .agentConfiguration: "PATCH"
+        case .schedule(let part): part.allowed
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
@@ -112,6 +115,15 @@ struct GatewayRoute: Sendable {
                 if matches(path, collection, "events") { place = .endpoint(.events) }
                 if matches(path, collection, "health") { place = .endpoint(.health) }
             }
+            if case .endpoint = place { return }
+            var parts: [String] = []
+            while let part: Range<Int> = walker.next(path), parts.count < 8 {
+                guard !part.isEmpty else { return }
+                parts.append(GatewayRoute.text(path.extracting(part)))
+            }
+            guard walker.isAtEnd, let found = GatewayRoute.place(GatewayRoute.text(path.extracting(collection)), parts)
+            else { return }
+            (place, id) = (.endpoint(found.endpoint), found.id)
             return
         }
         guard let idSegment = walker.next(path) else {
@@ -141,6 +153,14 @@ struct GatewayRoute: Sendable {
         guard walker.isAtEnd, matches(path, part, "requeue") else { return }
         id = GatewayRoute.text(path.extracting(segment))
         place = .endpoint(.deadLetterRequeue)
+    }
+
+    /// What a path below a collection leads to, of those that are asked for less often.
+    private static func place(_ collection: String, _ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
+        switch collection {
+        case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
+        default: nil
+        }
     }
 
     private static func text(_ bytes: Span<UInt8>) -> String {

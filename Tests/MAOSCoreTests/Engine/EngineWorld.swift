@@ -8,7 +8,7 @@ struct EngineWorld {
     private(set) var engine: Engine
     var now = Instant(milliseconds: 1_700_000_000_000)
     let user = Principal(subject: "ann", permissions: .all)
-    let configuration: EngineConfiguration
+    private(set) var configuration: EngineConfiguration
     private let seed: UInt64
     private var restarts: UInt64 = 0
     private var batches: Int = 0
@@ -120,6 +120,9 @@ struct EngineWorld {
         now = end
         try report(.agentsAlive(livingAgents.map(\.id).filter { !silent.contains($0) }))
     }
+
+    /// What the next start of the server is told; nothing changes before it.
+    mutating func reconfigure(_ adjust: (inout EngineConfiguration) -> Void) { adjust(&configuration) }
 
     /// Begins again from what is stored, as another run of the server does; without recovering, as the same run does.
     mutating func restart(recovering: Bool = true) throws(Rejection) {
@@ -283,7 +286,7 @@ extension Command {
         switch self {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
-            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent:
+            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
             .attemptProgressed,

@@ -1,0 +1,303 @@
+/// How schedules run by themselves.
+extension Engine {
+    /// Runs that are later than this were missed.
+    private static let tolerance: Milliseconds = .seconds(60)
+    /// So many missed runs are counted one by one.
+    private static let countedRuns: Int = 1_000
+
+    // MARK: Planning
+
+    /// Sets the next run to the first time after an instant, late by a part of the jitter.
+    mutating func plan(_ id: ScheduleID, after instant: Instant) {
+        guard let record: ScheduleRecord = state.schedules[id] else { return }
+        var next: Instant?
+        if record.specification.maximumRuns.map({ record.runs + record.waiting.count < $0 }) ?? true {
+            next = state.timetables[id]?.next(after: instant)
+        }
+        var due: Instant? = next
+        if let next, record.specification.jitter.count > 0 {
+            due = next + Milliseconds(Int64(random.below(UInt64(record.specification.jitter.count) + 1)))
+        }
+        dropRunTimer(of: id)
+        let now: Instant = state.now
+        state.schedules.update(id) { (record: inout ScheduleRecord) in
+            record.nextRun = next
+            record.nextDue = due
+            record.updatedAt = now
+        }
+        if let due, record.status == .active { setRunTimer(of: id, at: due) }
+    }
+
+    private mutating func setRunTimer(of id: ScheduleID, at due: Instant) {
+        state.lastRunTimer += 1
+        state.runTimers[id] = state.lastRunTimer
+        state.timers.set(.scheduleRun(id, state.lastRunTimer), at: due)
+    }
+
+    /// Notes that the timer of the next run has lost its reason, where there is one.
+    mutating func dropRunTimer(of id: ScheduleID) {
+        guard state.runTimers.removeValue(forKey: id) != nil else { return }
+        abandonTimer()
+    }
+
+    /// Sees to a schedule whose next run is due.
+    mutating func scheduleDue(_ id: ScheduleID, _ timer: UInt64) {
+        guard state.runTimers[id] == timer else { return }
+        state.runTimers[id] = nil
+        guard let record: ScheduleRecord = state.schedules[id], record.status == .active,
+            let due: Instant = record.nextDue, due <= state.now, let time: Instant = record.nextRun
+        else { return }
+        guard !state.isDraining else { return }
+        guard state.timetables[id] != nil else {
+            runDue(id, at: time)
+            let zone: String = record.specification.timeZone
+            pauseForError(id, "the rules of time zone \(zone) are not available")
+            return
+        }
+        if state.now - due > Engine.tolerance {
+            catchUp(id, from: time, policy: record.specification.catchUp)
+        } else {
+            runDue(id, at: time)
+            plan(id, after: time)
+        }
+        completeIfDone(id)
+    }
+
+    /// Sees to runs whose times have passed while nobody was there, and goes on from now.
+    private mutating func catchUp(_ id: ScheduleID, from first: Instant, policy: CatchUpPolicy) {
+        guard let timetable: Timetable = state.timetables[id] else { return }
+        var times: [Instant] = [first]
+        while times.count < Engine.countedRuns, let time: Instant = timetable.next(after: times[times.count - 1]),
+            time <= state.now
+        { times.append(time) }
+        let chosen: Int =
+            switch policy {
+            case .skip: 0
+            case .once: 1
+            case .all: min(times.count, configuration.limits.caughtUpRuns)
+            }
+        for time: Instant in times.prefix(chosen) { runDue(id, at: time) }
+        let missed: Int = times.count - chosen
+        state.schedules.update(id) { $0.missed += missed }
+        plan(id, after: state.now)
+        if missed > 0 { emitSchedule("schedule_missed", id) }
+    }
+
+    // MARK: Running
+
+    /// Starts a run, lets it wait, or leaves it out, as earlier ones allow.
+    mutating func runDue(_ id: ScheduleID, at time: Instant) {
+        guard let record: ScheduleRecord = state.schedules[id] else { return }
+        if let maximum: Int = record.specification.maximumRuns, record.runs + record.waiting.count >= maximum { return }
+        guard !record.active.isEmpty else { return startRun(id, at: time) }
+        switch record.specification.overlap {
+        case .allow:
+            startRun(id, at: time)
+        case .skip:
+            leaveOut(id)
+        case .queue, .cancel:
+            guard record.waiting.count < configuration.limits.waitingRuns else { return leaveOut(id) }
+            state.schedules.update(id) { $0.waiting.append(time) }
+            guard record.specification.overlap == .cancel else { return }
+            for task: TaskID in record.active { cancelRun(task) }
+        }
+    }
+
+    private mutating func leaveOut(_ id: ScheduleID) {
+        state.schedules.update(id) { $0.skipped += 1 }
+        emitSchedule("schedule_skipped", id)
+    }
+
+    private mutating func cancelRun(_ id: TaskID) {
+        do throws(Rejection) {
+            _ = try cancelTask(id, reason: "The next run of its schedule is due", by: .system)
+        } catch {
+            // It has ended by itself; the run that waits for it hears of that.
+        }
+    }
+
+    /// Makes the task of a run, in the name of the schedule's owner.
+    private mutating func startRun(_ id: ScheduleID, at time: Instant) {
+        guard let record: ScheduleRecord = state.schedules[id] else { return }
+        let owner = Principal(
+            subject: record.owner, permissions: .tasksCreate, projects: record.project.map { [$0] } ?? [],
+            team: record.team)
+        do throws(Rejection) {
+            guard case .task(var specification) = record.specification.target else { return }
+            specification.metadata = metadata(of: specification, id, time)
+            guard case .task(let task) = try createTask(specification, id: nil, idempotency: nil, by: owner) else {
+                return
+            }
+            let now: Instant = state.now
+            // A task can end while it is made, where nothing lets it run.
+            let isTracked: Bool = record.specification.overlap != .allow && state.tasks[task.id] != nil
+            state.schedules.update(id) { $0.noteRun(task.id, of: time, isTracked: isTracked, at: now) }
+            if isTracked { state.scheduleRuns[task.id] = id }
+            emitSchedule("schedule_fired", id, task: task.id, time: time)
+        } catch {
+            let reason: String = error.summary
+            let now: Instant = state.now
+            state.schedules.update(id) { (record: inout ScheduleRecord) in
+                record.error = reason
+                record.updatedAt = now
+            }
+            emitSchedule("schedule_failed", id, time: time)
+        }
+    }
+
+    /// What the task of a run is told about it, beside what its template says.
+    private func metadata(of template: TaskSpecification, _ id: ScheduleID, _ time: Instant) -> JSONText {
+        var writer = JSONWriter(reservingCapacity: 128)
+        writer.beginObject()
+        if let given: JSONObject = template.metadata.value().objectValue {
+            for member: JSONObject.Member in given.members { writer.member(member.key, member.value) }
+        }
+        writer.member("scheduleId", id.rawValue)
+        writer.member("scheduledFor", timestamp: time.milliseconds)
+        writer.endObject()
+        return writer.takeText()
+    }
+
+    /// Hears that a task has ended that may belong to a run: the next one that waits may begin.
+    mutating func scheduleRunEnded(_ task: TaskID) {
+        guard let id: ScheduleID = state.scheduleRuns.removeValue(forKey: task) else { return }
+        state.schedules.update(id) { $0.active.removeAll { $0 == task } }
+        endedRuns.append(id)
+    }
+
+    /// Starts what waited for runs that ended in this command; comes at its end, when their agents are free.
+    mutating func startWaitingRuns() {
+        while let id: ScheduleID = endedRuns.popLast() {
+            guard let record: ScheduleRecord = state.schedules[id], record.endedAt == nil, record.active.isEmpty
+            else { continue }
+            if let time: Instant = record.waiting.first, record.status == .active, !state.isDraining {
+                state.schedules.update(id) { _ = $0.waiting.removeFirst() }
+                startRun(id, at: time)
+            }
+            completeIfDone(id)
+        }
+    }
+
+    // MARK: Ends
+
+    /// Ends a schedule that has nothing left to do.
+    mutating func completeIfDone(_ id: ScheduleID) {
+        guard let record: ScheduleRecord = state.schedules[id], record.status == .active, record.nextRun == nil,
+            record.waiting.isEmpty, record.active.isEmpty
+        else { return }
+        endSchedule(id, as: .completed)
+        emitSchedule("schedule_completed", id)
+    }
+
+    mutating func endSchedule(_ id: ScheduleID, as status: ScheduleStatus) {
+        dropRunTimer(of: id)
+        forgetActiveRuns(of: id)
+        state.timetables[id] = nil
+        let now: Instant = state.now
+        state.schedules.update(id) { $0.end(as: status, at: now) }
+    }
+
+    /// Runs of it may overlap from now on, or do not matter any more.
+    mutating func forgetActiveRuns(of id: ScheduleID) {
+        for task: TaskID in state.schedules[id]?.active ?? [] { state.scheduleRuns[task] = nil }
+        state.schedules.update(id) { $0.active = [] }
+    }
+
+    private mutating func pauseForError(_ id: ScheduleID, _ reason: String) {
+        let now: Instant = state.now
+        state.schedules.update(id) { (record: inout ScheduleRecord) in
+            record.pause(at: now)
+            record.error = reason
+        }
+        emitSchedule("schedule_paused", id)
+    }
+
+    // MARK: Recovery
+
+    /// Takes over the stored schedules.
+    mutating func loadSchedules(_ records: [ScheduleRecord], lastNumber: UInt64) {
+        state.schedules.load(records, lastNumber: lastNumber)
+        for record: ScheduleRecord in records {
+            for task: TaskID in record.active { state.scheduleRuns[task] = record.id }
+            do throws(Rejection) {
+                state.timetables[record.id] = try timetable(of: record)
+            } catch {
+                // Found out again, and said, when its next run is due.
+            }
+            if record.status == .active, let due: Instant = record.nextDue {
+                setRunTimer(of: record.id, at: due)
+            }
+        }
+    }
+
+    /// Has runs begin that waited for one that ended as the server did.
+    mutating func recoverSchedules() {
+        for record: ScheduleRecord in state.schedules.live where record.active.isEmpty && !record.waiting.isEmpty {
+            endedRuns.append(record.id)
+        }
+    }
+
+    // MARK: Events
+
+    func scheduleData(_ record: ScheduleRecord, task: TaskID?, time: Instant?) -> JSONText {
+        var writer = JSONWriter(reservingCapacity: 256)
+        writer.beginObject()
+        writer.member("scheduleId", record.id.rawValue)
+        writer.member("name", record.specification.name)
+        writer.member("status", record.status.name)
+        if let task { writer.member("taskId", task.rawValue) }
+        if let time { writer.member("scheduledFor", timestamp: time.milliseconds) }
+        if let next: Instant = record.nextRun { writer.member("nextRun", timestamp: next.milliseconds) }
+        writer.member("runs", record.runs)
+        if let error: String = record.error { writer.member("error", error) }
+        writer.endObject()
+        return writer.takeText()
+    }
+
+    mutating func emitSchedule(_ type: String, _ id: ScheduleID, task: TaskID? = nil, time: Instant? = nil) {
+        guard let record: ScheduleRecord = state.schedules[id] else { return }
+        emit(.system(SystemEvent(type: type, data: scheduleData(record, task: task, time: time))))
+    }
+}
+
+extension ScheduleRecord {
+    mutating func pause(at now: Instant) {
+        status = .paused
+        nextRun = nil
+        nextDue = nil
+        waiting = []
+        updatedAt = now
+    }
+
+    mutating func end(as status: ScheduleStatus, at now: Instant) {
+        self.status = status
+        nextRun = nil
+        nextDue = nil
+        waiting = []
+        updatedAt = now
+        endedAt = now
+    }
+
+    mutating func noteRun(_ task: TaskID, of time: Instant, isTracked: Bool, at now: Instant) {
+        runs += 1
+        lastRun = time
+        lastTask = task
+        error = nil
+        if isTracked { active.append(task) }
+        updatedAt = now
+    }
+}
+
+extension Rejection {
+    /// The refusal in a line, for records and events.
+    var summary: String {
+        switch self {
+        case .invalid(let issue): "\(issue.field) \(issue.value): must be \(issue.expected)"
+        case .forbidden(let permission): "missing permission \(permission.name)"
+        case .notFound(let entity, let id): "no \(entity.rawValue) has the id \(id)"
+        case .conflict(_, let message): message
+        case .limitReached(let name, let limit): "the limit of \(limit) \(name) is reached"
+        case .unavailable(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,193 @@
+extension ScheduleRecord: StoredEntity {
+    /// A schedule.
+    package static var kind: EntityKind { .schedule }
+    /// Its status.
+    package var statusNumber: UInt8 { status.rawValue }
+
+    /// Writes all of it.
+    package func write(to writer: inout ByteWriter) {
+        writer.string(id.rawValue)
+        writer.varint(number)
+        writer.string(owner)
+        writer.optionalString(team)
+        writer.zigzag(createdAt.milliseconds)
+        writer.zigzag(updatedAt.milliseconds)
+        writer.optionalZigzag(endedAt?.milliseconds)
+        writer.uint8(status.rawValue)
+        writer.optionalZigzag(nextRun?.milliseconds)
+        writer.optionalZigzag(nextDue?.milliseconds)
+        writer.optionalZigzag(lastRun?.milliseconds)
+        writer.optionalString(lastTask?.rawValue)
+        writer.varint(UInt64(runs))
+        writer.varint(UInt64(skipped))
+        writer.varint(UInt64(missed))
+        writer.list(active) { $0.string($1.rawValue) }
+        writer.list(waiting) { $0.zigzag($1.milliseconds) }
+        writer.optionalString(error)
+        RecordCoding.put(specification, to: &writer)
+    }
+
+    /// Reads what ``write(to:)`` wrote.
+    package init(from reader: inout ByteReader) throws(ByteReaderError) {
+        let start: Int = reader.offset
+        guard let id = ScheduleID(try reader.string()) else { throw .malformed(offset: start) }
+        let number: UInt64 = try reader.varint()
+        let owner: String = try reader.string()
+        let team: String? = try reader.optionalString()
+        let created = Instant(milliseconds: try reader.zigzag())
+        let updated = Instant(milliseconds: try reader.zigzag())
+        let ended: Instant? = try RecordCoding.optionalInstant(from: &reader)
+        let status: ScheduleStatus = try RecordCoding.raw(from: &reader)
+        let next: Instant? = try RecordCoding.optionalInstant(from: &reader)
+        let due: Instant? = try RecordCoding.optionalInstant(from: &reader)
+        let last: Instant? = try RecordCoding.optionalInstant(from: &reader)
+        let lastTask: TaskID? = try reader.optional(RecordCoding.taskID)
+        let runs: Int = try RecordCoding.natural(from: &reader)
+        let skipped: Int = try RecordCoding.natural(from: &reader)
+        let missed: Int = try RecordCoding.natural(from: &reader)
+        let active: [TaskID] = try reader.list(minimumSize: 2, RecordCoding.taskID)
+        let waiting: [Instant] = try reader.list(minimumSize: 1) {
+            (reader: inout ByteReader) throws(ByteReaderError) in Instant(milliseconds: try reader.zigzag())
+        }
+        let error: String? = try reader.optionalString()
+        self.init(
+            id: id, number: number, specification: try RecordCoding.scheduleSpecification(from: &reader), owner: owner,
+            team: team, createdAt: created)
+        updatedAt = updated
+        endedAt = ended
+        self.status = status
+        nextRun = next
+        nextDue = due
+        lastRun = last
+        self.lastTask = lastTask
+        self.runs = runs
+        self.skipped = skipped
+        self.missed = missed
+        self.active = active
+        self.waiting = waiting
+        self.error = error
+    }
+}
+
+/// Schedules and their parts.
+extension RecordCoding {
+    static func optionalInstant(from reader: inout ByteReader) throws(ByteReaderError) -> Instant? {
+        try reader.optionalZigzag().map { Instant(milliseconds: $0) }
+    }
+
+    /// Reads a count of things that are not in the record.
+    static func natural(from reader: inout ByteReader) throws(ByteReaderError) -> Int {
+        let start: Int = reader.offset
+        guard let value = Int(exactly: try reader.varint()) else { throw .malformed(offset: start) }
+        return value
+    }
+
+    static func put(_ specification: ScheduleSpecification, to writer: inout ByteWriter) {
+        writer.string(specification.name)
+        put(specification.recurrence, to: &writer)
+        writer.string(specification.timeZone)
+        writer.optionalZigzag(specification.start?.milliseconds)
+        writer.optionalZigzag(specification.end?.milliseconds)
+        writer.optionalZigzag(specification.maximumRuns.map { Int64($0) })
+        writer.zigzag(specification.jitter.count)
+        writer.uint8(specification.gap?.rawValue ?? 0)
+        writer.uint8(specification.repeated?.rawValue ?? 0)
+        writer.uint8(specification.catchUp.rawValue)
+        writer.uint8(specification.overlap.rawValue)
+        switch specification.target {
+        case .task(let task):
+            writer.uint8(1)
+            put(task, to: &writer)
+        }
+    }
+
+    static func scheduleSpecification(from reader: inout ByteReader) throws(ByteReaderError) -> ScheduleSpecification {
+        let name: String = try reader.string()
+        let recurrence: Recurrence = try recurrence(from: &reader)
+        let zone: String = try reader.string()
+        let first: Instant? = try optionalInstant(from: &reader)
+        let end: Instant? = try optionalInstant(from: &reader)
+        let maximum: Int? = try reader.optionalZigzag().map { Int($0) }
+        let jitter = Milliseconds(try reader.zigzag())
+        let gap: GapRule? = try optionalRaw(from: &reader)
+        let repeated: RepeatRule? = try optionalRaw(from: &reader)
+        let catchUp: CatchUpPolicy = try raw(from: &reader)
+        let overlap: OverlapPolicy = try raw(from: &reader)
+        let start: Int = reader.offset
+        guard try reader.uint8() == 1 else { throw .malformed(offset: start) }
+        return ScheduleSpecification(
+            name: name, recurrence: recurrence, timeZone: zone, start: first, end: end, maximumRuns: maximum,
+            jitter: jitter, gap: gap, repeated: repeated, catchUp: catchUp, overlap: overlap,
+            target: .task(try specification(from: &reader)))
+    }
+
+    /// Reads one byte that must be a case's number, or 0 for none.
+    private static func optionalRaw<Value: RawRepresentable<UInt8>>(
+        from reader: inout ByteReader
+    ) throws(ByteReaderError) -> Value? {
+        let start: Int = reader.offset
+        let number: UInt8 = try reader.uint8()
+        guard number != 0 else { return nil }
+        guard let value = Value(rawValue: number) else { throw .malformed(offset: start) }
+        return value
+    }
+
+    private static func put(_ recurrence: Recurrence, to writer: inout ByteWriter) {
+        switch recurrence {
+        case .instant(let instant):
+            writer.uint8(1)
+            writer.zigzag(instant.milliseconds)
+        case .local(let local):
+            writer.uint8(2)
+            writer.zigzag(local.seconds)
+        case .daily(let every, let time):
+            writer.uint8(3)
+            writer.varint(UInt64(every))
+            writer.varint(UInt64(time.seconds))
+        case .weekly(let every, let days, let time):
+            writer.uint8(4)
+            writer.varint(UInt64(every))
+            writer.varint(UInt64(time.seconds))
+            writer.uint8(days.reduce(0) { $0 | 1 << $1.rawValue })
+        case .monthly(let every, let day, let time):
+            writer.uint8(5)
+            writer.varint(UInt64(every))
+            writer.varint(UInt64(time.seconds))
+            if case .day(let number) = day { writer.uint8(UInt8(number)) } else { writer.uint8(0) }
+        case .cron(let expression):
+            writer.uint8(6)
+            writer.string(expression.description)
+        }
+    }
+
+    private static func recurrence(from reader: inout ByteReader) throws(ByteReaderError) -> Recurrence {
+        let start: Int = reader.offset
+        let tag: UInt8 = try reader.uint8()
+        switch tag {
+        case 1: return .instant(Instant(milliseconds: try reader.zigzag()))
+        case 2: return .local(LocalTime(seconds: try reader.zigzag()))
+        case 3...5:
+            let every: Int = try natural(from: &reader)
+            guard Recurrence.intervals.contains(every), let time = TimeOfDay(seconds: try natural(from: &reader)) else {
+                throw .malformed(offset: start)
+            }
+            if tag == 3 { return .daily(every: every, at: time) }
+            let bits: UInt8 = try reader.uint8()
+            if tag == 4 {
+                let days = Set(Weekday.allCases.filter { bits >> $0.rawValue & 1 == 1 })
+                guard !days.isEmpty else { throw .malformed(offset: start) }
+                return .weekly(every: every, on: days, at: time)
+            }
+            guard bits <= 31 else { throw .malformed(offset: start) }
+            return .monthly(every: every, on: bits == 0 ? .last : .day(Int(bits)), at: time)
+        case 6:
+            let text: String = try reader.string()
+            do throws(CronExpression.Failure) {
+                return .cron(try CronExpression(text))
+            } catch {
+                throw .malformed(offset: start)
+            }
+        default: throw .malformed(offset: start)
+        }
+    }
+}
