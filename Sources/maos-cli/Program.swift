@@ -7,7 +7,7 @@ enum Program {
     /// Every command, in the order of help.
     static let commands: [Command] =
         TaskCommands.all + AgentCommands.all + ScheduleCommands.all + DeadLetterCommands.all
-        + [EventsCommand.command, HealthCommand.command]
+        + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
         + TokenCommands.all + [
             AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
         ]

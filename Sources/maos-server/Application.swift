@@ -25,6 +25,7 @@ final class Application {
     private let transport: TransportServer
     private let listeners: [(listener: Listener, surfaces: String)]
     private let environment: ServerEnvironment
+    private let metrics: ServerMetrics
     private let gateway: Gateway
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
@@ -77,14 +78,23 @@ final class Application {
         } catch {
             throw StartFailure(message: "cannot prepare the folder for runs in \(configuration.data): \(error)")
         }
+        let journal = MeasuredJournal(store.journal)
         do throws(JournalError) {
             orchestrator = try Orchestrator(
-                configuration: configuration.engine, journal: store.journal, runtime: runtime, time: clock,
+                configuration: configuration.engine, journal: journal, runtime: runtime, time: clock,
                 history: store.history, executor: writer, recovered: recovered)
         } catch {
             throw StartFailure(message: Application.text(of: error, in: configuration.data))
         }
         environment.attach(orchestrator)
+        let events = EventMeasures()
+        orchestrator.events.attach(events)
+        metrics = ServerMetrics(
+            ServerMetrics.Sources(
+                orchestrator: orchestrator, journal: journal, events: events, outputs: outputs, gateway: gateway,
+                transport: transport, database: configuration.data + "/maos.db",
+                components: { [environment] in environment.components(at: clock.now()) }))
+        environment.attach(metrics.board)
         gateway.open(
             GatewayServices(
                 orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
@@ -117,6 +127,7 @@ final class Application {
         }
         say("ready")
         log(.info, "ready", ["version": Version.text])
+        metrics.start(on: reader, clock: SystemTimeSource(worker: writer))
         keepTidy()
     }
 

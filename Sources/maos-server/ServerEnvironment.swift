@@ -15,6 +15,7 @@ final class ServerEnvironment: GatewayEnvironment {
     private let ready = Atomic(false)
     private let outputs: any OutputStore
     private let orchestrator = Locked<Orchestrator?>(nil)
+    private let shownBoard = Locked<MetricsBoard?>(nil)
 
     init(startedAt: Instant, outputs: any OutputStore) {
         self.startedAt = startedAt
@@ -28,6 +29,10 @@ final class ServerEnvironment: GatewayEnvironment {
     }
 
     func attach(_ orchestrator: Orchestrator) { self.orchestrator.withLock { $0 = orchestrator } }
+
+    func attach(_ board: MetricsBoard) { shownBoard.withLock { $0 = board } }
+
+    var board: MetricsBoard? { shownBoard.withLock { $0 } }
 
     func components(at now: Instant) -> [GatewayComponent] {
         var storage = GatewayComponent(name: "storage", status: .healthy, lastCheck: now)
@@ -51,6 +56,11 @@ final class ServerEnvironment: GatewayEnvironment {
     func usage(of agent: AgentID) -> GatewayUsage? { nil }
 
     func metrics(at now: Instant) -> [GatewayMetric] {
-        [GatewayMetric("maos_output_pending_bytes", .gauge, Double(outputs.pendingBytes))]
+        guard let board else { return [] }
+        // What the gateway's view tells is told by the gateway itself.
+        return zip(board.series, board.values()).compactMap { (series: MetricSeries, value: MetricValue) in
+            guard series.name != "maos_tasks", series.name != "maos_agents" else { return nil }
+            return GatewayMetric(series, value)
+        }
     }
 }

@@ -57,6 +57,24 @@ struct CommandLineServerTests {
         #expect(refused.errors.contains("agents:create"), "\(refused.errors)")
     }
 
+    @Test("metrics tell what has been done, as tables and as JSON")
+    func metrics() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        #expect(try program.run("task", "create", "code", "x", "--wait", "--shell", "true").status == 0)
+        let json: ProgramOutcome = try program.run("metrics", "orchestration", "--json")
+        let ended: JSONValue? = json.json?["metrics"]?.arrayValue?.first {
+            $0["name"] == "maos_tasks_ended_total" && $0["labels"]?["status"] == "completed"
+        }
+        #expect(ended?["value"] == 1 && ended?["type"] == "counter", "\(json.output)")
+        let table: ProgramOutcome = try program.run("metrics", "journal", "--since", "5m")
+        #expect(table.status == 0 && table.output.contains("maos_journal_commit_seconds"), "\(table.errors)")
+        let performance: ProgramOutcome = try program.run("metrics", "communication", "--performance")
+        #expect(performance.status == 0 && performance.output.contains("responseTime"), "\(performance.errors)")
+        #expect(try program.run("metrics", "--performance").status == 2)
+        #expect(try program.run("metrics", "engine").status == 2)
+    }
+
     @Test("dead letters are listed, explained, requeued edited, and discarded")
     func deadLetters() throws {
         let server = try ServerProcess()

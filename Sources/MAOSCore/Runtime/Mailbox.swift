@@ -59,6 +59,9 @@ final class Mailbox: Sendable {
     /// Makes room for so many commands of clients; for reports there is always room.
     init(limit: Int) { self.limit = limit }
 
+    /// How many wait.
+    var count: Int { state.withLock { $0.waiting.count } }
+
     /// Adds commands, as many as there is room for.
     func append(_ submissions: [Submission]) -> Acceptance {
         state.withLock { (state: inout State) in
@@ -113,8 +116,16 @@ final class Mailbox: Sendable {
 struct ReplyBatch {
     private var continuations: [(CheckedContinuation<Result<Reply, Rejection>, Never>, Result<Reply, Rejection>)] = []
     private var sinks: [(sink: any ReplySink, replies: [TokenReply])] = []
+    private(set) var accepted: UInt64 = 0
+    private(set) var refused: UInt64 = 0
+    private(set) var failed: UInt64 = 0
 
     mutating func add(_ result: Result<Reply, Rejection>, for target: ReplyTarget) {
+        switch result {
+        case .success: accepted += 1
+        case .failure(.unavailable), .failure(.limitReached): failed += 1
+        case .failure: refused += 1
+        }
         switch target {
         case .none:
             break

@@ -13,6 +13,8 @@ public actor Orchestrator {
     private nonisolated let mailbox: Mailbox
     private nonisolated let executor: any OrchestratorExecutor
     private nonisolated let condition = Mutex(Condition.ready)
+    /// What it has done, counted on its executor.
+    package nonisolated let measures = OrchestratorMeasures()
     private let journal: any Journal
     private let runtime: any AgentRuntime
     private let time: any TimeSource
@@ -110,6 +112,9 @@ public actor Orchestrator {
     /// How the orchestrator fares; from any thread.
     public nonisolated var currentCondition: Condition { condition.withLock { $0 } }
 
+    /// Commands that wait for it, from any thread.
+    package nonisolated var waitingCommands: Int { mailbox.count }
+
     /// Deletes what is past its retention, a bounded amount a turn so that commands get their turn in between.
     package nonisolated func discardExpired() {
         executor.execute { [self] in
@@ -175,6 +180,7 @@ public actor Orchestrator {
             events.publish(batch.events)
         }
         if !heartbeats.isEmpty { view.heard(from: heartbeats, at: now) }
+        measures.note(replies)
         replies.deliver()
         if !effects.isEmpty { runtime.perform(effects) }
         armTimer()
@@ -302,6 +308,7 @@ public actor Orchestrator {
     private func refuse(_ submissions: [Submission], because rejection: Rejection) {
         var replies = ReplyBatch()
         for submission: Submission in submissions { replies.add(.failure(rejection), for: submission.target) }
+        measures.note(replies)
         replies.deliver()
     }
 }

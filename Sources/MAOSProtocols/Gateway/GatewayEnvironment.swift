@@ -132,6 +132,28 @@ package struct GatewayMetric: Sendable, Hashable {
         self.value = value
         self.labels = labels
     }
+
+    /// A series' value, of a histogram the mean in seconds; nothing where it is not known.
+    package init?(_ series: MetricSeries, _ value: MetricValue) {
+        let number: Double
+        switch value {
+        case .unknown: return nil
+        case .number(let known): number = known
+        case .distribution(let distribution):
+            guard distribution.count > 0 else { return nil }
+            number = distribution.seconds / Double(distribution.count)
+        }
+        guard number.isFinite else { return nil }
+        let kind: Kind =
+            switch series.kind {
+            case .counter: .counter
+            case .gauge: .gauge
+            case .histogram: .histogram
+            }
+        var labels: [String: String] = ["component": series.component.rawValue]
+        for label: MetricLabel in series.labels { labels[label.name] = label.value }
+        self.init(series.name, kind, number, labels: labels)
+    }
 }
 
 /// What the gateway has to know of the server around it; called on its loops, must not block.
@@ -153,6 +175,9 @@ package protocol GatewayEnvironment: AnyObject, Sendable {
 
     /// Measured values beside those that the gateway knows by itself.
     func metrics(at now: Instant) -> [GatewayMetric]
+
+    /// Every series of the server, with what it was worth before; `nil` before there is one.
+    var board: MetricsBoard? { get }
 }
 
 /// What an operator may set about the gateway.

@@ -60,7 +60,8 @@ extension GatewayProjection {
         writer.endObject()
     }
 
-    private static func write(_ metric: GatewayMetric, at now: Instant, to writer: inout JSONWriter) {
+    /// Writes a `Metric`.
+    static func write(_ metric: GatewayMetric, at now: Instant, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("name", metric.name)
         writer.member("type", metric.kind.rawValue)

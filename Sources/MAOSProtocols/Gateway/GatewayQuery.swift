@@ -89,6 +89,11 @@ struct GatewayQuery {
         return text
     }
 
+    /// Notes that the value of a name is not what was expected.
+    mutating func refuse(_ name: String, value: String, expected: String) {
+        note(name, .format, expected: expected, value: value)
+    }
+
     /// Words between commas, each of small letters, digits and `_`; at most so many.
     mutating func words(_ name: String, limit: Int) -> Set<String>? {
         let expected = "up to \(limit) words of letters, digits and _ between commas"

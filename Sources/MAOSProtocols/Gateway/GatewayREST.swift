@@ -48,6 +48,8 @@ package final class GatewayREST {
                 return fail(.methodNotAllowed(request.head.method, allowed: endpoint.allowed), requestID, .v1, now)
             }
             return .respond(probe(endpoint, requestID, at: now))
+        case .scrape where method == .get && request.isLocal:
+            return .respond(scrape(requestID))
         default: break
         }
         let principal: Principal
@@ -77,6 +79,12 @@ package final class GatewayREST {
             return listEvents(request, context, now)
         case .health:
             return .respond(health(context, at: now))
+        case .metrics:
+            return showMetrics(request, context, now)
+        case .performance:
+            return showPerformance(of: route.id, request, context, now)
+        case .scrape:
+            return .respond(scrape(requestID))
         case .liveness, .readiness, .minimalHealth:
             preconditionFailure("probes have been answered")
         }

@@ -18,6 +18,8 @@ package struct GatewayRequest: Sendable {
     package var body: [UInt8]
     /// Who sends it.
     package var authentication: GatewayAuthentication
+    /// Whether it comes from this host.
+    package var isLocal: Bool
 
     /// Puts a request together.
     ///
@@ -25,10 +27,14 @@ package struct GatewayRequest: Sendable {
     ///   - head: Method, target and header fields.
     ///   - body: The whole body; empty where there is none.
     ///   - authentication: Who sends it.
-    package init(head: HTTPRequestHead, body: [UInt8] = [], authentication: GatewayAuthentication) {
+    ///   - isLocal: Whether it comes from this host.
+    package init(
+        head: HTTPRequestHead, body: [UInt8] = [], authentication: GatewayAuthentication, isLocal: Bool = false
+    ) {
         self.head = head
         self.body = body
         self.authentication = authentication
+        self.isLocal = isLocal
     }
 }
 

@@ -38,6 +38,8 @@ package struct GatewayResponse: Sendable {
 
     /// The type of nearly every answer.
     package static let json = "application/json"
+    /// The type of what Prometheus reads.
+    package static let scrape = "text/plain; version=0.0.4; charset=utf-8"
     /// The type of raw output.
     package static let text = "text/plain; charset=utf-8"
 }

@@ -5,10 +5,12 @@ enum GatewayEndpoint: Sendable, Hashable {
     case tasks, task, taskPriority, taskRetry, taskPause, taskResume, taskWaiting, taskOutput
     case agents, agent, agentConfiguration, agentPause, agentResume, agentOutput
     case deadLetters, deadLetter, deadLetterRequeue, deadLettersRequeue, deadLettersDiscard
-    case events, health
+    case events, health, metrics, performance
     case schedule(GatewayScheduleEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
+    /// On the server's root, in the text form of Prometheus; open to this host.
+    case scrape
 
     /// The permission that a method takes here; `nil` for a method that is not answered.
     func permission(for method: HTTPMethod) -> Permissions? {
@@ -30,6 +32,7 @@ enum GatewayEndpoint: Sendable, Hashable {
             .tasksUpdate
         case (.events, .get), (.health, .get): .systemRead
         case (.schedule(let part), _): part.permission(for: method)
+        case (.metrics, .get), (.performance, .get), (.scrape, .get): .metricsRead
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
         default: nil
         }
@@ -45,7 +48,8 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
-        case .deadLetters, .taskWaiting, .taskOutput, .agentOutput, .events, .health, .liveness, .readiness,
+        case .metrics, .performance, .scrape, .deadLetters, .taskWaiting, .taskOutput, .agentOutput, .events, .health,
+            .liveness, .readiness,
             .minimalHealth:
             "GET, HEAD"
         }
@@ -110,7 +114,6 @@ struct GatewayRoute: Sendable {
         guard let collection = walker.next(path) else { return }
         let isTask: Bool = matches(path, collection, "tasks")
         guard isTask || matches(path, collection, "agents") else {
-            if matches(path, collection, "dead-letters") { findDeadLetters(path, &walker) }
             if walker.isAtEnd {
                 if matches(path, collection, "events") { place = .endpoint(.events) }
                 if matches(path, collection, "health") { place = .endpoint(.health) }
@@ -141,26 +144,30 @@ struct GatewayRoute: Sendable {
         id = GatewayRoute.text(path.extracting(idSegment))
     }
 
-    private mutating func findDeadLetters(_ path: Span<UInt8>, _ walker: inout PathWalker) {
-        guard let segment = walker.next(path) else { return place = .endpoint(.deadLetters) }
-        guard !segment.isEmpty else { return }
-        guard let part = walker.next(path) else {
-            if matches(path, segment, "requeue") { return place = .endpoint(.deadLettersRequeue) }
-            if matches(path, segment, "discard") { return place = .endpoint(.deadLettersDiscard) }
-            id = GatewayRoute.text(path.extracting(segment))
-            return place = .endpoint(.deadLetter)
-        }
-        guard walker.isAtEnd, matches(path, part, "requeue") else { return }
-        id = GatewayRoute.text(path.extracting(segment))
-        place = .endpoint(.deadLetterRequeue)
-    }
-
     /// What a path below a collection leads to, of those that are asked for less often.
     private static func place(_ collection: String, _ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
         switch collection {
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
+        case "dead-letters": placeOfDeadLetters(path)
+        case "metrics": placeOfMetrics(path)
         default: nil
         }
+    }
+
+    private static func placeOfDeadLetters(_ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
+        switch path.count {
+        case 0: (.deadLetters, "")
+        case 1 where path[0] == "requeue": (.deadLettersRequeue, "")
+        case 1 where path[0] == "discard": (.deadLettersDiscard, "")
+        case 1: (.deadLetter, path[0])
+        case 2 where path[1] == "requeue": (.deadLetterRequeue, path[0])
+        default: nil
+        }
+    }
+
+    private static func placeOfMetrics(_ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
+        if path.isEmpty { return (.metrics, "") }
+        return path.count == 2 && path[0] == "performance" ? (.performance, path[1]) : nil
     }
 
     private static func text(_ bytes: Span<UInt8>) -> String {
@@ -173,6 +180,7 @@ struct GatewayRoute: Sendable {
         if matches(path, segment, "livez") { return .endpoint(.liveness) }
         if matches(path, segment, "readyz") { return .endpoint(.readiness) }
         if matches(path, segment, "health") { return .endpoint(.minimalHealth) }
+        if matches(path, segment, "metrics") { return .endpoint(.scrape) }
         return .foreign
     }
 

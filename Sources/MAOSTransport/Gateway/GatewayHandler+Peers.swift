@@ -31,6 +31,7 @@ extension GatewayHandler {
     func forget(_ id: GatewayPeerID) {
         guard peers.removeValue(forKey: id) != nil else { return }
         interest.subtract(1, ordering: .sequentiallyConsistent)
+        if peers.isEmpty { measures.queuedBytes.value = 0 }
         hub.close(id)
     }
 
@@ -42,6 +43,7 @@ extension GatewayHandler {
         let sockets: [GatewaySocket] = peers.values.compactMap { (peer: GatewayPeer) in
             if case .socket(let socket) = peer { socket } else { nil }
         }
+        measures.queuedBytes.value = sockets.reduce(0) { $0 + $1.backlog }
         for socket: GatewaySocket in sockets { socket.tick(at: time) }
     }
 
@@ -88,7 +90,12 @@ extension GatewayHandler {
         streamReads.removeAll(keepingCapacity: true)
         services.reader.execute { [self] in
             let (history, outputs) = (services.history, services.outputs)
-            let results = reads.map { ($0.peer, $0.read.perform(history: history, output: outputs)) }
+            let results = reads.map {
+                let begin: Int64 = SystemClock.monotonicNanoseconds()
+                let result = $0.read.perform(history: history, output: outputs)
+                services.readMeasures.note(result, since: begin)
+                return ($0.peer, result)
+            }
             loop.execute { [self] in
                 for (peer, result) in results where peers[peer] != nil {
                     carryOut(hub.complete(peer, with: result, at: now))

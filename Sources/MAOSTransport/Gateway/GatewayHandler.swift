@@ -22,6 +22,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         var method: HTTPMethod
         var target: ArraySlice<UInt8>
         var subject: String?
+        /// When it was taken up, in nanoseconds of the monotonic clock; 0 for none.
+        var begin: Int64 = 0
     }
 
     let services: GatewayServices
@@ -53,6 +55,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     var writtenStreams: [GatewayPeerID] = []
     /// How many connections the hub knows; other threads look here whether events are worth a wake-up.
     let interest = Atomic<Int>(0)
+    /// What happened here, for other threads to read.
+    let measures = GatewayMeasures()
 
     init(_ services: GatewayServices, resources: LoopResources) {
         self.services = services
@@ -92,7 +96,9 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     package func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
         let known: KnownCaller? = knownCaller(of: request, responder.connection)
         let authentication: GatewayAuthentication = known?.authentication ?? authenticate(request, responder)
-        let logged = LoggedRequest(method: request.method, target: request.target, subject: authentication.subject)
+        let logged = LoggedRequest(
+            method: request.method, target: request.target, subject: authentication.subject,
+            begin: SystemClock.monotonicNanoseconds())
         if let failure: GatewayFailure = limitation(of: request, from: authentication, peer: responder.peer)
             ?? (known == nil ? refusal(of: request) : nil)
         {
@@ -101,7 +107,9 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         }
         if GatewaySocket.isHandshake(request) { return open(request, authentication, logged, responder) }
         let action: GatewayAction = rest.handle(
-            GatewayRequest(head: request, body: body, authentication: authentication), at: now)
+            GatewayRequest(
+                head: request, body: body, authentication: authentication, isLocal: responder.peer.address.isLoopback),
+            at: now)
         carryOut(action, logged, responder)
     }
 
@@ -292,7 +300,12 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         self.reads.removeAll(keepingCapacity: true)
         services.reader.execute { [self] in
             let (history, outputs) = (services.history, services.outputs)
-            let results = reads.map { ($0.token, $0.read.perform(history: history, output: outputs)) }
+            let results = reads.map {
+                let begin: Int64 = SystemClock.monotonicNanoseconds()
+                let result = $0.read.perform(history: history, output: outputs)
+                services.readMeasures.note(result, since: begin)
+                return ($0.token, result)
+            }
             loop.execute { [self] in
                 for (token, result) in results { finish(token) { rest.complete($0, with: result, at: now) } }
             }
@@ -321,6 +334,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
 
     func send(_ response: GatewayResponse, _ request: LoggedRequest, to responder: HTTPResponder) {
         if let failure: GatewayErrorCode = response.failure { note(failure, response, request) }
+        measures.note(response, since: request.begin)
         responder.respond(
             response.status, contentType: response.contentType, body: response.body, requestID: response.requestID,
             fields: response.fields)

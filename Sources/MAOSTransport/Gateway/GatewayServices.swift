@@ -28,6 +28,8 @@ package struct GatewayServices: Sendable {
     package var limit: RateLimiter<GatewayCaller>.Limit?
     /// Where refused and failed requests are noted.
     package var log: Log
+    /// What was read on ``reader``.
+    let readMeasures = GatewayReadMeasures()
 
     /// Puts the services together.
     package init(
@@ -86,6 +88,16 @@ package final class Gateway: Sendable {
             body(&services)
             state.services = services
             for handler: GatewayHandler in state.handlers.values { handler.follow(services) }
+        }
+    }
+
+    /// What happened on all loops so far; from any thread.
+    package var totals: GatewayTotals {
+        state.withLock { (state: inout State) in
+            var totals = GatewayTotals()
+            for handler: GatewayHandler in state.handlers.values { totals.add(handler.measures) }
+            if let reads: GatewayReadMeasures = state.services?.readMeasures { totals.add(reads) }
+            return totals
         }
     }
 

@@ -50,10 +50,14 @@ final class GatewaySocket: WebSocketDelegate {
     /// The connection is there: says hello.
     func begin(_ connection: WebSocketServerConnection, at now: Instant) {
         self.connection = connection
+        handler.measures.sockets.value += 1
         carryOut(session.open(at: now))
     }
 
     func tick(at now: Instant) { carryOut(session.tick(at: now)) }
+
+    /// Bytes that the client has not taken yet.
+    var backlog: Int { connection?.backlog ?? 0 }
 
     // MARK: Sending
 
@@ -64,6 +68,7 @@ final class GatewaySocket: WebSocketDelegate {
             if held.count > GatewaySocket.heldLimit { connection.close(.tryAgainLater, reason: "too slow") }
             return
         }
+        handler.measures.messagesOut.add()
         if case .full = connection.send(message) { isFull = true }
     }
 
@@ -72,6 +77,7 @@ final class GatewaySocket: WebSocketDelegate {
         for action: GatewaySocketAction in actions {
             switch action {
             case .send(let text):
+                handler.measures.messagesOut.add()
                 if case .full = connection.sendText(text) { isFull = true }
             case .close(let code, let reason):
                 connection.close(WebSocketCloseCode(code), reason: reason)
@@ -82,16 +88,19 @@ final class GatewaySocket: WebSocketDelegate {
     // MARK: What comes
 
     func onText(_ text: [UInt8], _ socket: WebSocketServerConnection) {
+        handler.measures.messagesIn.add()
         carryOut(session.receive(text, at: handler.now))
     }
 
     func onBinary(_ bytes: [UInt8], _ socket: WebSocketServerConnection) {
+        handler.measures.messagesIn.add()
         carryOut(session.receiveBinary(at: handler.now))
     }
 
     func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection) {
         session.close()
         connection = nil
+        handler.measures.sockets.value -= 1
         handler.forget(id)
     }
 
@@ -99,7 +108,10 @@ final class GatewaySocket: WebSocketDelegate {
         isFull = false
         let waiting: [SharedMessage] = Array(held.values)
         held = [:]
-        for message: SharedMessage in waiting { _ = socket.send(message) }
+        for message: SharedMessage in waiting {
+            handler.measures.messagesOut.add()
+            _ = socket.send(message)
+        }
     }
 }
 

@@ -82,7 +82,44 @@ final class TestEnvironment: GatewayEnvironment {
     let startedAt = Instant(milliseconds: 1_893_455_990_000)
     let version = "9.9.9"
 
-    init(isReady: Bool = true) { self.isReady = isReady }
+    let board: MetricsBoard?
+    private let counted: (requests: MetricCounter, failures: MetricCounter, times: MetricHistogram)
+
+    init(isReady: Bool = true) {
+        self.isReady = isReady
+        let (requests, failures, times) = (MetricCounter(), MetricCounter(), MetricHistogram())
+        counted = (requests, failures, times)
+        var builder = MetricsBoard.Builder()
+        var performance = ComponentPerformance()
+        performance.operations = [
+            builder.add(
+                MetricSeries(
+                    "maos_requests_total", .counter, of: .communication, labels: [MetricLabel("dialect", "a\"b")],
+                    "Requests")
+            ) { .number(Double(requests.value)) }
+        ]
+        performance.failures = [
+            builder.add(MetricSeries("maos_failures_total", .counter, of: .communication, "Failures")) {
+                .number(Double(failures.value))
+            }
+        ]
+        performance.durations = builder.add(
+            MetricSeries("maos_request_seconds", .histogram, of: .communication, "Durations")
+        ) { .distribution(times.value) }
+        performance.availability = builder.add(MetricSeries("maos_up", .gauge, of: .transport, "Up")) { .number(1) }
+        builder.add(MetricSeries("maos_unknown", .gauge, of: .agents, "Nobody knows")) { .unknown }
+        builder.describe(.communication, performance)
+        board = MetricsBoard(builder)
+    }
+
+    /// Counts requests, which took half a second in the mean.
+    func work(requests: UInt64, failures: UInt64) {
+        counted.requests.add(requests)
+        counted.failures.add(failures)
+        counted.times.add(nanoseconds: 500_000_000)
+    }
+
+    func sample(at now: Instant) { board?.sample(at: now) }
 
     func set(_ new: GatewayHealthStatus) { status.withLock { $0 = new } }
 

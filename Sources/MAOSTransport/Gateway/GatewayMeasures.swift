@@ -1,0 +1,78 @@
+package import MAOSCore
+internal import MAOSProtocols
+internal import MAOSSystem
+
+/// What happened on the gateway's loop, for other threads to read; only the loop counts.
+final class GatewayMeasures: Sendable {
+    /// By the first digit of the status, 1 to 5.
+    let answers: [MetricCounter] = (0..<5).map { _ in MetricCounter() }
+    /// By the place of the code in ``GatewayErrorCode/allCases``.
+    let failures: [MetricCounter] = GatewayErrorCode.allCases.map { _ in MetricCounter() }
+    let durations = MetricHistogram()
+    let messagesIn = MetricCounter()
+    let messagesOut = MetricCounter()
+    let sockets = MetricGauge()
+    let queuedBytes = MetricGauge()
+
+    /// Counts an answer to a request that was taken up at a time of the monotonic clock; 0 for none.
+    func note(_ response: GatewayResponse, since begin: Int64) {
+        let kind: Int = response.status.code / 100 - 1
+        if answers.indices.contains(kind) { answers[kind].add() }
+        if begin > 0 { durations.add(nanoseconds: SystemClock.monotonicNanoseconds() - begin) }
+        guard let failure: GatewayErrorCode = response.failure,
+            let place: Int = GatewayErrorCode.allCases.firstIndex(of: failure)
+        else { return }
+        failures[place].add()
+    }
+}
+
+/// What was read from the disk for clients; only the reading thread counts.
+final class GatewayReadMeasures: Sendable {
+    let durations = MetricHistogram()
+    let failures = MetricCounter()
+
+    /// Counts a read that began at a time of the monotonic clock.
+    func note(_ result: Result<GatewayReadResult, JournalError>, since begin: Int64) {
+        durations.add(nanoseconds: SystemClock.monotonicNanoseconds() - begin)
+        if case .failure = result { failures.add() }
+    }
+}
+
+/// What happened on all loops of a gateway together.
+package struct GatewayTotals: Sendable {
+    /// Answers by the first digit of their status, 1 to 5.
+    package private(set) var answers = [UInt64](repeating: 0, count: 5)
+    /// Refusals and failures by the place of their code in ``GatewayErrorCode/allCases``.
+    package private(set) var failures = [UInt64](repeating: 0, count: GatewayErrorCode.allCases.count)
+    /// From a whole request to its answer.
+    package private(set) var durations = MetricDistribution()
+    /// WebSocket messages from clients.
+    package private(set) var messagesIn: UInt64 = 0
+    /// WebSocket messages to clients.
+    package private(set) var messagesOut: UInt64 = 0
+    /// WebSocket connections there are.
+    package private(set) var sockets: Int = 0
+    /// Bytes that WebSocket clients have not taken yet.
+    package private(set) var queuedBytes: Int = 0
+    /// Reads from the disk for clients.
+    package private(set) var reads = MetricDistribution()
+    /// How many of them failed.
+    package private(set) var readFailures: UInt64 = 0
+
+    init() {}
+
+    mutating func add(_ measures: GatewayMeasures) {
+        for place in answers.indices { answers[place] += measures.answers[place].value }
+        for place in failures.indices { failures[place] += measures.failures[place].value }
+        durations.add(measures.durations.value)
+        messagesIn += measures.messagesIn.value
+        messagesOut += measures.messagesOut.value
+        sockets += measures.sockets.value
+        queuedBytes += measures.queuedBytes.value
+    }
+
+    mutating func add(_ measures: GatewayReadMeasures) {
+        reads.add(measures.durations.value)
+        readFailures += measures.failures.value
+    }
+}
