@@ -20,6 +20,7 @@ public enum Command: Sendable {
     case resumeAgent(AgentID)
     case terminateAgent(AgentID, graceful: Bool)
     indirect case schedule(ScheduleCommand)
+    case workflow(WorkflowCommand)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -55,6 +56,7 @@ extension Command {
         case .spawnAgent(let specification, _): specification.weight
         case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
         case .schedule(let command): command.weight
+        case .workflow(let command): command.weight
         default: 0
         }
     }
@@ -140,6 +142,9 @@ public enum Reply: Sendable {
     case schedule(ScheduleRecord)
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
+    case workflow(WorkflowRecord)
+    case execution(ExecutionSnapshot)
+    case approval(ApprovalRecord)
 }
 
 /// What became of one task of a command about several.

@@ -267,6 +267,7 @@ extension Engine {
         record.state.end(as: ending.status, failure: ending.failure, result: ending.result, at: state.now)
         ended[id] = batch.tasks.count
         batch.tasks.append(record)
+        noteEnd(of: record)
         switch ending.status {
         case .completed: emitTask(.completed, record, reason: ending.reason)
         case .failed: emitTask(.failed, record, reason: ending.reason)
@@ -337,6 +338,7 @@ extension Engine {
         // Only the table is shared with the closure: a copy of the whole state would make the timers' change copy them.
         let tasks: SlabTable<TaskID, EngineState.LiveTask> = state.tasks
         let runTimers: [ScheduleID: UInt64] = state.runTimers
+        let flows: FlowState = state.flows
         state.timers.removeAll { (reason: TimerReason) in
             switch reason {
             case .taskDeadline(let id), .taskRetry(let id):
@@ -345,6 +347,8 @@ extension Engine {
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .scheduleRun(let id, let timer): runTimers[id] != timer
             case .agentHeartbeat, .agentRestart, .agentIdle: false
+            case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
+            case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
             }
         }
     }

@@ -15,6 +15,8 @@ extension Engine {
         case .schedule(let command):
             guard let id: ScheduleID = command.id, state.schedules[id] == nil else { return [] }
             return [.entity(.schedule, id: id.rawValue)]
+        case .workflow(let command):
+            return missingRecords(for: command)
         default:
             return []
         }
@@ -26,7 +28,7 @@ extension Engine {
     package mutating func recall(_ row: EntityRow) throws(RecordCodingError) {
         switch row.kind {
         case .schedule: state.schedules.recall(try ScheduleRecord(row))
-        default: break
+        default: _ = try recallFlow(row)
         }
     }
 
@@ -35,6 +37,7 @@ extension Engine {
     /// - Throws: ``RecordCodingError`` when a row is damaged.
     package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {
         loadSchedules(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.schedule] ?? 0)
+        try loadFlows(recovered)
     }
 
     /// The live entities of one kind.
@@ -48,6 +51,7 @@ extension Engine {
     mutating func takeEntityRows() -> [EntityRow] {
         var rows: [EntityRow] = []
         state.schedules.takeRows(into: &rows)
+        takeFlowRows(into: &rows)
         return rows
     }
 }

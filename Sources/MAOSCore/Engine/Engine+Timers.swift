@@ -11,6 +11,8 @@ extension Engine {
             case .agentRestart(let id): restartDue(id)
             case .agentIdle(let id): idleDue(id)
             case .scheduleRun(let id, let timer): scheduleDue(id, timer)
+            case .executionTimeout(let id): executionTimeoutDue(id)
+            case .approvalTimeout(let id): approvalTimeoutDue(id)
             }
         }
     }

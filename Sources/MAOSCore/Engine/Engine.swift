@@ -84,12 +84,15 @@ package struct Engine: Sendable {
             reply = try terminateAgent(id, graceful: graceful, by: principal)
         case .schedule(let command):
             reply = try apply(command, by: principal)
+        case .workflow(let command):
+            reply = try apply(command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
             .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
             try applyReport(request.command)
             reply = .none
         }
+        followTaskEnds()
         if !endedRuns.isEmpty { startWaitingRuns() }
         serveDemand()
         noteChangedWork()
@@ -108,12 +111,14 @@ package struct Engine: Sendable {
         case .attemptStopping(let id, let stage): try attemptStopping(id, stage: stage)
         case .attemptEnded(let id, let outcome): try attemptEnded(id, outcome: outcome)
         case .tick: fireTimers()
-        case .recover: recover()
+        case .recover:
+            recover()
+            recoverFlows()
         case .drain: drain()
         case .announce(let event): emit(.system(event))
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent, .schedule:
+            .terminateAgent, .schedule, .workflow:
             preconditionFailure("a client's command is not a report")
         }
     }

@@ -6,6 +6,10 @@ public struct EngineLimits: Sendable, Hashable {
     public var liveTaskBytes: Int = 1 << 30
     /// Agents that are not terminated.
     public var agents: Int = 10_000
+    /// Workflows that have not been deleted.
+    public var workflows: Int = 10_000
+    /// Executions that have not ended.
+    public var executions: Int = 10_000
     /// Dependencies of one task.
     public var dependencies: Int = 1_000
     /// Capabilities that one task asks for, or one agent has.

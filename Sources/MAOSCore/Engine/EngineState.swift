@@ -65,6 +65,7 @@ package struct EngineState: Sendable {
     var dependents: [TaskID: Dependents] = [:]
     var ready = ReadyQueue()
     var timers = TimerQueue()
+    var flows = FlowState()
     var idempotency: [IdempotencyIndex: IdempotencyEntry] = [:]
     /// Remembered requests in the order in which they expire; one that was remembered anew has an older place as well.
     var idempotencyOrder = Deque<IdempotencyPlace>()

@@ -20,6 +20,7 @@ public struct Event: Sendable, Hashable {
         case .task(let event): event.kind.name
         case .agent(let event): event.kind.name
         case .system(let event): event.type
+        case .workflow(let event): event.kind.name
         }
     }
 
@@ -29,6 +30,7 @@ public struct Event: Sendable, Hashable {
         case .task(let event): 512 + (event.state.result?.utf8.count ?? 0) + event.originWeight
         case .agent(let event): 512 + (event.record?.specification.weight ?? 0)
         case .system(let event): 256 + event.data.utf8.count
+        case .workflow(let event): event.weight
         }
     }
 }
@@ -38,6 +40,7 @@ public enum EventBody: Sendable, Hashable {
     case task(TaskEvent)
     case agent(AgentEvent)
     case system(SystemEvent)
+    case workflow(WorkflowEvent)
 }
 
 /// What happened to a task.

@@ -5,6 +5,9 @@ public enum Rejection: Error, Hashable, Sendable {
         case task
         case agent
         case schedule
+        case workflow
+        case execution
+        case approval
     }
 
     /// One value that was not acceptable.

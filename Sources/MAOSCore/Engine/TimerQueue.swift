@@ -10,6 +10,8 @@ enum TimerReason: Hashable, Sendable {
     case agentIdle(AgentID)
     /// The number is that of the schedule's newest timer.
     case scheduleRun(ScheduleID, UInt64)
+    case executionTimeout(ExecutionID)
+    case approvalTimeout(ApprovalID)
 }
 
 /// Timers in the order in which they become due; equal times in the order of setting.

@@ -31,6 +31,13 @@ package struct Template: Sendable, Hashable {
 
     private let node: Node
 
+    /// Where the strings stand that hold expressions, dotted.
+    var expressionPaths: [String] {
+        var paths: [String] = []
+        Template.collect(node, at: [], into: &paths)
+        return paths
+    }
+
     /// What its expressions refer to, each with the place of its string, dotted.
     package let references: [(path: String, reference: Expression.Reference)]
 
@@ -133,6 +140,17 @@ package struct Template: Sendable, Hashable {
         }
         if !plain.isEmpty { parts.append(.text(String(decoding: plain, as: UTF8.self))) }
         return parts
+    }
+
+    private static func collect(_ node: Node, at path: [String], into paths: inout [String]) {
+        switch node {
+        case .plain: break
+        case .single, .mixed: paths.append(path.joined(separator: "."))
+        case .array(let nodes):
+            for (index, node) in nodes.enumerated() { collect(node, at: path + ["\(index)"], into: &paths) }
+        case .object(let members):
+            for member: Member in members { collect(member.value, at: path + [member.key], into: &paths) }
+        }
     }
 
     // MARK: Evaluation

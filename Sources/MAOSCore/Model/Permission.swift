@@ -49,6 +49,16 @@ public struct Permissions: OptionSet, Hashable, Sendable {
     public static let agentsCommand = named("agents:command")
     /// Follow what happens to agents.
     public static let agentsSubscribe = named("agents:subscribe")
+    /// Create, change and delete workflows.
+    public static let workflowsCreate = named("workflows:create")
+    /// See workflows, their executions and their questions.
+    public static let workflowsRead = named("workflows:read")
+    /// Execute workflows; pause, resume and retry executions.
+    public static let workflowsExecute = named("workflows:execute")
+    /// Cancel executions.
+    public static let workflowsCancel = named("workflows:cancel")
+    /// Answer the questions of workflows.
+    public static let approvalsAnswer = named("approvals:answer")
     /// See health and events.
     public static let systemRead = named("system:read")
     /// Follow events of the server.

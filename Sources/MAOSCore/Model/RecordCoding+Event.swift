@@ -1,7 +1,7 @@
 /// Events.
 ///
 /// The byte before an event's body is its tag: a task's kind of event as it is, an agent's from 64 on, 128 for a fact about
-/// the server. So a reader that wants some types only passes over the others without reading them.
+/// the server, an execution's from 144 on. So a reader that wants some types only passes over the others without reading them.
 extension RecordCoding {
     static let agentTagBase: UInt8 = 64
     static let systemTag: UInt8 = 128
@@ -40,6 +40,9 @@ extension RecordCoding {
             writer.uint8(systemTag)
             writer.string(event.type)
             writer.data(event.data.utf8)
+        case .workflow(let event):
+            writer.uint8(workflowTagBase + event.kind.rawValue)
+            put(event, to: &writer)
         }
     }
 
@@ -84,6 +87,12 @@ extension RecordCoding {
         if tag == systemTag {
             let type: String = try reader.string()
             return StoredEventBody(body: .system(SystemEvent(type: type, data: try json(from: &reader))))
+        }
+        if tag > workflowTagBase {
+            guard let kind = WorkflowEvent.Kind(rawValue: tag - workflowTagBase) else {
+                throw .malformed(offset: reader.offset)
+            }
+            return StoredEventBody(body: .workflow(try workflowEvent(kind, from: &reader)))
         }
         if tag > agentTagBase {
             guard let kind = AgentEvent.Kind(rawValue: tag - agentTagBase) else {
@@ -152,6 +161,9 @@ package struct EventTypeFilter: Sendable {
         }
         for kind: AgentEvent.Kind in AgentEvent.Kind.allCases where types.contains(kind.name) {
             tags.insert(RecordCoding.agentTagBase + kind.rawValue)
+        }
+        for kind: WorkflowEvent.Kind in WorkflowEvent.Kind.allCases where types.contains(kind.name) {
+            tags.insert(RecordCoding.workflowTagBase + kind.rawValue)
         }
     }
 

@@ -1,7 +1,7 @@
 /// Tasks and their parts.
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
-    private static let specificationParts: UInt64 = 13
+    private static let specificationParts: UInt64 = 14
     private static let stateParts: UInt64 = 17
 
     // MARK: - Task
@@ -73,6 +73,7 @@ extension RecordCoding {
         mask.append(specification.constraints != .emptyArray)
         mask.append(specification.context != .emptyObject)
         mask.append(specification.metadata != .emptyObject)
+        mask.append(specification.workflow != nil)
         writer.varint(mask.bits)
 
         if !specification.capabilities.isEmpty {
@@ -97,6 +98,7 @@ extension RecordCoding {
         if specification.constraints != .emptyArray { writer.data(specification.constraints.utf8) }
         if specification.context != .emptyObject { writer.data(specification.context.utf8) }
         if specification.metadata != .emptyObject { writer.data(specification.metadata.utf8) }
+        if let origin: WorkflowTaskOrigin = specification.workflow { put(origin, to: &writer) }
     }
 
     static func specification(from reader: inout ByteReader) throws(ByteReaderError) -> TaskSpecification {
@@ -129,6 +131,7 @@ extension RecordCoding {
         if mask.take() { specification.constraints = try json(from: &reader) }
         if mask.take() { specification.context = try json(from: &reader) }
         if mask.take() { specification.metadata = try json(from: &reader) }
+        if mask.take() { specification.workflow = try workflowTaskOrigin(from: &reader) }
         return specification
     }
 

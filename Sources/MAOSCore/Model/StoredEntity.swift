@@ -13,6 +13,8 @@ public enum EntityKind: UInt8, Sendable, CaseIterable {
     case quota
     case budget
     case learningCycle
+    /// One version of a workflow: what it does.
+    case workflowVersion
 }
 
 /// One entity as a journal keeps it: what it is found by, and everything else as bytes.

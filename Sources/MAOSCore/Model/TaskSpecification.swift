@@ -119,6 +119,8 @@ public struct TaskSpecification: Hashable, Sendable {
     public var context: JSONText
     /// Data of the dialect that created the task: a JSON object.
     public var metadata: JSONText
+    /// The step of an execution that it was made for; `nil` for a task that stands alone.
+    public var workflow: WorkflowTaskOrigin?
 
     /// A task of medium priority that is tried once, unless said.
     public init(

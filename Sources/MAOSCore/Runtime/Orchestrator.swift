@@ -195,12 +195,15 @@ public actor Orchestrator {
                 if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
             }
         }
-        for reference: Engine.StoredReference in engine.missingEntities(for: command) {
-            for row: EntityRow in try storedEntities(reference) {
-                do throws(RecordCodingError) {
-                    try engine.recall(row)
-                } catch {
-                    throw .corrupt("\(row.kind) \(row.number) is damaged")
+        // What is missing may depend on what has been found.
+        for _ in 0..<2 {
+            for reference: Engine.StoredReference in engine.missingEntities(for: command) {
+                for row: EntityRow in try storedEntities(reference) {
+                    do throws(RecordCodingError) {
+                        try engine.recall(row)
+                    } catch {
+                        throw .corrupt("\(row.kind) \(row.number) is damaged")
+                    }
                 }
             }
         }

@@ -116,7 +116,7 @@ package final class GatewayHub {
                 }
             case .agent(let agent) where agent.kind == .terminated:
                 end(.agent(agent.id), to: &outputs)
-            case .task, .agent, .system:
+            case .task, .agent, .system, .workflow:
                 break
             }
         }

@@ -3,8 +3,11 @@ internal import MAOSCore
 extension GatewayProjection {
     /// Whether an event may be shown to a principal: what is out of its reach does not exist for it.
     static func shows(_ event: Event, to principal: Principal) -> Bool {
-        guard case .task(let task) = event.body else { return true }
-        return principal.reaches(task: task.id, project: task.project)
+        switch event.body {
+        case .task(let task): principal.reaches(task: task.id, project: task.project)
+        case .workflow(let workflow): principal.task == nil && principal.reaches(project: workflow.project)
+        case .agent, .system: true
+        }
     }
 
     /// Writes an event as history and streams have it: `{sequence, type, timestamp, …}`.
@@ -43,6 +46,8 @@ extension GatewayProjection {
             writer.memberIfPresent("error", agent.state.error)
         case .system(let system):
             GatewayProjection.writeSystem(system, to: &writer)
+        case .workflow(let workflow):
+            GatewayProjection.writeMembers(of: workflow, to: &writer)
         }
         writer.endObject()
     }
@@ -85,6 +90,7 @@ extension GatewayProjection {
         switch event.body {
         case .task: return nil
         case .system(let system): return system.type
+        case .workflow(let workflow): return workflow.kind.name
         case .agent(let agent):
             switch agent.kind {
             case .spawned, .terminated, .crashed: return agent.kind.name
@@ -113,12 +119,56 @@ extension GatewayProjection {
             writer.member("name", agent.name)
             writer.memberIfPresent("error", agent.state.error)
             writer.endObject()
+        case .workflow(let workflow):
+            writer.member("severity", severity(of: type))
+            writer.member("source", "workflows")
+            writer.member("message", message(of: workflow))
+            writer.beginObject("data")
+            writeMembers(of: workflow, to: &writer)
+            writer.endObject()
         case .task:
             break
         }
         writer.member("timestamp", timestamp: event.time.milliseconds)
         writer.endObject()
         writer.endObject()
+    }
+
+    /// Writes what an event says about an execution, its step and its question, as members.
+    static func writeMembers(of event: WorkflowEvent, to writer: inout JSONWriter) {
+        writer.member("executionId", event.execution.rawValue)
+        writer.member("workflowId", event.workflow.rawValue)
+        writer.member("name", event.name)
+        writer.memberIfPresent("project", event.project)
+        writer.member("status", event.status.name)
+        writer.member("progress", event.progress)
+        if let step: WorkflowEvent.Step = event.step {
+            writer.member("stepId", step.id)
+            writer.member("ordinal", step.ordinal)
+            if step.scope > 0 { writer.member("scope", step.scope) }
+            writer.member("round", step.round)
+            writer.member("attempt", step.attempt)
+            writer.memberIfPresent("taskId", step.task?.rawValue)
+            writer.memberIfPresent("approvalId", step.approval?.rawValue)
+        }
+        switch event.kind {
+        case .approvalRequested:
+            writer.memberIfPresent("reason", event.text)
+            writer.memberIfPresent("requester", event.subject)
+        case .approvalResolved:
+            writer.memberIfPresent("approved", event.isApproved)
+            writer.memberIfPresent("resolvedBy", event.subject)
+            writer.memberIfPresent("comment", event.text)
+        default:
+            writer.memberIfPresent("error", event.text)
+            writer.memberIfPresent("subject", event.subject)
+        }
+    }
+
+    private static func message(of event: WorkflowEvent) -> String {
+        let words = String(event.kind.name.map { $0 == "_" ? " " : $0 })
+        let step: String = event.step.map { " (step \($0.id))" } ?? ""
+        return "\(words): \(event.name)\(step)" + (event.text.map { ": \($0)" } ?? "")
     }
 
     private static func writeSystem(_ system: SystemEvent, to writer: inout JSONWriter) {

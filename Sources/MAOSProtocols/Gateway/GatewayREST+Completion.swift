@@ -29,7 +29,7 @@ extension GatewayREST {
             return respondSettled(outcomes, settlement, remaining: remaining, context, now)
         case .success(.schedule(let schedule)):
             return complete(pending, with: schedule, now)
-        case .success(.none):
+        case .success(.none), .success(.workflow), .success(.execution), .success(.approval):
             return fail(.internalError, context, now)
         }
     }

@@ -94,11 +94,13 @@ final class GatewaySubscriptions {
         case .agent(let agent):
             deliver(event, .agentUpdate, on: .agent(agent.id), to: &outputs)
             deliver(event, .agentUpdate, on: .agents, to: &outputs)
-        case .system:
+        case .system, .workflow:
             break
         }
         guard let type: String = GatewayProjection.systemType(of: event) else { return }
         deliver(event, .system(type), on: .system(type), to: &outputs)
+        // What happens inside an execution is for those who ask for it by name.
+        if case .workflow(let workflow) = event.body, workflow.kind.isAboutStep { return }
         deliver(event, .system(type), on: .systems, to: &outputs)
     }
 

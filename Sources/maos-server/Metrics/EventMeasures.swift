@@ -28,7 +28,7 @@ final class EventMeasures: EventSink, @unchecked Sendable {
             switch event.body {
             case .task(let task): note(task, at: event.time)
             case .agent(let agent): note(agent, at: event.time)
-            case .system: break
+            case .system, .workflow: break
             }
         }
     }

@@ -90,6 +90,10 @@ struct EngineWorld {
     }
 
     private mutating func recallEntities(for command: Command) {
+        for _ in 0..<2 { recallMissingEntities(for: command) }
+    }
+
+    private mutating func recallMissingEntities(for command: Command) {
         for reference: Engine.StoredReference in engine.missingEntities(for: command) {
             let rows: [EntityRow]
             switch reference {
@@ -286,7 +290,7 @@ extension Command {
         switch self {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
-            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule:
+            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
             .attemptProgressed,

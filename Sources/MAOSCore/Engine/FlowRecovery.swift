@@ -1,0 +1,212 @@
+/// How an execution is put together again from its stored records.
+///
+/// Everything that is not stored follows from what is: which steps wait for what, whose turn it is, what loops go over. Elements
+/// of a loop are worked out anew, which gives the same, because what they are made of has ended before the loop began.
+enum FlowRecovery {
+    /// Makes the steps runnable again whose end made an execution fail, and those that were cancelled with it.
+    ///
+    /// - Parameter steps: In order of entering, the execution itself first.
+    /// - Returns: All steps; `nil` when no step can be tried again, or one that has to cannot.
+    static func resetForRetry(_ steps: [StepRecord]) -> [StepRecord]? {
+        var isReset: [Bool] = Array(repeating: false, count: steps.count)
+        var hasResetChild: [Bool] = Array(repeating: false, count: steps.count)
+        var hasChild: [Bool] = Array(repeating: false, count: steps.count)
+        for (ordinal, step) in steps.enumerated().dropFirst() {
+            guard step.scope < ordinal else { return nil }
+            hasChild[step.scope] = true
+            guard step.status == .cancelled || step.isCause, step.scope == 0 || isReset[step.scope] else { continue }
+            isReset[ordinal] = true
+            hasResetChild[step.scope] = true
+        }
+        var reset: [StepRecord] = steps
+        for ordinal: Int in steps.indices where isReset[ordinal] {
+            guard !hasChild[ordinal] || hasResetChild[ordinal] else { return nil }
+            reset[ordinal].status = hasChild[ordinal] ? .running : .pending
+            reset[ordinal].endedAt = nil
+            reset[ordinal].result = nil
+            reset[ordinal].error = nil
+            reset[ordinal].isCause = false
+            guard !hasChild[ordinal] else { continue }
+            reset[ordinal].startedAt = nil
+            reset[ordinal].task = nil
+            reset[ordinal].approval = nil
+            reset[ordinal].input = nil
+        }
+        return hasResetChild.first == true ? reset : nil
+    }
+}
+
+extension Engine {
+    private struct FrameKey: Hashable {
+        var owner: Int
+        var round: Int
+    }
+
+    /// Puts an execution together; `steps` begin with the execution itself.
+    mutating func rebuild(
+        _ record: ExecutionRecord, _ steps: [StepRecord], of part: WorkflowPartID
+    ) throws(Rejection) -> LiveExecution {
+        let damaged = Rejection.conflict(
+            reason: "damaged", message: "The stored steps of execution \(record.id) do not fit together")
+        guard let root: StepRecord = steps.first, root.kind == .root, let input: JSONValue = root.input?.value() else {
+            throw damaged
+        }
+        var overrides: [WorkflowOverride] = []
+        for element: JSONValue in input["overrides"]?.arrayValue ?? [] {
+            overrides.append(
+                WorkflowOverride(
+                    step: element["stepId"]?.stringValue ?? "",
+                    configuration: JSONText(element["configuration"] ?? .object([:]))))
+        }
+        let compiled: CompiledWorkflow = try compiledWorkflow(part, overrides: overrides)
+        let given: JSONObject = input["parameters"]?.objectValue ?? [:]
+        var live = LiveExecution(
+            record: record, workflow: compiled,
+            parameters: .object(WorkflowCompiler.merge(given, over: compiled.parameters)), root: root)
+        live.isRootChanged = false
+        var frames: [FrameKey: Int] = [
+            FrameKey(owner: 0, round: 0): live.makeFrame(region: 0, owner: 0, round: 0, atOnce: .max)
+        ]
+        for (place, step) in steps.enumerated().dropFirst() {
+            guard step.ordinal == place, step.scope < place, let index: Int = compiled.places[step.step] else {
+                throw damaged
+            }
+            let key = FrameKey(owner: step.scope, round: step.round)
+            if frames[key] == nil {
+                guard let frame: Int = reopen(key, in: &live) else { throw damaged }
+                frames[key] = frame
+            }
+            guard let frame: Int = frames[key], live.frames[frame].region == compiled.steps[index].region else {
+                throw damaged
+            }
+            live.steps.append(LiveExecution.Step(record: step, index: index, frame: frame, isChanged: false))
+            if !step.isCompensation { live.frames[frame].members[compiled.steps[index].place] = step.ordinal }
+            live.resultBytes += step.result?.utf8.count ?? 0
+            if !step.status.isTerminal, step.kind == .parallel || step.kind == .loop, step.status == .running {
+                guard openInner(of: step.ordinal, in: &live) else { throw damaged }
+            }
+        }
+        for frame: Int in live.frames.indices { count(frame, in: &live) }
+        for step: LiveExecution.Step in live.steps { resume(step.record, in: &live) }
+        live.undoable = live.steps.map(\.record).filter { $0.endOrder != nil }
+            .sorted { ($0.endOrder ?? 0) < ($1.endOrder ?? 0) }.map(\.ordinal)
+        live.lastEndOrder = live.undoable.last.flatMap { live.step($0).endOrder } ?? 0
+        recountProgress(of: &live)
+        for ordinal: Int in stride(from: 1, through: live.steps.count, by: 1) { recountStop(of: ordinal, in: &live) }
+        return live
+    }
+
+    /// Makes what a parallel step or a loop is about anew.
+    private func openInner(of ordinal: Int, in live: inout LiveExecution) -> Bool {
+        guard live.steps[ordinal - 1].inner == nil else { return true }
+        var inner = LiveExecution.Inner()
+        if case .loop(let plan) = live.plan(of: ordinal).kind, plan.items != nil {
+            guard case .success(let items) = items(of: plan, ordinal, in: &live) else { return false }
+            inner.items = items
+        }
+        live.steps[ordinal - 1].inner = inner
+        return true
+    }
+
+    /// Makes the frame anew that a step was entered in; closed again later if nothing in it is under way.
+    private func reopen(_ key: FrameKey, in live: inout LiveExecution) -> Int? {
+        guard key.owner > 0, key.owner <= live.steps.count, openInner(of: key.owner, in: &live) else { return nil }
+        switch live.plan(of: key.owner).kind {
+        case .parallel(let region, let atOnce):
+            guard key.round == 0 else { return nil }
+            return live.makeFrame(region: region, owner: key.owner, round: 0, atOnce: atOnce)
+        case .loop(let plan):
+            guard key.round < WorkflowLimits.rounds else { return nil }
+            let items: [JSONValue] = live.steps[key.owner - 1].inner?.items ?? []
+            let item: JSONValue = key.round < items.count ? items[key.round] : .null
+            let rounds: Int = live.steps[key.owner - 1].inner?.lastOfRound.count ?? 0
+            if rounds <= key.round {
+                live.steps[key.owner - 1].inner?.lastOfRound += Array(repeating: 0, count: key.round + 1 - rounds)
+                live.steps[key.owner - 1].inner?.nextRound = key.round + 1
+            }
+            return live.makeFrame(region: plan.region, owner: key.owner, round: key.round, item: item, atOnce: .max)
+        case .task, .decision: return nil
+        }
+    }
+
+    /// Counts anew what the steps of a frame wait for.
+    private func count(_ frame: Int, in live: inout LiveExecution) {
+        let region: CompiledWorkflow.Region = live.workflow.regions[live.frames[frame].region]
+        var isUnderWay = false
+        for (place, ordinal) in live.frames[frame].members.enumerated() where ordinal > 0 {
+            let step: StepRecord = live.step(ordinal)
+            guard step.status.isTerminal else {
+                isUnderWay = true
+                if step.status == .running { live.frames[frame].active += 1 }
+                continue
+            }
+            live.frames[frame].last = max(live.frames[frame].last, ordinal)
+            guard region.isGraph else { continue }
+            live.frames[frame].open -= 1
+            for edge: CompiledWorkflow.Edge in region.successors[place] {
+                live.frames[frame].waits[edge.place] -= 1
+                if !edge.condition.isMet(by: step.status, isSuccess: live.isSuccess(step)) {
+                    live.frames[frame].isBlocked[edge.place] = true
+                }
+            }
+        }
+        let owner: Int = live.frames[frame].owner
+        guard owner > 0, !isUnderWay else { return }
+        live.steps[owner - 1].inner?.frames.removeAll { $0 == frame }
+        if live.step(owner).kind == .loop {
+            live.steps[owner - 1].inner?.lastOfRound[live.frames[frame].round] = live.frames[frame].last
+        }
+        if live.workflow.policy != .compensate { live.frames[frame].close() }
+    }
+
+    /// Takes up what a step was doing.
+    private mutating func resume(_ step: StepRecord, in live: inout LiveExecution) {
+        let frame: Int = live.steps[step.ordinal - 1].frame
+        if step.status.isTerminal {
+            if step.kind == .parallel || step.kind == .loop { live.steps[step.ordinal - 1].inner = nil }
+        } else if step.status == .pending {
+            if step.isCompensation {
+                live.ready.append(step.ordinal)
+            } else if live.frames[frame].active < live.frames[frame].atOnce {
+                live.frames[frame].active += 1
+                live.ready.append(step.ordinal)
+            } else {
+                live.frames[frame].queue.append(step.ordinal)
+            }
+        } else if step.kind == .task {
+            if let approval: ApprovalID = step.approval, state.flows.approvals[approval]?.status == .pending {
+                live.openApprovals += 1
+                return
+            }
+            live.runningTasks += 1
+            guard let task: TaskID = step.task, state.tasks[task] == nil else { return }
+            let origin = WorkflowTaskOrigin(
+                workflow: live.record.workflow, execution: step.execution, step: step.step, ordinal: step.ordinal)
+            state.flows.taskEnds.append(
+                FlowState.TaskEnd(origin: origin, task: task, status: .failed, error: "The task is kept no more"))
+        }
+    }
+
+    private func recountProgress(of live: inout LiveExecution) {
+        live.record.progress = 0
+        for ordinal: Int in stride(from: live.steps.count, to: 0, by: -1) where live.step(ordinal).status.isTerminal {
+            // What is inside a step that has ended is part of it.
+            guard !live.step(ordinal).isCompensation, !isInsideEnded(ordinal, of: live) else { continue }
+            live.contribute(live.steps[ordinal - 1].index, frame: live.steps[ordinal - 1].frame, fraction: 1)
+        }
+    }
+
+    private func isInsideEnded(_ ordinal: Int, of live: LiveExecution) -> Bool {
+        let scope: Int = live.step(ordinal).scope
+        return scope > 0 && live.step(scope).status.isTerminal
+    }
+
+    /// Counts what a step still stops that was being stopped.
+    private func recountStop(of ordinal: Int, in live: inout LiveExecution) {
+        let step: StepRecord = live.step(ordinal)
+        guard live.steps[ordinal - 1].inner != nil, step.error != nil, live.record.phase == .normal else { return }
+        let active: [Int] = (live.steps[ordinal - 1].inner?.frames ?? []).flatMap { live.activeSteps(in: $0) }
+        let left = Set(active.filter { live.step($0).kind == .task })
+        live.steps[ordinal - 1].inner?.stopping = left
+    }
+}

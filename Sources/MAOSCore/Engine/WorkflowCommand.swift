@@ -1,0 +1,28 @@
+/// What clients ask of workflows, their executions and the questions that they ask.
+public enum WorkflowCommand: Sendable {
+    /// Makes a workflow under a name of the engine's choice.
+    case create(WorkflowDefinition)
+    /// Makes a workflow, or gives one that exists a new version if it differs.
+    case put(WorkflowID, WorkflowDefinition)
+    /// Forgets a workflow; its executions go on.
+    case delete(WorkflowID)
+    case execute(WorkflowID, parameters: JSONText, overrides: [WorkflowOverride])
+    case pause(ExecutionID)
+    case resume(ExecutionID)
+    case cancel(ExecutionID, reason: String?)
+    /// Goes on from the steps that failed or were cancelled.
+    case retry(ExecutionID)
+    case answer(ApprovalID, isApproved: Bool, comment: String?)
+}
+
+extension WorkflowCommand {
+    /// Bytes of a client's data that it holds, roughly.
+    var weight: Int {
+        switch self {
+        case .create(let definition), .put(_, let definition): definition.document.utf8.count
+        case .execute(_, let parameters, let overrides):
+            parameters.utf8.count + overrides.reduce(0) { $0 + $1.configuration.utf8.count }
+        case .delete, .pause, .resume, .cancel, .retry, .answer: 0
+        }
+    }
+}

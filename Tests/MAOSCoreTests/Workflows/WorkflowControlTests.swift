@@ -1,0 +1,208 @@
+import MAOSCore
+import Testing
+
+@Suite("Control of executions")
+struct WorkflowControlTests {
+    private static let two =
+        #"{"steps":[{"id":"a","type":"task"},{"id":"b","type":"task"}],"configuration":{"retryPolicy":{"maxAttempts":1}}}"#
+
+    @Test("a paused execution starts nothing, and goes on where it was")
+    func pause() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let id: ExecutionID = try world.execute()
+        try world.send(.pause(id))
+        try world.send(.pause(id))
+        try world.complete("a", in: id)
+        #expect(try world.course(of: id) == "a:completed b:pending")
+        try world.restart()
+        #expect(try world.execution(id).status == .paused)
+        try world.send(.resume(id))
+        #expect(try world.running(in: id) == ["b"])
+        #expect(world.refusal(.resume(id)) != nil)
+        #expect(world.history(of: id) == [.started, .paused, .resumed])
+    }
+
+    @Test("a cancelled execution stops its tasks, and ends when they are gone")
+    func cancel() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.send(.cancel(id, reason: "enough"))
+        #expect(try world.execution(id).status == .running)
+        #expect(try world.confirmStops() == 1)
+        #expect(try world.execution(id).status == .cancelled)
+        #expect(try world.execution(id).error == "enough")
+        try world.send(.cancel(id, reason: nil))
+        #expect(world.refusal(.pause(id)) != nil)
+        #expect(world.history(of: id) == [.started, .cancelled])
+    }
+
+    @Test("a failed execution goes on from the step that failed, with the version that it began with")
+    func retry() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let id: ExecutionID = try world.execute()
+        try world.complete("a", #"{"kept":1}"#, in: id)
+        try world.fail("b", in: id)
+        #expect(try world.execution(id).status == .failed)
+        try world.define(#"{"steps":[{"id":"other","type":"task"}]}"#)
+        try world.restart()
+        try world.send(.retry(id))
+        #expect(try world.course(of: id) == "a:completed b:running")
+        #expect(try world.steps(of: id)[1].attempt == 2)
+        try world.complete("b", in: id)
+        let execution: ExecutionRecord = try world.execution(id)
+        #expect(execution.status == .completed)
+        #expect(execution.version == 1)
+        #expect(execution.attempt == 2)
+        #expect(execution.error == nil)
+        #expect(world.refusal(.retry(id)) != nil)
+    }
+
+    @Test("a retry runs only what failed or was cancelled, inside loops and parallel steps too")
+    func retryInside() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"l","type":"loop","configuration":{"items":[1,2,3],"maxParallel":3,"steps":[{"id":"x","type":"task"},{"id":"y","type":"task"}]}},{"id":"e","type":"task"}],
+            "configuration":{"retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.complete("x", round: 0, in: id)
+        try world.complete("x", round: 1, in: id)
+        try world.complete("y", round: 1, "7", in: id)
+        try world.fail("x", round: 2, in: id)
+        _ = try world.confirmStops()
+        #expect(try world.execution(id).status == .failed)
+        try world.restart()
+        try world.send(.retry(id))
+        #expect(try world.running(in: id) == ["x", "y"])
+        try world.complete("y", round: 0, in: id)
+        try world.complete("x", round: 2, in: id)
+        try world.complete("y", round: 2, in: id)
+        #expect(try world.steps(of: id).first?.result?.description == "[null,7,null]")
+        try world.complete("e", in: id)
+        #expect(try world.execution(id).status == .completed)
+    }
+
+    @Test("a cancelled execution can be retried too")
+    func retryCancelled() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.send(.cancel(id, reason: nil))
+        _ = try world.confirmStops()
+        try world.send(.retry(id))
+        try world.complete("a", in: id)
+        #expect(try world.running(in: id) == ["b"])
+    }
+
+    @Test("an execution that takes too long fails, and stops its tasks")
+    func timeout() throws {
+        var world = try FlowWorld()
+        try world.define(#"{"steps":[{"id":"a","type":"task"}],"configuration":{"timeout":5000}}"#)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.engine.pass(4_999)
+        #expect(try world.execution(id).phase == .normal)
+        try world.restart()
+        try world.engine.pass(1)
+        _ = try world.confirmStops()
+        #expect(try world.execution(id).status == .failed)
+        #expect(try world.execution(id).error == "The execution took longer than 5000 ms")
+    }
+
+    @Test("a workflow has versions; what is the same is no new one, and deleting it ends no execution")
+    func versions() throws {
+        var world = try FlowWorld()
+        #expect(try world.define(WorkflowControlTests.two).version == 1)
+        #expect(try world.define(WorkflowControlTests.two).version == 1)
+        let id: ExecutionID = try world.execute()
+        #expect(try world.define(#"{"steps":[{"id":"n","type":"task"}]}"#).version == 2)
+        try world.send(.delete("w"))
+        #expect(world.refusal(.delete("w")) == .notFound(.workflow, id: "w"))
+        #expect(world.refusal(.execute("w", parameters: .emptyObject, overrides: [])) == .notFound(.workflow, id: "w"))
+        try world.restart()
+        try world.complete("a", in: id)
+        try world.complete("b", in: id)
+        #expect(try world.execution(id).status == .completed)
+        // Nothing of it is needed any more.
+        #expect(world.engine.entities[.workflowVersion]?.values.allSatisfy { $0.endedAt != nil } == true)
+        #expect(try world.define(WorkflowControlTests.two).version == 3)
+        try world.execute()
+    }
+
+    @Test("an execution may change the settings of steps, and of no others")
+    func overrides() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"{"steps":[{"id":"p","type":"parallel","configuration":{"steps":[{"id":"a","type":"task","configuration":{"description":"x","context":{"k":1,"m":2}}}]}}]}"#
+        )
+        let change = WorkflowOverride(
+            step: "a", configuration: try JSONText(#"{"priority":"low","context":{"k":9}}"#))
+        let id: ExecutionID = try world.execute("w", overrides: [change])
+        try world.restart()
+        let task: TaskSpecification = try world.engine.task(try world.task(of: "a", in: id)).specification
+        #expect(task.priority == .low)
+        #expect(task.description == "x")
+        #expect(task.context.description == #"{"k":9,"m":2}"#)
+        for (override, field) in [
+            (WorkflowOverride(step: "z", configuration: .emptyObject), "overrides.0.stepId"),
+            (
+                WorkflowOverride(step: "a", configuration: try JSONText(#"{"steps":[]}"#)),
+                "overrides.0.configuration.steps"
+            ),
+            (
+                WorkflowOverride(step: "a", configuration: try JSONText(#"{"priority":"x"}"#)),
+                "overrides.steps.0.configuration.steps.0.configuration.priority"
+            ),
+        ] {
+            guard
+                case .invalid(let issue)? = world.refusal(
+                    .execute("w", parameters: .emptyObject, overrides: [override]))
+            else {
+                Issue.record("\(field) is accepted")
+                continue
+            }
+            #expect(issue.field == field)
+        }
+    }
+
+    @Test("GW-SEC-05: everything about workflows takes its permission, and what is out of reach does not exist")
+    func permissions() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let id: ExecutionID = try world.execute()
+        let nobody = Principal(subject: "bob", permissions: [.workflowsRead])
+        let definition: WorkflowDefinition = try FlowWorld.definition(WorkflowControlTests.two)
+        #expect(world.refusal(.create(definition), as: nobody) == .forbidden(.workflowsCreate))
+        #expect(world.refusal(.delete("w"), as: nobody) == .forbidden(.workflowsCreate))
+        let execute = WorkflowCommand.execute("w", parameters: .emptyObject, overrides: [])
+        #expect(world.refusal(execute, as: nobody) == .forbidden(.workflowsExecute))
+        #expect(world.refusal(.pause(id), as: nobody) == .forbidden(.workflowsExecute))
+        #expect(world.refusal(.cancel(id, reason: nil), as: nobody) == .forbidden(.workflowsCancel))
+        let stranger = Principal(subject: "eve", permissions: .all, projects: ["other"])
+        #expect(world.refusal(execute, as: stranger) == .notFound(.workflow, id: "w"))
+        #expect(world.refusal(.cancel(id, reason: nil), as: stranger) == .notFound(.execution, id: id.rawValue))
+    }
+
+    @Test("a step's task is made for whoever executes, and fails where that subject may make none")
+    func principal() throws {
+        var world = try FlowWorld()
+        try world.define(WorkflowControlTests.two)
+        let limited = Principal(subject: "bob", permissions: [.workflowsExecute], team: "red")
+        let id: ExecutionID = try world.execute(as: limited)
+        #expect(try world.execution(id).error?.contains("missing permission tasks:create") == true)
+        let able = Principal(subject: "bob", permissions: [.workflowsExecute, .tasksCreate], team: "red")
+        let other: ExecutionID = try world.execute(as: able)
+        try world.complete("a", in: other)
+        try world.restart()
+        let task: TaskRecord = try world.engine.task(try world.task(of: "b", in: other))
+        #expect(task.owner == "bob")
+        #expect(task.team == "red")
+    }
+}
