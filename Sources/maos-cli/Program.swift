@@ -6,7 +6,8 @@ enum Program {
 
     /// Every command, in the order of help.
     static let commands: [Command] =
-        TaskCommands.all + AgentCommands.all + ScheduleCommands.all + DeadLetterCommands.all
+        TaskCommands.all + AgentCommands.all + ScheduleCommands.all + ResourceCommands.all + QuotaCommands.all
+        + DeadLetterCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
         + TokenCommands.all + [
             AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
@@ -17,6 +18,8 @@ enum Program {
         ("task", "give work, watch it and change its course"),
         ("agent", "start, see and end those who do the work"),
         ("dead-letter", "see to tasks that used up their attempts"),
+        ("resource", "see and take what the host has"),
+        ("quota", "limit what users, teams and projects may have"),
         ("schedule", "have work done at given times"),
         ("token", "make tokens, without asking the server"),
     ]

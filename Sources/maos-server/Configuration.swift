@@ -56,6 +56,10 @@ struct Configuration {
         values.setFallback("data", .string(Configuration.defaultDataDirectory))
         values.setFallback("pools.default.max", .integer(Int64(2 * sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
         data = Configuration.absolute(values["data"]?.stringValue ?? "")
+        let host = HostCapacity(folder: data)
+        values.setFallback("capacity.cpu", .integer(host.processors))
+        values.setFallback("capacity.memory", .integer(host.memory))
+        values.setFallback("capacity.storage", .integer(host.storage))
         values.setFallback("workspaceRoot", .string(data + "/workspaces"))
         workspaceRoot = Configuration.absolute(values["workspaceRoot"]?.stringValue ?? "")
         listen = try Configuration.listeners(values)
@@ -228,6 +232,10 @@ struct Configuration {
     private static func engine(_ values: SettingValues) throws(ConfigurationError) -> EngineConfiguration {
         var engine = EngineConfiguration()
         engine.timeZones = ZoneInfoFolder()
+        engine.capacity = ResourceAmounts(
+            cpu: Double(number(values, "capacity.cpu")), memory: Double(number(values, "capacity.memory")),
+            gpu: Double(number(values, "capacity.gpu")), storage: Double(number(values, "capacity.storage")),
+            network: Double(number(values, "capacity.network")))
         engine.limits.agents = Int(number(values, "agents.max"))
         engine.onDemand.maximum = Int(number(values, "pools.default.max"))
         engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))

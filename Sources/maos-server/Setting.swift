@@ -74,6 +74,21 @@ struct Setting {
             key: "agents.max", flag: nil, form: .number(1...1_000_000), fallback: 10_000,
             summary: "agents the server holds at most"),
         Setting(
+            key: "capacity.cpu", flag: nil, form: .number(0...1_000_000), fallback: nil,
+            summary: "cores that may be allocated (default those of the host)"),
+        Setting(
+            key: "capacity.memory", flag: nil, form: .number(0...1_000_000_000_000), fallback: nil,
+            summary: "megabytes of memory that may be allocated (default those of the host)"),
+        Setting(
+            key: "capacity.gpu", flag: nil, form: .number(0...1_000_000), fallback: 0,
+            summary: "graphics devices that may be allocated"),
+        Setting(
+            key: "capacity.storage", flag: nil, form: .number(0...1_000_000_000_000), fallback: nil,
+            summary: "megabytes of storage that may be allocated (default those of the data directory's disk)"),
+        Setting(
+            key: "capacity.network", flag: nil, form: .number(0...1_000_000_000), fallback: 0,
+            summary: "megabits a second that may be allocated; 0 for no limit"),
+        Setting(
             key: "pools.default.max", flag: nil, form: .number(0...10_000), fallback: nil,
             summary: "agents made on demand at most (default twice the number of processors; 0 makes none)"),
         Setting(

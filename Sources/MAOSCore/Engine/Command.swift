@@ -21,6 +21,7 @@ public enum Command: Sendable {
     case terminateAgent(AgentID, graceful: Bool)
     indirect case schedule(ScheduleCommand)
     case workflow(WorkflowCommand)
+    indirect case resource(ResourceCommand)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -140,6 +141,9 @@ public enum Reply: Sendable {
     case repeated(TaskID)
     case agent(AgentRecord)
     case schedule(ScheduleRecord)
+    case allocation(AllocationRecord)
+    case resources(ResourceReport)
+    case quotas(QuotaReport)
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
     case workflow(WorkflowRecord)

@@ -20,7 +20,10 @@ extension Engine {
             throw .limitReached("agents", limit: configuration.limits.agents)
         }
         guard !state.isDraining else { throw .unavailable("The server is about to stop") }
-        let id: AgentID = createAgent(specification, id: wanted, origin: .spawned, owner: principal.subject)
+        let holder = AgentHolder(principal)
+        try requireQuota(
+            holder.quotaKeys, adding: specification.resources.map { ResourceAmounts($0) } ?? .zero, agents: 1)
+        let id: AgentID = createAgent(specification, id: wanted, origin: .spawned, holder: holder)
         return try reply(with: id)
     }
 
@@ -41,6 +44,12 @@ extension Engine {
         if let interval = change.heartbeatInterval { specification.heartbeatInterval = interval }
         if let settings = change.settings { specification.settings = settings }
         try validate(specification)
+        var configured: AgentRecord = agent
+        configured.configure(specification)
+        let more: ResourceAmounts = ResourceIndex.amounts(of: configured) - ResourceIndex.amounts(of: agent)
+        try requireQuota(state.resources.keys(of: agent), adding: more, agents: 0)
+        state.resources.remove(agent)
+        state.resources.add(configured)
         state.agents[id]?.record.configure(specification)
         touch(id)
         emitAgent(.configured, id)
@@ -114,14 +123,15 @@ extension Engine {
     // MARK: Making and ending
 
     private mutating func createAgent(
-        _ specification: AgentSpecification, id wanted: AgentID?, origin: AgentRecord.Origin, owner: String
+        _ specification: AgentSpecification, id wanted: AgentID?, origin: AgentRecord.Origin, holder: AgentHolder
     ) -> AgentID {
         let id: AgentID = wanted ?? AgentID(IdentifierMaker.make(at: state.now, random: &random))
         state.lastAgentNumber += 1
         let record = AgentRecord(
-            id: id, number: state.lastAgentNumber, origin: origin, owner: owner, createdAt: state.now,
+            id: id, number: state.lastAgentNumber, origin: origin, holder: holder, createdAt: state.now,
             specification: specification, state: AgentState(status: .initializing, at: state.now))
         state.agents[id] = EngineState.LiveAgent(record: record)
+        state.resources.add(record)
         if origin == .onDemand {
             state.onDemandAgents += 1
             state.startingAgents[specification.type, default: 0] += 1
@@ -165,7 +175,7 @@ extension Engine {
                 guard retireIdleAgent(otherThan: demand.type) else { return }
             }
             _ = createAgent(
-                AgentSpecification(type: type), id: nil, origin: .onDemand, owner: Principal.system.subject)
+                AgentSpecification(type: type), id: nil, origin: .onDemand, holder: AgentHolder(.system))
         }
     }
 
@@ -230,6 +240,7 @@ extension Engine {
     private mutating func removeAgent(_ id: AgentID) {
         guard var record: AgentRecord = state.agents.removeValue(forKey: id)?.record else { return }
         state.ready.leave(id)
+        state.resources.remove(record)
         record.state.status = .terminated
         record.state.terminatedAt = state.now
         record.state.updatedAt = state.now

@@ -339,6 +339,7 @@ extension Engine {
         let tasks: SlabTable<TaskID, EngineState.LiveTask> = state.tasks
         let runTimers: [ScheduleID: UInt64] = state.runTimers
         let flows: FlowState = state.flows
+        let allocations: EntityTable<AllocationRecord> = state.allocations
         state.timers.removeAll { (reason: TimerReason) in
             switch reason {
             case .taskDeadline(let id), .taskRetry(let id):
@@ -346,6 +347,7 @@ extension Engine {
             case .attemptTimeout(let id):
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .scheduleRun(let id, let timer): runTimers[id] != timer
+            case .allocationEnd(let id): allocations[id]?.endedAt != nil || allocations[id] == nil
             case .agentHeartbeat, .agentRestart, .agentIdle: false
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending

@@ -28,6 +28,7 @@ extension Engine {
     package mutating func recall(_ row: EntityRow) throws(RecordCodingError) {
         switch row.kind {
         case .schedule: state.schedules.recall(try ScheduleRecord(row))
+        case .allocation: state.allocations.recall(try AllocationRecord(row))
         default: _ = try recallFlow(row)
         }
     }
@@ -38,6 +39,9 @@ extension Engine {
     package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {
         loadSchedules(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.schedule] ?? 0)
         try loadFlows(recovered)
+        loadResources(
+            try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.allocation] ?? 0,
+            quotas: try records(of: recovered))
     }
 
     /// The live entities of one kind.
@@ -52,6 +56,8 @@ extension Engine {
         var rows: [EntityRow] = []
         state.schedules.takeRows(into: &rows)
         takeFlowRows(into: &rows)
+        state.allocations.takeRows(into: &rows)
+        state.quotas.takeRows(into: &rows)
         return rows
     }
 }

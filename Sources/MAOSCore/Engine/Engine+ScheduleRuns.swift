@@ -296,6 +296,7 @@ extension Rejection {
         case .forbidden(let permission): "missing permission \(permission.name)"
         case .notFound(let entity, let id): "no \(entity.rawValue) has the id \(id)"
         case .conflict(_, let message): message
+        case .exhausted(let shortage): shortage.message
         case .limitReached(let name, let limit): "the limit of \(limit) \(name) is reached"
         case .unavailable(let reason): reason
         }

@@ -13,6 +13,7 @@ extension Engine {
             case .scheduleRun(let id, let timer): scheduleDue(id, timer)
             case .executionTimeout(let id): executionTimeoutDue(id)
             case .approvalTimeout(let id): approvalTimeoutDue(id)
+            case .allocationEnd(let id): allocationDue(id)
             }
         }
     }
@@ -134,6 +135,7 @@ extension Engine {
     private mutating func load(_ agent: AgentRecord) {
         let id: AgentID = agent.id
         state.agents[id] = EngineState.LiveAgent(record: agent)
+        state.resources.add(agent)
         if agent.status == .stopping { state.agents[id]?.termination = .graceful }
         if agent.origin == .onDemand, agent.status != .stopping {
             state.onDemandAgents += 1

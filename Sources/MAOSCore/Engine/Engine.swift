@@ -86,6 +86,8 @@ package struct Engine: Sendable {
             reply = try apply(command, by: principal)
         case .workflow(let command):
             reply = try apply(command, by: principal)
+        case .resource(let command):
+            reply = try apply(command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
             .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
@@ -118,7 +120,7 @@ package struct Engine: Sendable {
         case .announce(let event): emit(.system(event))
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent, .schedule, .workflow:
+            .terminateAgent, .schedule, .workflow, .resource:
             preconditionFailure("a client's command is not a report")
         }
     }

@@ -10,6 +10,8 @@ public struct EngineConfiguration: Sendable {
     public var onDemand = OnDemandPool()
     /// Heartbeats an agent may miss before it counts as lost.
     public var missedHeartbeats: Int = 3
+    /// What the host has for allocations; `nil` for no limit.
+    public var capacity: ResourceAmounts?
     /// Where the rules of time zones come from; without one only UTC is known.
     public var timeZones: any TimeZoneSource = UniversalTimeOnly()
 

@@ -30,6 +30,10 @@ public struct EngineLimits: Sendable, Hashable {
     public var caughtUpRuns: Int = 100
     /// Runs of one schedule that wait for an earlier one to end.
     public var waitingRuns: Int = 100
+    /// Allocations that have not ended.
+    public var allocations: Int = 10_000
+    /// Users, teams and projects that have quotas.
+    public var quotas: Int = 10_000
     /// The longest wait between two attempts or two starts of an agent.
     public var backoff: Milliseconds = .seconds(10 * 60)
 

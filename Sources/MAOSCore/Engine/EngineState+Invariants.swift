@@ -43,6 +43,7 @@ extension EngineState {
         try checkCounters(configuration)
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)
+        try checkResources(timers, configuration)
         try ready.checkInvariants()
         try hold(
             isDraining || !ready.hasMatch, "no task waits while an agent is free for it", "\(ready.waitingCount) wait")

@@ -88,6 +88,10 @@ package struct EngineState: Sendable {
     var lastRunTimer: UInt64 = 0
     /// The tasks of runs that must not overlap, while they are live.
     var scheduleRuns: [TaskID: ScheduleID] = [:]
+    var allocations = EntityTable<AllocationRecord>()
+    var quotas = EntityTable<QuotaTable>()
+    /// What is taken of the host's resources, and by whom.
+    var resources = ResourceIndex()
     /// Whether the server is about to end: nothing new is started.
     var isDraining: Bool = false
 }

@@ -8,6 +8,7 @@ public enum Rejection: Error, Hashable, Sendable {
         case workflow
         case execution
         case approval
+        case allocation
     }
 
     /// One value that was not acceptable.
@@ -33,6 +34,8 @@ public enum Rejection: Error, Hashable, Sendable {
     case notFound(Entity, id: String)
     /// The thing is in no state for this; the reason is a word of lower-case letters and `_`.
     case conflict(reason: String, message: String)
+    /// A quota or the host's capacity does not allow for more.
+    case exhausted(Shortage)
     /// A bound is reached: which, and its value.
     case limitReached(String, limit: Int)
     /// Nothing can be stored at the moment.

@@ -12,6 +12,7 @@ enum TimerReason: Hashable, Sendable {
     case scheduleRun(ScheduleID, UInt64)
     case executionTimeout(ExecutionID)
     case approvalTimeout(ApprovalID)
+    case allocationEnd(AllocationID)
 }
 
 /// Timers in the order in which they become due; equal times in the order of setting.

@@ -165,19 +165,19 @@ public struct AgentRecord: Hashable, Sendable {
         @usableFromInline let id: AgentID
         @usableFromInline let number: UInt64
         @usableFromInline let origin: Origin
-        @usableFromInline let owner: String
+        @usableFromInline let holder: AgentHolder
         @usableFromInline let createdAt: Instant
         @usableFromInline let specification: AgentSpecification
         @usableFromInline let name: String
 
         init(
-            id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
+            id: AgentID, number: UInt64, origin: Origin, holder: AgentHolder, createdAt: Instant,
             specification: AgentSpecification
         ) {
             self.id = id
             self.number = number
             self.origin = origin
-            self.owner = owner
+            self.holder = holder
             self.createdAt = createdAt
             self.specification = specification
             name = specification.name ?? "\(specification.type.name)-\(number)"
@@ -186,7 +186,7 @@ public struct AgentRecord: Hashable, Sendable {
         @usableFromInline static func == (left: Identity, right: Identity) -> Bool {
             left === right
                 || (left.id == right.id && left.number == right.number && left.origin == right.origin
-                    && left.owner == right.owner && left.createdAt == right.createdAt
+                    && left.holder == right.holder && left.createdAt == right.createdAt
                     && left.specification == right.specification)
         }
 
@@ -199,12 +199,22 @@ public struct AgentRecord: Hashable, Sendable {
 
     /// Puts a record together; for journals.
     public init(
-        id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
+        id: AgentID, number: UInt64, origin: Origin, holder: AgentHolder, createdAt: Instant,
         specification: AgentSpecification, state: AgentState
     ) {
         identity = Identity(
-            id: id, number: number, origin: origin, owner: owner, createdAt: createdAt, specification: specification)
+            id: id, number: number, origin: origin, holder: holder, createdAt: createdAt, specification: specification)
         self.state = state
+    }
+
+    /// Puts a record of no team, project and pool together.
+    public init(
+        id: AgentID, number: UInt64, origin: Origin, owner: String, createdAt: Instant,
+        specification: AgentSpecification, state: AgentState
+    ) {
+        self.init(
+            id: id, number: number, origin: origin, holder: AgentHolder(owner: owner), createdAt: createdAt,
+            specification: specification, state: state)
     }
 
     /// Its name in commands.
@@ -214,7 +224,15 @@ public struct AgentRecord: Hashable, Sendable {
     /// Why it exists.
     @inlinable public var origin: Origin { identity.origin }
     /// The subject that asked for it.
-    @inlinable public var owner: String { identity.owner }
+    @inlinable public var owner: String { identity.holder.owner }
+    /// The team of that subject.
+    @inlinable public var team: String? { identity.holder.team }
+    /// The project that it counts against; `nil` for none.
+    @inlinable public var project: String? { identity.holder.project }
+    /// The pool that it is in, where that is not the one on demand; `nil` for none.
+    @inlinable public var pool: String? { identity.holder.pool }
+    /// Whom it belongs to.
+    @inlinable public var holder: AgentHolder { identity.holder }
     /// When it was made.
     @inlinable public var createdAt: Instant { identity.createdAt }
     /// What it is like, as it was last configured.
@@ -228,8 +246,37 @@ public struct AgentRecord: Hashable, Sendable {
     /// Configures it anew.
     mutating func configure(_ specification: AgentSpecification) {
         identity = Identity(
-            id: id, number: number, origin: origin, owner: owner, createdAt: createdAt, specification: specification)
+            id: id, number: number, origin: origin, holder: holder, createdAt: createdAt, specification: specification)
     }
+}
+
+/// Whom an agent belongs to, and counts against.
+public struct AgentHolder: Hashable, Sendable {
+    /// The subject that asked for it.
+    public var owner: String
+    /// The team of that subject.
+    public var team: String?
+    /// The project that it counts against; `nil` for none.
+    public var project: String?
+    /// The pool that it is in, where that is not the one on demand; `nil` for none.
+    public var pool: String?
+
+    /// A subject, of no team, project and pool unless said.
+    public init(owner: String, team: String? = nil, project: String? = nil, pool: String? = nil) {
+        self.owner = owner
+        self.team = team
+        self.project = project
+        self.pool = pool
+    }
+
+    /// A principal, with its project where it has one only.
+    init(_ principal: Principal) {
+        let project: String? = principal.projects.count == 1 ? principal.projects.first : nil
+        self.init(owner: principal.subject, team: principal.team, project: project)
+    }
+
+    /// Everything that its agents count against.
+    var quotaKeys: [QuotaKey] { QuotaKey.keys(owner: owner, team: team, project: project) }
 }
 
 /// The part of an agent that changes.

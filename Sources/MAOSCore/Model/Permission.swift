@@ -69,6 +69,16 @@ public struct Permissions: OptionSet, Hashable, Sendable {
     public static let metricsRead = named("metrics:read")
     /// Follow metrics.
     public static let metricsSubscribe = named("metrics:subscribe")
+    /// See resources, allocations and quotas.
+    public static let resourcesRead = named("resources:read")
+    /// Allocate resources.
+    public static let resourcesAllocate = named("resources:allocate")
+    /// Give allocated resources back.
+    public static let resourcesRelease = named("resources:release")
+    /// See pools.
+    public static let poolsRead = named("pools:read")
+    /// Make pools, and change their sizes.
+    public static let poolsScale = named("pools:scale")
     /// Set quotas.
     public static let resourcesQuota = named("resources:quota")
     /// Everything, as `admin:*` and the role `admin` have it.

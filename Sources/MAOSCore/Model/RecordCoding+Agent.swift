@@ -6,18 +6,33 @@ extension RecordCoding {
     static func put(_ agent: AgentRecord, to writer: inout ByteWriter) {
         writer.identifier(agent.id)
         writer.varint(agent.number)
-        writer.uint8(agent.origin.rawValue)
+        // The upper bits say what of the holder follows.
+        let parts: [String?] = [agent.team, agent.project, agent.pool]
+        let mask: UInt8 = parts.enumerated().reduce(0) { $1.element == nil ? $0 : $0 | 0x10 << UInt8($1.offset) }
+        writer.uint8(agent.origin.rawValue | mask)
         writer.string(agent.owner)
+        for case let part? in parts { writer.string(part) }
         writer.zigzag(agent.createdAt.milliseconds)
         put(agent.specification, to: &writer)
         put(agent.state, to: &writer)
     }
 
     static func agent(from reader: inout ByteReader) throws(ByteReaderError) -> AgentRecord {
-        AgentRecord(
-            id: try agentID(from: &reader), number: try reader.varint(), origin: try raw(from: &reader),
-            owner: try reader.string(), createdAt: Instant(milliseconds: try reader.zigzag()),
-            specification: try agentSpecification(from: &reader), state: try agentState(from: &reader))
+        let id: AgentID = try agentID(from: &reader)
+        let number: UInt64 = try reader.varint()
+        let start: Int = reader.offset
+        let tag: UInt8 = try reader.uint8()
+        guard let origin = AgentRecord.Origin(rawValue: tag & 0x0F), tag & 0x80 == 0 else {
+            throw .malformed(offset: start)
+        }
+        var holder = AgentHolder(owner: try reader.string())
+        if tag & 0x10 != 0 { holder.team = try reader.string() }
+        if tag & 0x20 != 0 { holder.project = try reader.string() }
+        if tag & 0x40 != 0 { holder.pool = try reader.string() }
+        return AgentRecord(
+            id: id, number: number, origin: origin, holder: holder,
+            createdAt: Instant(milliseconds: try reader.zigzag()), specification: try agentSpecification(from: &reader),
+            state: try agentState(from: &reader))
     }
 
     // MARK: - Specification

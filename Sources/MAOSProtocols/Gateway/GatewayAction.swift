@@ -118,6 +118,7 @@ package struct GatewayPending: Sendable {
         case findAgentOutput(GatewayOutputRequest)
         case showOutput(isEnded: Bool)
         case schedule(GatewaySchedulePurpose)
+        case resource(GatewayResourcePurpose)
     }
 
     let purpose: Purpose

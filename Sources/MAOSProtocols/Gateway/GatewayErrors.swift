@@ -177,6 +177,8 @@ extension GatewayFailure {
             self = .notFound(entity.rawValue, id: id)
         case .conflict(let reason, let message):
             self.init(.conflict, message, details: .members(["reason": .string(reason)]))
+        case .exhausted(let shortage):
+            self.init(shortage)
         case .limitReached(let name, let limit):
             self.init(
                 .unavailable, "The limit of \(limit) \(name) is reached",

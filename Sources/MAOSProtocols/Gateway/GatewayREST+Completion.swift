@@ -27,6 +27,12 @@ extension GatewayREST {
                 return fail(.internalError, context, now)
             }
             return respondSettled(outcomes, settlement, remaining: remaining, context, now)
+        case .success(.allocation(let allocation)):
+            return complete(pending, with: allocation, now)
+        case .success(.resources(let report)):
+            return respond(report, context, now)
+        case .success(.quotas(let report)):
+            return respond(report, context, now)
         case .success(.schedule(let schedule)):
             return complete(pending, with: schedule, now)
         case .success(.none), .success(.workflow), .success(.execution), .success(.approval):
@@ -184,6 +190,10 @@ extension GatewayREST {
     ) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch (pending.purpose, result) {
+        case (.resource, .entity(let row)):
+            return completeAllocation(pending, found: row, now)
+        case (.resource(.list(let page, let limit)), .entities(let found)):
+            return respondAllocations(found, page: page, limit: limit, context, now)
         case (.schedule, .entity(let row)):
             return completeSchedule(pending, found: row, now)
         case (.schedule(.list(let page, let limit)), .entities(let found)):

@@ -7,6 +7,7 @@ enum GatewayEndpoint: Sendable, Hashable {
     case deadLetters, deadLetter, deadLetterRequeue, deadLettersRequeue, deadLettersDiscard
     case events, health, metrics, performance
     case schedule(GatewayScheduleEndpoint)
+    case resource(GatewayResourceEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
     /// On the server's root, in the text form of Prometheus; open to this host.
@@ -33,6 +34,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case (.events, .get), (.health, .get): .systemRead
         case (.schedule(let part), _): part.permission(for: method)
         case (.metrics, .get), (.performance, .get), (.scrape, .get): .metricsRead
+        case (.resource(let part), _): part.permission(for: method)
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
         default: nil
         }
@@ -45,6 +47,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .task, .agent, .deadLetter: "GET, HEAD, DELETE"
         case .taskPriority, .agentConfiguration: "PATCH"
         case .schedule(let part): part.allowed
+        case .resource(let part): part.allowed
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
@@ -147,6 +150,7 @@ struct GatewayRoute: Sendable {
     /// What a path below a collection leads to, of those that are asked for less often.
     private static func place(_ collection: String, _ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
         switch collection {
+        case "resources": GatewayResourceEndpoint.at(path).map { (.resource($0), $1) }
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
         case "dead-letters": placeOfDeadLetters(path)
         case "metrics": placeOfMetrics(path)

@@ -290,7 +290,8 @@ extension Command {
         switch self {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
-            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow:
+            .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow,
+            .resource:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
             .attemptProgressed,
