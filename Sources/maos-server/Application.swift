@@ -113,13 +113,13 @@ final class Application {
     /// - Throws: ``StartFailure`` when the first decision cannot be stored.
     func start() throws(StartFailure) {
         runtime.connect(orchestrator)
-        switch AwaitedReply.of(.recover, to: orchestrator, atMost: .seconds(60)) {
+        let started = SystemEvent(type: "server_started")
+        switch AwaitedReply.of(.recover, .announce(started), to: orchestrator, atMost: .seconds(60)) {
         case .success?: break
         case .failure(let rejection)?:
             throw StartFailure(message: "cannot store anything in \(configuration.data): \(rejection)")
         case nil: throw StartFailure(message: "the data in \(configuration.data) is not writable within a minute")
         }
-        announce(SystemEvent(type: "server_started"))
         environment.isReady = true
         for (listener, surfaces) in listeners {
             listener.start()
@@ -289,6 +289,8 @@ final class Application {
     private static func endLeftovers(
         _ recovered: RecoveredState, secrets: Secrets, configuration: Configuration, log: Log
     ) {
+        // Processes are started for what is stored before, and what they were for is not over before they are gone.
+        guard !recovered.agents.isEmpty || recovered.tasks.contains(where: { $0.state.holdsAgent }) else { return }
         let processes: [ProcessIdentity] =
             recovered.tasks.compactMap(\.state.process) + recovered.agents.compactMap(\.state.process)
         let outcome: Leftovers.Outcome = Leftovers.end(

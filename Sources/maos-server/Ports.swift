@@ -65,24 +65,39 @@ final class Signpost: @unchecked Sendable {
     }
 }
 
-/// The outcome of one command, for a thread that waits for it.
+/// The outcome of commands, for a thread that waits for it.
 final class AwaitedReply: ReplySink {
-    private let result = Locked<Result<Reply, Rejection>?>(nil)
-    private let signpost = Signpost()
-
-    func deliver(_ replies: [TokenReply]) {
-        result.withLock { $0 = replies.first?.result }
-        signpost.reach()
+    private struct State {
+        var first: Result<Reply, Rejection>?
+        var open: Int
     }
 
-    /// Hands a command over and waits for its outcome; `nil` when the time is up first.
+    private let state: Locked<State>
+    private let signpost = Signpost()
+
+    private init(_ count: Int) { state = Locked(State(open: count)) }
+
+    func deliver(_ replies: [TokenReply]) {
+        let isOver: Bool = state.withLock { (state: inout State) in
+            for reply: TokenReply in replies where reply.token == 0 { state.first = reply.result }
+            state.open -= replies.count
+            return state.open <= 0
+        }
+        if isOver { signpost.reach() }
+    }
+
+    /// Hands commands over together and waits until all are carried out or refused.
+    ///
+    /// - Returns: The outcome of the first one; `nil` when the time is up before that of all.
     static func of(
-        _ command: Command, to orchestrator: Orchestrator, atMost limit: Milliseconds
+        _ commands: Command..., to orchestrator: Orchestrator, atMost limit: Milliseconds
     ) -> Result<Reply, Rejection>? {
-        let awaited = AwaitedReply()
-        let request = Request(command, from: .system)
-        orchestrator.submit([Submission(request: request, target: .sink(awaited, token: 0))])
-        awaited.signpost.wait(atMost: limit)
-        return awaited.result.withLock { $0 }
+        let awaited = AwaitedReply(commands.count)
+        orchestrator.submit(
+            commands.enumerated().map { (token, command) in
+                Submission(request: Request(command, from: .system), target: .sink(awaited, token: UInt64(token)))
+            })
+        guard awaited.signpost.wait(atMost: limit) else { return nil }
+        return awaited.state.withLock { $0.first }
     }
 }
