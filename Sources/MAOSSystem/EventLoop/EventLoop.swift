@@ -50,6 +50,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var flushes: [EventSource] = []
     @exclusivity(unchecked) private var runningFlushes: [EventSource] = []
     @exclusivity(unchecked) private var isStopping = false
+    @exclusivity(unchecked) private var politeness = LoopPoliteness()
     private let events: UnsafeMutablePointer<epoll_event>
     private static let eventCapacity = 256
     private static let wakeupToken = UInt64.max
@@ -238,6 +239,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
             let count = waitForEvents()
             now = SystemClock.monotonicMilliseconds()
             turn &+= 1
+            if let isPolite = politeness.change(at: now, turn: turn) { LoopPoliteness.apply(isPolite) }
             for index in 0..<count { dispatch(events[index]) }
             runInbox()
             runLocalWork()
