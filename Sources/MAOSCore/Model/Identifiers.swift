@@ -76,6 +76,9 @@ public struct TaskID: EntityIdentifier, CompactIdentifier {
         _ body: (Span<UInt8>) throws(Failure) -> Value
     ) throws(Failure) -> Value { try form.withText(body) }
 
+    /// Reads an identifier from UTF-8; `nil` as with a string.
+    package init?(_ utf8: ArraySlice<UInt8>) { self.init(utf8: utf8) }
+
     /// Orders by the bytes of the text.
     public static func < (left: TaskID, right: TaskID) -> Bool { left.form < right.form }
 }

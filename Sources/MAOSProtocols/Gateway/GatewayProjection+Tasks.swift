@@ -78,10 +78,10 @@ extension GatewayProjection {
         }
         guard let first: TaskID = task.specification.dependencies.first else { return }
         builder.piece(#","dependencies":[""#)
-        builder.piece(first.rawValue)
+        builder.piece(first)
         for id: TaskID in task.specification.dependencies.dropFirst() {
             builder.piece(#"",""#)
-            builder.piece(id.rawValue)
+            builder.piece(id)
         }
         builder.piece(#""]"#)
     }

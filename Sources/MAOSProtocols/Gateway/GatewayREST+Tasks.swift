@@ -3,18 +3,20 @@ internal import MAOSCore
 /// Everything below `/tasks`.
 extension GatewayREST {
     func handleTasks(
-        _ endpoint: GatewayEndpoint, _ method: HTTPMethod, _ text: String, _ request: GatewayRequest,
+        _ endpoint: GatewayEndpoint, _ method: HTTPMethod, _ text: ArraySlice<UInt8>, _ request: GatewayRequest,
         _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         guard endpoint != .tasks else {
             return method == .post ? createTask(request, context, now) : listTasks(request, context, now)
         }
-        guard let id = TaskID(text) else { return fail(.notFound("task", id: text), context, now) }
+        guard let id = TaskID(text) else {
+            return fail(.notFound("task", id: String(decoding: text, as: UTF8.self)), context, now)
+        }
+        if endpoint == .task, method == .get { return showTask(id, .showTask, context, now) }
+        let text: String = id.rawValue
         switch (endpoint, method) {
         case (.task, .delete):
             return .submit(.cancelTask(id, reason: nil), context.principal, pending(.cancelTask, text, context))
-        case (.task, _):
-            return showTask(id, .showTask, context, now)
         case (.taskWaiting, _):
             return showTask(id, .showWaiting, context, now)
         case (.taskRetry, _):

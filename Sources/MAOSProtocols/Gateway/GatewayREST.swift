@@ -68,7 +68,7 @@ package final class GatewayREST {
         }
         switch endpoint {
         case .tasks, .task, .taskPriority, .taskRetry, .taskPause, .taskResume, .taskWaiting, .taskOutput:
-            return handleTasks(endpoint, method, route.id, request, context, now)
+            return handleTasks(endpoint, method, route.idBytes, request, context, now)
         case .agents, .agent, .agentConfiguration, .agentPause, .agentResume, .agentOutput:
             return handleAgents(endpoint, method, route.id, request, context, now)
         case .deadLetters, .deadLetter, .deadLetterRequeue, .deadLettersRequeue, .deadLettersDiscard:

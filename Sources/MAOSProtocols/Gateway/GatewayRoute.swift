@@ -72,7 +72,13 @@ struct GatewayRoute: Sendable {
     var place: Place
     var version: GatewayVersion = .v1
     /// The identifier in the path; empty where there is none.
-    var id: String = ""
+    var idBytes: ArraySlice<UInt8> = []
+
+    /// ``idBytes`` as text.
+    var id: String {
+        get { String(decoding: idBytes, as: UTF8.self) }
+        set { idBytes = Array(newValue.utf8)[...] }
+    }
 
     /// Takes the path of a target apart; what stands behind `?` is not looked at.
     init(_ target: ArraySlice<UInt8>) {
@@ -84,20 +90,21 @@ struct GatewayRoute: Sendable {
             end += 1
         }
         guard isEscaped else {
-            self.init(plain: bytes, end: end)
+            self.init(plain: target, end: end)
             return
         }
         // A slash that was escaped separates nothing, so that no path of ours can hold one.
         if let decoded = try? HTTPTarget(target), !decoded.segments.contains(where: { $0.utf8.contains(0x2F) }) {
             let path = Array(("/" + decoded.segments.joined(separator: "/")).utf8)
-            self.init(plain: path.span, end: path.count)
+            self.init(plain: path[...], end: path.count)
         } else {
-            self.init(plain: bytes, end: end)
+            self.init(plain: target, end: end)
             if case .endpoint = place { place = .unknown }
         }
     }
 
-    private init(plain path: Span<UInt8>, end: Int) {
+    private init(plain target: ArraySlice<UInt8>, end: Int) {
+        let path: Span<UInt8> = target.span
         var walker = PathWalker(end: end)
         guard let first = walker.next(path) else {
             place = .foreign
@@ -144,7 +151,7 @@ struct GatewayRoute: Sendable {
         } else {
             place = .endpoint(isTask ? .task : .agent)
         }
-        id = GatewayRoute.text(path.extracting(idSegment))
+        idBytes = target[(target.startIndex + idSegment.lowerBound)..<(target.startIndex + idSegment.upperBound)]
     }
 
     /// What a path below a collection leads to, of those that are asked for less often.
