@@ -39,6 +39,10 @@ let package = Package(
         .executable(name: "maos-server", targets: ["maos-server"]),
         .executable(name: "maos-cli", targets: ["maos-cli"]),
     ],
+    traits: [
+        .trait(name: "EngineFaults", description: "Deliberate mistakes in the engine, for the simulation to find"),
+        .default(enabledTraits: []),
+    ],
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -61,14 +65,21 @@ let package = Package(
             "MAOSCore", "MAOSProtocols", "MAOSStore", "MAOSAgents", "MAOSTransport", "MAOSSystem", "CLinux", "CSQLite"),
 
         .target(
-            name: "MAOSTestSupport", dependencies: ["MAOSCore", "MAOSSystem", "CLinux"], path: "Tests/MAOSTestSupport",
+            name: "MAOSTestSupport", dependencies: ["MAOSCore", "MAOSSystem", "CLinux", "CSQLite"],
+            path: "Tests/MAOSTestSupport",
             swiftSettings: house),
-        tests("MAOSCoreTests", "MAOSCore"),
+        .target(name: "MAOSSimulation", dependencies: ["MAOSCore"], path: "Tests/MAOSSimulation", swiftSettings: house),
+        program("maos-simulate", path: "Tests/maos-simulate", "MAOSCore", "MAOSSimulation"),
+        tests("MAOSCoreTests", "MAOSCore", "MAOSSimulation"),
         tests("MAOSSystemTests", "MAOSSystem", "CLinux"),
         tests("MAOSProtocolsTests", "MAOSCore", "MAOSProtocols"),
         tests("MAOSStoreTests", "MAOSCore", "MAOSStore", "MAOSSystem", "CSQLite"),
         tests("MAOSAgentsTests", "MAOSCore", "MAOSAgents", "MAOSSystem"),
         tests("MAOSTransportTests", "MAOSCore", "MAOSProtocols", "MAOSTransport", "MAOSSystem"),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["MAOSCore", "MAOSSimulation", "MAOSStore", "MAOSTestSupport", "CSQLite"],
+            swiftSettings: house),
         tests("EndToEndTests", "MAOSCore", "MAOSProtocols", "MAOSTransport", "MAOSSystem"),
     ],
     swiftLanguageModes: [.v6]

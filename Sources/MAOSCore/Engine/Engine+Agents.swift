@@ -368,7 +368,8 @@ extension Engine {
         let failure = TaskFailure(.agentLost, "Agent \(id) has not been heard of for \(silence.count / 1_000) s")
         for task: TaskID in agent.state.currentTasks {
             guard let attempt: Int = state.tasks[task]?.record.state.attempt else { continue }
-            state.tasks[task]?.pendingFailure = failure
+            // An attempt that is being stopped for its limit or its deadline fails for that.
+            if state.tasks[task]?.pendingFailure == nil { state.tasks[task]?.pendingFailure = failure }
             batch.effects.append(.stopAttempt(AttemptID(task: task, number: attempt), .agentTerminated))
         }
         do throws(Rejection) {

@@ -194,13 +194,10 @@ extension Engine {
         }
         let wasPaused: Bool = task.status == .paused
         let agent: AgentID? = releaseAgent(of: id, completed: nil)
+        state.tasks[id]?.record.state.status = wasPaused ? .paused : .pending
         touch(id)
         if let record: TaskRecord = state.tasks[id]?.record { emitTask(.interrupted, record, agent: agent) }
-        if wasPaused {
-            state.tasks[id]?.record.state.status = .paused
-        } else {
-            makeRunnable(id)
-        }
+        if !wasPaused { makeRunnable(id) }
         if let agent { offerSlots(of: agent) }
     }
 

@@ -242,7 +242,9 @@ extension Engine {
             emitTaskNow(.resumed, id)
             batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), false))
         } else {
-            state.tasks[id]?.record.state.status = .pending
+            let isBackingOff: Bool = task.state.notBefore.map { $0 > state.now } ?? false
+            let waits: Bool = (state.tasks[id]?.openDependencies ?? 0) > 0
+            state.tasks[id]?.record.state.status = isBackingOff && !waits ? .retrying : .pending
             touch(id)
             emitTaskNow(.resumed, id)
             makeRunnable(id)

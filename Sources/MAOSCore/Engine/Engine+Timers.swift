@@ -83,10 +83,19 @@ extension Engine {
     /// Takes over what an engine, whose last batch could not be stored, knew of this run of the server and is not stored.
     package mutating func adopt(runOf other: Engine) {
         state.isDraining = other.state.isDraining
-        for (id, agent) in other.state.agents where agent.runningSince == nil {
-            state.agents[id]?.runningSince = nil
+        let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }
+        for agent: EngineState.LiveAgent in agents {
+            let id: AgentID = agent.record.id
             guard let status: AgentStatus = state.agents[id]?.record.status else { continue }
-            guard agent.staysPaused, status == .error || status == .initializing else { continue }
+            // A crash that could not be stored is only known once it is reported again.
+            if agent.runningSince == nil, agent.record.status != .error {
+                state.agents[id]?.runningSince = nil
+                // Nobody hears of a paused agent that has not been started.
+                if status == .paused { state.agents[id]?.heartbeatDue = nil }
+            }
+            // One that started in that batch, and was paused again at once, will start once more.
+            let staysPaused: Bool = agent.staysPaused || agent.record.status == .paused
+            guard staysPaused, status == .error || status == .initializing else { continue }
             state.agents[id]?.staysPaused = true
             state.ready.leave(id)
         }

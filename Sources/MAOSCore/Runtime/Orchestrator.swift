@@ -130,6 +130,9 @@ public actor Orchestrator {
         }
     }
 
+    /// Looks at the engine, for tests; on the orchestrator's executor.
+    package func inspect<Value>(_ body: (Engine) -> Value) -> Value { body(engine) }
+
     // MARK: Turns
 
     private func drain() {
@@ -284,7 +287,8 @@ public actor Orchestrator {
         var waiting: ArraySlice<Submission> = postponed.take()[...]
         do throws(JournalError) {
             var fresh = Engine(configuration: configuration, seed: ids.random())
-            try fresh.loadAll(try journal.load(), at: time.now())
+            // The clock may have been set back meanwhile.
+            try fresh.loadAll(try journal.load(), at: max(time.now(), engine.state.now))
             fresh.adopt(runOf: engine)
             engine = fresh
             let recovery = SystemEvent(

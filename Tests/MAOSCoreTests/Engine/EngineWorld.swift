@@ -332,6 +332,13 @@ extension Effect {
     }
 }
 
+extension Event {
+    /// What it says about a task, if it does.
+    var task: TaskEvent? {
+        if case .task(let event) = body { event } else { nil }
+    }
+}
+
 extension Rejection {
     /// The field, of an invalid value.
     var field: String? {

@@ -175,4 +175,18 @@ struct PauseTests {
         #expect(world.status("a" as TaskID) == .failed)
         #expect(try world.task("a").state.error?.code == .deadline)
     }
+
+    @Test("a task that is resumed while it backs off is told of as one that will be tried again")
+    func resumedBackOff() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x")
+        try world.create("a") { $0.retryPolicy = RetryPolicy(maximumAttempts: 2, backoff: .seconds(10)) }
+        try world.start("a")
+        try world.fail("a")
+        try world.send(.pauseTask("a"))
+        try world.send(.resumeTask("a"))
+        let told: TaskState? = world.events.last?.task?.state
+        #expect(told?.status == .retrying)
+        #expect(told == (try world.task("a").state))
+    }
 }

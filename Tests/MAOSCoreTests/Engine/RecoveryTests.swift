@@ -34,6 +34,21 @@ struct RecoveryTests {
         #expect(world.attempt(of: "suspended").number == 2)
     }
 
+    @Test("an interrupted task is told of as one that has no attempt under way")
+    func interruptedEvent() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x", slots: 2)
+        for id in ["running", "suspended"] as [TaskID] {
+            try world.create(id)
+            try world.start(id)
+        }
+        try world.send(.pauseTask("suspended"))
+        try world.restart()
+        let told: [TaskState] = world.events.compactMap(\.task).filter { $0.kind == .interrupted }.map(\.state)
+        #expect(told.map(\.status) == [.pending, .paused])
+        #expect(told.allSatisfy { !$0.holdsAgent && $0.agent == nil })
+    }
+
     @Test("an interrupted task fails where its policy says so, and after the fourth time everywhere")
     func interruptionPolicy() throws {
         var world = EngineWorld()

@@ -175,6 +175,23 @@ struct TimerTests {
         #expect(engine.timerCount < 3_000)
     }
 
+    @Test("an attempt that is being stopped for its deadline fails for that, though its agent falls silent meanwhile")
+    func deadlineBeforeSilence() throws {
+        var world = EngineWorld()
+        let deadline: Instant = world.now + .seconds(10)
+        try world.spawn(.coder, "x")
+        try world.create("a") {
+            $0.deadline = deadline
+            $0.retryPolicy.maximumAttempts = 3
+        }
+        try world.start("a")
+        try world.pass(.seconds(30), silent: ["x"])
+        #expect(world.status("x" as AgentID) == .error)
+        try world.end("a", .stopped)
+        #expect(world.status("a" as TaskID) == .failed)
+        #expect(try world.task("a").state.error?.code == .deadline)
+    }
+
     @Test("time that runs back is taken as time that stands still")
     func backwards() throws {
         var world = EngineWorld()

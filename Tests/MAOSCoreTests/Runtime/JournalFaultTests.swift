@@ -107,6 +107,40 @@ struct JournalFaultTests {
         #expect(world.orchestrator.view.task("a")?.status == .failed)
     }
 
+    @Test("time does not run back when the clock was set back meanwhile")
+    func clock() throws {
+        let world = try SteppedOrchestrator()
+        world.advance(by: .seconds(60))
+        world.send(world.create("a"))
+        world.journal.breakDown()
+        world.send(world.create("b"))
+        world.journal.mend()
+        world.time.advance(by: 250)
+        world.time.set(world.time.now() + Milliseconds(-30_000))
+        world.run()
+        world.send(world.create("c"))
+        let times: [Instant] = world.journal.batches.flatMap(\.events).map(\.time)
+        #expect(times.count == 3)
+        #expect(times == times.sorted())
+    }
+
+    @Test("a crash that could not be stored does not make a paused agent one that was never started")
+    func pausedAgent() throws {
+        let world = try SteppedOrchestrator()
+        world.spawn("x")
+        world.send(.pauseAgent("x"))
+        _ = world.runtime.take()
+        world.journal.breakDown()
+        // Its silence is noticed, and cannot be stored.
+        world.advance(by: .seconds(31))
+        world.journal.mend()
+        world.advance(by: .seconds(2))
+        world.report(.agentsAlive(["x"]))
+        world.send(.resumeAgent("x"))
+        #expect(world.runtime.take().compactMap(\.startedAgent) == [])
+        #expect(world.orchestrator.view.agent("x")?.status == .idle)
+    }
+
     @Test("a server that is draining goes on draining")
     func draining() throws {
         let world = try SteppedOrchestrator()

@@ -1,4 +1,5 @@
 import MAOSCore
+import MAOSSimulation
 import MAOSTestSupport
 import Synchronization
 import Testing

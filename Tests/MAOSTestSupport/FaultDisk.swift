@@ -1,18 +1,17 @@
 import CSQLite
 import Foundation
-import MAOSCore
+package import MAOSCore
 import Synchronization
-import Testing
 
 /// A disk in memory, below SQLite, that fails when it is told to and forgets what was not synced when its power is cut.
 ///
 /// SQLite uses it under ``name``. What has been written since a file's last sync is remembered write by write; a power cut
 /// keeps any of them and drops the others.
-final class FaultDisk: @unchecked Sendable {
+package final class FaultDisk: @unchecked Sendable {
     // Everything is only touched while `mutex` is held; the pointers never change.
 
     /// What goes wrong, and from which operation on; operations are writes, syncs, truncations and deletions.
-    enum Fault {
+    package enum Fault: Sendable {
         case none
         /// One operation fails, with this result code; the ones after it do not.
         case once(at: Int, code: Int32)
@@ -46,7 +45,7 @@ final class FaultDisk: @unchecked Sendable {
     }
 
     /// The name to give to SQLite.
-    let name: String
+    package let name: String
 
     private let mutex = NSRecursiveLock()
     private var files: [String: File] = [:]
@@ -62,7 +61,7 @@ final class FaultDisk: @unchecked Sendable {
     // MARK: - Life
 
     /// A disk with nothing on it.
-    init() {
+    package init() {
         name = "fault-\(FaultDisk.numbers.wrappingAdd(1, ordering: .relaxed).newValue)"
         vfs = .allocate(capacity: 1)
         vfs.initialize(to: sqlite3_vfs())
@@ -76,7 +75,7 @@ final class FaultDisk: @unchecked Sendable {
     }
 
     /// Lets SQLite forget the disk; every connection must have been closed.
-    func remove() {
+    package func remove() {
         sqlite3_vfs_unregister(vfs)
         free(UnsafeMutablePointer(mutating: vfs.pointee.zName))
         vfs.deallocate()
@@ -85,10 +84,10 @@ final class FaultDisk: @unchecked Sendable {
     // MARK: - For tests
 
     /// Operations so far.
-    var operations: Int { locked { operationCount } }
+    package var operations: Int { locked { operationCount } }
 
     /// Decides what goes wrong; operations count from here on.
-    func set(_ fault: Fault) {
+    package func set(_ fault: Fault) {
         locked {
             self.fault = fault
             operationCount = 0
@@ -96,13 +95,13 @@ final class FaultDisk: @unchecked Sendable {
     }
 
     /// Decides how many bytes fit on the disk.
-    func setLimit(_ bytes: Int) { locked { limit = bytes } }
+    package func setLimit(_ bytes: Int) { locked { limit = bytes } }
 
     /// Bytes on the disk.
-    var used: Int { locked { files.values.reduce(0) { $0 + $1.current.count } } }
+    package var used: Int { locked { files.values.reduce(0) { $0 + $1.current.count } } }
 
     /// What a new start finds after the power was cut: what was synced, and of the rest whatever the generator says.
-    func afterPowerCut(_ random: inout SeededRandom) -> FaultDisk {
+    package func afterPowerCut(_ random: inout SeededRandom) -> FaultDisk {
         let disk = FaultDisk()
         locked {
             for (path, file) in files {
@@ -391,13 +390,13 @@ final class FaultDisk: @unchecked Sendable {
 }
 
 /// SQLite's extended codes for what a disk refuses, which its header builds from macros.
-enum DiskError {
-    static let read: Int32 = SQLITE_IOERR | 1 << 8
-    static let shortRead: Int32 = SQLITE_IOERR | 2 << 8
-    static let write: Int32 = SQLITE_IOERR | 3 << 8
-    static let sync: Int32 = SQLITE_IOERR | 4 << 8
-    static let truncate: Int32 = SQLITE_IOERR | 6 << 8
-    static let delete: Int32 = SQLITE_IOERR | 10 << 8
-    static let access: Int32 = SQLITE_IOERR | 13 << 8
-    static let deleteMissing: Int32 = SQLITE_IOERR | 23 << 8
+package enum DiskError {
+    package static let read: Int32 = SQLITE_IOERR | 1 << 8
+    package static let shortRead: Int32 = SQLITE_IOERR | 2 << 8
+    package static let write: Int32 = SQLITE_IOERR | 3 << 8
+    package static let sync: Int32 = SQLITE_IOERR | 4 << 8
+    package static let truncate: Int32 = SQLITE_IOERR | 6 << 8
+    package static let delete: Int32 = SQLITE_IOERR | 10 << 8
+    package static let access: Int32 = SQLITE_IOERR | 13 << 8
+    package static let deleteMissing: Int32 = SQLITE_IOERR | 23 << 8
 }
