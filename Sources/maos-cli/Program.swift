@@ -8,6 +8,7 @@ enum Program {
     static let commands: [Command] =
         TaskCommands.all + AgentCommands.all + ScheduleCommands.all + ResourceCommands.all + QuotaCommands.all
         + DeadLetterCommands.all
+        + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
         + TokenCommands.all + [
             AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
@@ -21,6 +22,9 @@ enum Program {
         ("resource", "see and take what the host has"),
         ("quota", "limit what users, teams and projects may have"),
         ("schedule", "have work done at given times"),
+        ("workflow", "have work done in steps that depend on each other"),
+        ("execution", "watch a workflow being done and change its course"),
+        ("approval", "answer what workflows ask people"),
         ("token", "make tokens, without asking the server"),
     ]
 

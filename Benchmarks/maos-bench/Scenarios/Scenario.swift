@@ -4,6 +4,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case create
     case noopInProcess = "noop-inprocess"
     case noopProcess = "noop-process"
+    case workflow
     case engine
     case startup
     case yardsticks
@@ -18,6 +19,8 @@ enum Scenario: String, CaseIterable, Sendable {
         case .create: "durable creation of tasks over HTTP"
         case .noopInProcess: "tasks without work end to end, durable, agents in the same process"
         case .noopProcess: "tasks that run /bin/true end to end through the server"
+        case .workflow:
+            "an execution of 1,000 steps without work in 10 layers of 100, durable, agents in the same process"
         case .engine: "the engine alone, in memory and on one thread"
         case .startup: "start until ready, and memory when idle"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
@@ -31,6 +34,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .create: try CreateScenario.measure(options)
         case .noopInProcess: try NoopInProcessScenario.measure(options)
         case .noopProcess: try NoopProcessScenario.measure(options)
+        case .workflow: try WorkflowScenario.measure(options)
         case .engine: try EngineScenario.measure(options)
         case .startup: try StartupScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)

@@ -119,6 +119,7 @@ package struct GatewayPending: Sendable {
         case showOutput(isEnded: Bool)
         case schedule(GatewaySchedulePurpose)
         case resource(GatewayResourcePurpose)
+        case workflow(GatewayWorkflowPurpose)
     }
 
     let purpose: Purpose

@@ -163,14 +163,7 @@ extension GatewayFailure {
     package init(_ rejection: Rejection) {
         switch rejection {
         case .invalid(let issue):
-            let path: [ValidationIssue.PathElement] = issue.field.split(separator: ".").map { (step: Substring) in
-                if let index = Int(step) { .index(index) } else { .key(String(step)) }
-            }
-            self = .invalid([
-                ValidationIssue(
-                    path: path, code: .unacceptable, message: "must be \(issue.expected)", expected: issue.expected,
-                    value: .string(issue.value))
-            ])
+            self = .invalid([ValidationIssue(issue)])
         case .forbidden(let permission):
             self = .forbidden(permission)
         case .notFound(let entity, let id):

@@ -35,7 +35,13 @@ extension GatewayREST {
             return respond(report, context, now)
         case .success(.schedule(let schedule)):
             return complete(pending, with: schedule, now)
-        case .success(.none), .success(.workflow), .success(.execution), .success(.approval):
+        case .success(.workflow(let workflow)):
+            return complete(pending, with: workflow, now)
+        case .success(.execution(let execution)):
+            return complete(pending, with: execution, now)
+        case .success(.approval(let approval)):
+            return complete(pending, with: approval, now)
+        case .success(.none):
             return fail(.internalError, context, now)
         }
     }
@@ -194,6 +200,8 @@ extension GatewayREST {
             return completeAllocation(pending, found: row, now)
         case (.resource(.list(let page, let limit)), .entities(let found)):
             return respondAllocations(found, page: page, limit: limit, context, now)
+        case (.workflow(let purpose), _):
+            return completeWorkflow(pending, purpose, with: result, now)
         case (.schedule, .entity(let row)):
             return completeSchedule(pending, found: row, now)
         case (.schedule(.list(let page, let limit)), .entities(let found)):

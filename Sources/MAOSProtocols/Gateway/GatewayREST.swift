@@ -77,6 +77,8 @@ package final class GatewayREST {
             return handleResources(part, method, route.id, request, context, now)
         case .schedule(let part):
             return handleSchedules(part, method, route.id, request, context, now)
+        case .workflow(let part):
+            return handleWorkflows(part, method, route.id, request, context, now)
         case .events:
             return listEvents(request, context, now)
         case .health:

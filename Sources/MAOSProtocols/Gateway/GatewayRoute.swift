@@ -8,6 +8,7 @@ enum GatewayEndpoint: Sendable, Hashable {
     case events, health, metrics, performance
     case schedule(GatewayScheduleEndpoint)
     case resource(GatewayResourceEndpoint)
+    case workflow(GatewayWorkflowEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
     /// On the server's root, in the text form of Prometheus; open to this host.
@@ -33,6 +34,7 @@ enum GatewayEndpoint: Sendable, Hashable {
             .tasksUpdate
         case (.events, .get), (.health, .get): .systemRead
         case (.schedule(let part), _): part.permission(for: method)
+        case (.workflow(let part), _): part.permission(for: method)
         case (.metrics, .get), (.performance, .get), (.scrape, .get): .metricsRead
         case (.resource(let part), _): part.permission(for: method)
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
@@ -48,6 +50,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .taskPriority, .agentConfiguration: "PATCH"
         case .schedule(let part): part.allowed
         case .resource(let part): part.allowed
+        case .workflow(let part): part.allowed
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
@@ -159,6 +162,8 @@ struct GatewayRoute: Sendable {
         switch collection {
         case "resources": GatewayResourceEndpoint.at(path).map { (.resource($0), $1) }
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
+        case "workflows", "executions", "approvals":
+            GatewayWorkflowEndpoint.at([collection] + path).map { (.workflow($0), $1) }
         case "dead-letters": placeOfDeadLetters(path)
         case "metrics": placeOfMetrics(path)
         default: nil

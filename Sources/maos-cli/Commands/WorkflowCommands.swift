@@ -1,0 +1,191 @@
+internal import MAOSCore
+internal import MAOSProtocols
+
+/// The commands about workflows, and what they share with those about executions.
+enum WorkflowCommands {
+    static let all: [Command] = [
+        WorkflowApply.command, WorkflowList.command, WorkflowGet.command, WorkflowExecute.command,
+        WorkflowDelete.command,
+    ]
+
+    static let id = Operand("ID", .one, .text, "the workflow's id")
+    static let limit = Flag("--limit", "N", .number(1...1_000), "how many (default 50)")
+    static let page = Flag("--page", "N", .number(1...1_000_000_000), "which page of that many (default 1)")
+
+    /// A page of a list as a table, with a note when there is more.
+    static func list(
+        _ name: String, _ path: APIPath, _ columns: [Table.Column], _ invocation: Invocation,
+        row: (JSONValue) -> [Table.Cell]
+    ) throws(Failure) {
+        let number: Int = invocation.arguments.number(page) ?? 1
+        let text: String = path.with("page", String(number))
+            .with("limit", String(invocation.arguments.number(limit) ?? 50)).text
+        let data: JSONValue = try invocation.server().call("list the \(name)", .get, text).data
+        if invocation.wantsJSON { return invocation.printJSON(data) }
+        let items: [JSONValue] = data[name]?.arrayValue ?? []
+        var table = Table(columns)
+        for item: JSONValue in items { table.add(row(item)) }
+        guard !table.isEmpty else { return invocation.note("no \(name)") }
+        invocation.output.write(table.text(for: invocation.output))
+        guard data["pagination"]?["hasNext"]?.boolValue == true else { return }
+        let total: Int = data["pagination"]?["totalItems"]?.intValue ?? 0
+        invocation.note("\(items.count) of \(total); --page \(number + 1) has more")
+    }
+
+    static func time(_ value: JSONValue?, for channel: Channel) -> String {
+        TaskCommands.time(value?.stringValue.flatMap { ISO8601.parse($0) }, for: channel)
+    }
+
+    /// How a status is shown.
+    static func style(of status: String) -> Style? {
+        switch status {
+        case "completed", "approved": .green
+        case "failed", "rejected": .red
+        case "running", "paused": .yellow
+        case "cancelled", "skipped", "pending": .dim
+        default: nil
+        }
+    }
+}
+
+/// `workflow apply`.
+enum WorkflowApply {
+    private static let file = Operand("FILE", .one, .file, "the workflow as JSON; - reads standard input")
+    private static let name = Flag("--id", "ID", .text, "its id; without it the file's id, or one made from its name")
+
+    static let command = Command(
+        "workflow apply", "make a workflow from a file, or give it a new version",
+        details: [
+            "The same file again changes nothing. Executions that are under way keep the version that they began with."
+        ],
+        operands: [file], flags: [name],
+        examples: [
+            Example("workflow apply build.json", "make it, or change it"),
+            Example("workflow execute $(maos-cli workflow apply build.json)", "and execute it"),
+        ]
+    ) { (invocation) throws(Failure) in
+        let path: String = invocation.arguments.text(file) ?? "-"
+        let bytes: [UInt8] = try InputFile.read(path)
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONReader.parse(bytes, depthLimit: 128)
+        } catch {
+            throw .usage("\(path) is not JSON: \(error)")
+        }
+        let given: String? = invocation.arguments.text(name) ?? value["id"]?.stringValue
+        guard let id: String = given ?? value["name"]?.stringValue.map(slug), !id.isEmpty else {
+            throw .usage("\(path) has no name", hints: ["a workflow is an object with a name and steps"])
+        }
+        let reply: Reply = try invocation.server().call(
+            "apply the workflow \(id)", .put, APIPath("workflows", id).text, body: bytes)
+        if invocation.wantsJSON { return invocation.printJSON(reply.data) }
+        invocation.output.line(reply.data["workflowId"]?.stringValue ?? id)
+        invocation.note("version \(reply.data["version"]?.intValue ?? 1)")
+    }
+
+    /// A name in the form of an identifier.
+    private static func slug(_ name: String) -> String {
+        var slug: String = ""
+        for scalar: Unicode.Scalar in name.lowercased().unicodeScalars {
+            let isPlain: Bool = ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || scalar == "_"
+            if isPlain { slug.unicodeScalars.append(scalar) } else if !slug.hasSuffix("-") { slug += "-" }
+        }
+        return String(slug.drop { $0 == "-" }.prefix(100))
+    }
+}
+
+/// `workflow list`.
+enum WorkflowList {
+    static let command = Command(
+        "workflow list", "list the workflows, the newest first",
+        flags: [WorkflowCommands.limit, WorkflowCommands.page],
+        examples: [Example("workflow list", "the newest 50")]
+    ) { (invocation) throws(Failure) in
+        let columns: [Table.Column] = [
+            .init("ID"), .init("VERSION", isNumeric: true), .init("STEPS", isNumeric: true), .init("UPDATED"),
+            .init("NAME", isFlexible: true),
+        ]
+        try WorkflowCommands.list("workflows", APIPath("workflows"), columns, invocation) { (item) in
+            [
+                .init(item["id"]?.stringValue ?? "?"), .init(String(item["version"]?.intValue ?? 0)),
+                .init(String(item["stepCount"]?.intValue ?? 0)),
+                .init(WorkflowCommands.time(item["updatedAt"], for: invocation.output), .dim),
+                .init(item["name"]?.stringValue ?? ""),
+            ]
+        }
+    }
+}
+
+/// `workflow get`.
+enum WorkflowGet {
+    static let command = Command(
+        "workflow get", "show a workflow as it was applied last",
+        operands: [WorkflowCommands.id],
+        examples: [Example("workflow get build", "its steps and settings")]
+    ) { (invocation) throws(Failure) in
+        let id: String = invocation.arguments.text(WorkflowCommands.id) ?? ""
+        invocation.printJSON(
+            try invocation.server().call("get the workflow \(id)", .get, APIPath("workflows", id).text).data)
+    }
+}
+
+/// `workflow execute`.
+enum WorkflowExecute {
+    private static let parameter = Flag(
+        "--param", "NAME=VALUE", .pair, "a parameter; read as JSON where it is JSON, else a text (may be repeated)",
+        repeats: true)
+    private static let parameters = Flag(
+        "--params", "FILE", .file, "parameters as a JSON object; - reads standard input")
+    private static let wait = Flag("--wait", "watch it to its end; exit code 1 unless it completes")
+
+    static let command = Command(
+        "workflow execute", "start an execution of a workflow, and print its id",
+        operands: [WorkflowCommands.id], flags: [parameter, parameters, wait],
+        examples: [
+            Example("workflow execute build --param branch=main", "with a parameter"),
+            Example("workflow execute build --wait", "and watch it"),
+        ]
+    ) { (invocation) throws(Failure) in
+        let arguments: Arguments = invocation.arguments
+        let id: String = arguments.text(WorkflowCommands.id) ?? ""
+        var given = JSONObject()
+        if let path: String = arguments.text(parameters) {
+            let value: JSONValue? = try? JSONReader.parse(try InputFile.read(path), depthLimit: 128)
+            guard case .object(let object)? = value else { throw .usage("\(path) is no JSON object") }
+            given = object
+        }
+        for pair: String in arguments.texts(parameter) {
+            let cut: String.Index = pair.firstIndex(of: "=") ?? pair.endIndex
+            let text = String(pair[cut...].dropFirst())
+            given[String(pair[..<cut])] = (try? JSONReader.parse(text, depthLimit: 128)) ?? .string(text)
+        }
+        let server: Server = try invocation.server()
+        let reply: Reply = try server.call(
+            "execute the workflow \(id)", .post, APIPath("workflows", id, "execute").text,
+            ["parameters": .object(given)])
+        let execution: String = reply.data["id"]?.stringValue ?? "?"
+        guard arguments.has(wait) else {
+            if invocation.wantsJSON { return invocation.printJSON(reply.data) }
+            return invocation.output.line(execution)
+        }
+        try ExecutionWatch(server, invocation).run([execution])
+    }
+}
+
+/// `workflow delete`.
+enum WorkflowDelete {
+    private static let ids = Operand("ID", .many, .text, "the workflows' ids")
+
+    static let command = Command(
+        "workflow delete", "forget workflows; executions that are under way go on",
+        operands: [ids],
+        examples: [Example("workflow delete build", "it can be applied again later")]
+    ) { (invocation) throws(Failure) in
+        let server: Server = try invocation.server()
+        try invocation.forEach(invocation.arguments.texts(ids)) { (id) throws(Failure) in
+            let reply: Reply = try server.call("delete the workflow \(id)", .delete, APIPath("workflows", id).text)
+            if invocation.wantsJSON { return invocation.printJSON(reply.data) }
+            invocation.output.line("\(id)  deleted")
+        }
+    }
+}
