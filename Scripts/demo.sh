@@ -24,7 +24,7 @@ Scripts/setup.sh
 echo "building (the first time takes some minutes)"
 for product in maos-server maos-cli; do
     # Silent, unless it fails.
-    build=$(Scripts/release.sh --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
+    build=$(swift build -c release --static-swift-stdlib --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
 done
 bin=.build/release
 
@@ -53,6 +53,18 @@ url=http://$(sed -n 's/^listening \([^ ]*\) .*/\1/p' "$data/listening" | head -n
 hints=--no-hints
 [ -z "$keep" ] || hints=
 "$bin/maos-cli" --url "$url" --data "$data" demo $hints "$tree"
+
+# The same tree as a workflow: folders side by side, a decision, and a question that is answered from here.
+export MAOS_URL=$url MAOS_DATA=$data
+printf '\nthe same as a workflow, Docs/Examples/source-report.json\n\n'
+workflow=$("$bin/maos-cli" workflow apply Docs/Examples/source-report.json)
+execution=$("$bin/maos-cli" workflow execute "$workflow" --param "tree=$tree")
+(
+    until approval=$("$bin/maos-cli" approval list | awk 'NR == 2 { print $1 }') && [ -n "$approval" ]; do sleep 0.2; done
+    "$bin/maos-cli" approval approve "$approval" --comment "the demo says so" >/dev/null
+) &
+"$bin/maos-cli" execution watch "$execution"
+"$bin/maos-cli" execution get "$execution" | sed '1,/^$/d'
 
 if [ -n "$keep" ]; then
     cat <<TEXT

@@ -33,7 +33,7 @@ extension Engine {
             description: definition.description, project: definition.project, owner: principal.subject,
             stepCount: compiled.steps.count, createdAt: state.now, updatedAt: state.now)
         state.flows.workflows.insert(record)
-        keep(definition, of: id, version: 1)
+        keep(definition, compiled, of: id, version: 1)
         return record
     }
 
@@ -58,7 +58,7 @@ extension Engine {
             record.updatedAt = state.now
             record.endedAt = nil
         }
-        keep(definition, of: id, version: version)
+        keep(definition, compiled, of: id, version: version)
         retireVersion(current)
         return state.flows.workflows[id] ?? known
     }
@@ -92,7 +92,10 @@ extension Engine {
         return (definition, compiled)
     }
 
-    private mutating func keep(_ definition: WorkflowDefinition, of id: WorkflowID, version: Int) {
+    private mutating func keep(
+        _ definition: WorkflowDefinition, _ compiled: CompiledWorkflow, of id: WorkflowID, version: Int
+    ) {
+        remember(compiled, of: WorkflowPartID(id, version: version))
         state.flows.versions.insert(
             WorkflowVersionRecord(
                 id: WorkflowPartID(id, version: version), number: state.flows.versions.makeNumber(), workflow: id,
@@ -204,8 +207,17 @@ extension Engine {
                 reason: "version_gone", message: "The version of the workflow that the execution used is kept no more")
         }
         let compiled: CompiledWorkflow = try compiledVersion(version, overrides: overrides)
-        if overrides.isEmpty { state.flows.compiled[part] = compiled }
+        if overrides.isEmpty { remember(compiled, of: part) }
         return compiled
+    }
+
+    /// Keeps a version at hand in the form in which it is carried out; those that nothing uses make room.
+    private mutating func remember(_ compiled: CompiledWorkflow, of part: WorkflowPartID) {
+        if state.flows.compiled.count >= 256 {
+            let uses: [WorkflowPartID: Int] = state.flows.uses
+            state.flows.compiled = state.flows.compiled.filter { uses[$0.key] != nil }
+        }
+        state.flows.compiled[part] = compiled
     }
 
     // MARK: Control

@@ -4,7 +4,7 @@ extension WorkflowCompiler {
     mutating func readDependencies(_ value: JSONValue, region: Int) {
         guard case .array(let entries) = value else { return refuse("dependencies", value, "an array") }
         var count: Int = 0
-        var seen: Set<[Int]> = []
+        var seen: Set<Int> = []
         for (index, entry) in entries.enumerated() {
             let path: String = "dependencies.\(index)"
             guard case .object(let object) = entry else {
@@ -32,7 +32,7 @@ extension WorkflowCompiler {
             for (place, other) in others.enumerated() {
                 let field: String = "\(path).dependsOn.\(place)"
                 guard let on: Int = own(other, at: field, region: region) else { continue }
-                guard seen.insert([step, on]).inserted else {
+                guard seen.insert(step * WorkflowLimits.steps + on).inserted else {
                     refuse(field, other, "each step only once", step: steps[step].id)
                     continue
                 }

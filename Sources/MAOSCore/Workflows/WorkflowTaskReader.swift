@@ -135,7 +135,7 @@ struct WorkflowTaskReader {
         if !rest.isEmpty { specification.context = JSONText(.object(rest)) }
     }
 
-    /// A command in one of its two forms; numbers among the arguments are taken as they are written.
+    /// A command in one of its two forms; arguments that are no strings are given as JSON.
     private static func command(_ value: JSONValue) -> RunnerCommand? {
         switch value {
         case .string(let line) where !line.isEmpty && !line.utf8.contains(0): return .shell(line)
@@ -165,8 +165,8 @@ struct WorkflowTaskReader {
     private static func plainText(_ value: JSONValue) -> String? {
         switch value {
         case .string(let text): text
-        case .boolean, .integer, .number: JSONText(value).description
-        case .null, .array, .object: nil
+        case .boolean, .integer, .number, .array, .object: JSONText(value).description
+        case .null: nil
         }
     }
 

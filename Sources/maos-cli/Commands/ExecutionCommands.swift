@@ -58,6 +58,15 @@ enum ExecutionCommands {
         ).data
         if invocation.wantsJSON { return invocation.printJSON(data) }
         for line: String in ExecutionTree(data, invocation.output).lines() { invocation.output.line(line) }
+        showResult(data["result"] ?? .null, invocation)
+    }
+
+    /// What the execution gave: what was printed as it is, anything else as JSON.
+    private static func showResult(_ result: JSONValue, _ invocation: Invocation) {
+        guard !result.isNull else { return }
+        invocation.output.line("")
+        guard let text: String = result["stdout"]?.stringValue else { return invocation.printJSON(result) }
+        invocation.output.line(DisplayText.lines(text).joined(separator: "\n"))
     }
 
     private static let watch = Command(

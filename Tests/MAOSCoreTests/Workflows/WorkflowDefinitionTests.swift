@@ -94,7 +94,7 @@ struct WorkflowDefinitionTests {
                 "steps.0.configuration.context.command"
             ),
             (
-                #"{"steps":[{"id":"a","type":"task","configuration":{"context":{"command":"x","environment":{"A":[]}}}}]}"#,
+                #"{"steps":[{"id":"a","type":"task","configuration":{"context":{"command":"x","environment":{"A":null}}}}]}"#,
                 "steps.0.configuration.context.environment"
             ),
             (

@@ -1,0 +1,92 @@
+import Foundation
+import MAOSCore
+import Testing
+
+/// `maos-cli workflow`, `execution` and `approval` against a real server.
+@Suite("The command line with workflows")
+struct CommandLineWorkflowTests {
+    private let server: ServerProcess
+    private let program: CommandLineProgram
+
+    init() throws {
+        server = try ServerProcess()
+        program = CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+    }
+
+    private func run(_ words: String...) throws -> ProgramOutcome { try program.run(words) }
+
+    /// Writes a workflow to a file; returns its path.
+    private func file(_ json: String) throws -> String {
+        let path: String = server.directory + "/workflow.json"
+        try json.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    @Test("a file is applied, changed, executed, listed and deleted")
+    func life() throws {
+        let first: String = try file(
+            #"{"name":"Say It!","steps":[{"id":"say","type":"task","configuration":{"context":{"command":["echo","${parameters.what}"]}}}]}"#
+        )
+        let applied: ProgramOutcome = try run("workflow", "apply", first)
+        #expect(applied.status == 0, "\(applied.errors)")
+        #expect(applied.output == "say-it-\n")
+        let executed: ProgramOutcome = try run(
+            "workflow", "execute", "say-it-", "--param", "what=hello", "--wait")
+        #expect(executed.status == 0, "\(executed.errors)")
+        #expect(executed.output.contains("say  completed\n"))
+        let list: ProgramOutcome = try run("execution", "list", "--workflow", "say-it-", "--json")
+        let id: String = try #require(list.json?["executions"]?[0]?["id"]?.stringValue)
+        let shown: ProgramOutcome = try run("execution", "get", id)
+        #expect(shown.output.hasSuffix("\n\nhello\n"), "\(shown.output)")
+        #expect(try run("workflow", "get", "say-it-", "--json").json?["version"] == 1)
+        #expect(try run("workflow", "list").output.contains("Say It!"))
+        #expect(try run("workflow", "delete", "say-it-").output == "say-it-  deleted\n")
+        #expect(try run("workflow", "execute", "say-it-").status == 1)
+    }
+
+    @Test("mistakes of a file are told with their places, and files that are none are wrong usage")
+    func mistakes() throws {
+        let bad: String = try file(
+            #"{"name":"x","steps":[{"id":"a","type":"task","configuration":{"priority":"urgent"}}]}"#)
+        let refused: ProgramOutcome = try run("workflow", "apply", bad)
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("priority"), "\(refused.errors)")
+        #expect(try run("workflow", "apply", try file("{")).status == 2)
+        #expect(try run("workflow", "apply", try file(#"{"steps":[]}"#)).status == 2)
+        #expect(try run("workflow", "apply", "/nonexistent").status == 2)
+    }
+
+    @Test("a failing execution gives 1, and is started over from where it failed")
+    func failure() throws {
+        let flag: String = server.directory + "/flag"
+        let path: String = try file(
+            #"{"name":"f","steps":[{"id":"a","type":"task","configuration":{"retryPolicy":{"maxAttempts":1},"context":{"command":["test","-e","\#(flag)"]}}}]}"#
+        )
+        _ = try run("workflow", "apply", path)
+        let failed: ProgramOutcome = try run("workflow", "execute", "f", "--wait")
+        #expect(failed.status == 1)
+        #expect(failed.output.contains("failed  Step a: exited with code 1"))
+        let id: String = try #require(
+            try run("execution", "list", "--status", "failed", "--json").json?["executions"]?[0]?["id"]?.stringValue)
+        #expect(FileManager.default.createFile(atPath: flag, contents: nil))
+        #expect(try run("execution", "retry", id).output == "\(id)  started over\n")
+        #expect(try run("execution", "watch", id).status == 0)
+        #expect(try run("execution", "cancel", id).status == 1)
+    }
+
+    @Test("questions are listed and answered", arguments: [("approve", 0), ("reject", 1)])
+    func approval(verb: String, status: Int32) throws {
+        let path: String = try file(
+            #"{"name":"ask","steps":[{"id":"gate","type":"task","configuration":{"approval":{"reason":"Really?"}}}]}"#)
+        _ = try run("workflow", "apply", path)
+        let id: String = try run("workflow", "execute", "ask").output.trimmingCharacters(in: .newlines)
+        let list: ProgramOutcome = try run("approval", "list")
+        #expect(list.output.contains("Really?"))
+        let approval: String = try #require(
+            try run("approval", "list", "--json").json?["approvals"]?[0]?["id"]?.stringValue)
+        #expect(try run("execution", "get", id).output.contains("waits for approval \(approval)"))
+        #expect(try run("approval", verb, approval, "--comment", "so").status == 0)
+        #expect(try run("approval", "get", approval).output.contains("so"))
+        #expect(try run("execution", "watch", id).status == status)
+    }
+}
