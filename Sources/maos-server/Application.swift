@@ -316,9 +316,7 @@ final class Application {
 
     private static func gatewayConfiguration(_ configuration: Configuration, url: String) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
-        gateway.routing = configuration.engine.routing
         gateway.timeZones = configuration.engine.timeZones
-        gateway.onDemandAgents = configuration.engine.onDemand.maximum
         gateway.workspaceRoot = configuration.workspaceRoot
         gateway.publicURL = url
         return gateway

@@ -249,7 +249,58 @@ struct Configuration {
             }
             engine.routing[kind] = type
         }
+        engine.fairness.weights = try weights(values)
+        engine.concurrency = try concurrency(values)
         return engine
+    }
+
+    private static func weights(_ values: SettingValues) throws(ConfigurationError) -> [String: Double] {
+        var weights: [String: Double] = [:]
+        for (project, value) in (values["fairness.weights"]?.objectValue ?? [:]).map({ ($0.key, $0.value) }) {
+            guard let weight: Double = value.doubleValue, (0.001...1_000).contains(weight) else {
+                throw failure(
+                    values, "fairness.weights",
+                    "has \"\(project)\": \(JSONText(value)), expected a number from 0.001 to 1000")
+            }
+            weights[project] = weight
+        }
+        return weights
+    }
+
+    private static func concurrency(_ values: SettingValues) throws(ConfigurationError) -> [String: ConcurrencyLimit] {
+        var limits: [String: ConcurrencyLimit] = [:]
+        for (key, value) in (values["concurrency"]?.objectValue ?? [:]).map({ ($0.key, $0.value) }) {
+            guard let limit: ConcurrencyLimit = concurrencyLimit(value) else {
+                throw failure(
+                    values, "concurrency",
+                    "has \"\(key)\": \(JSONText(value)), expected {\"limit\": 1 to 1000000, \"rate\": {\"count\": 1 to 100000, "
+                        + "\"perSeconds\": 0.001 to 86400}} with at least one of the two")
+            }
+            limits[key] = limit
+        }
+        return limits
+    }
+
+    /// What a concurrency key keeps to; `nil` when the value says something else.
+    private static func concurrencyLimit(_ value: JSONValue) -> ConcurrencyLimit? {
+        guard let members: JSONObject = value.objectValue else { return nil }
+        var limit = ConcurrencyLimit()
+        for (name, value) in members.map({ ($0.key, $0.value) }) {
+            switch (name, value) {
+            case ("limit", .integer(let count)) where (1...1_000_000).contains(count):
+                limit.limit = Int(count)
+            case ("rate", .object(let rate)):
+                guard rate.members.count == 2, case .integer(let count)? = value["count"],
+                    (1...100_000).contains(count), let seconds: Double = value["perSeconds"]?.doubleValue,
+                    (0.001...86_400).contains(seconds)
+                else { return nil }
+                limit.rate = ConcurrencyLimit.Rate(
+                    count: Int(count), period: Milliseconds(Int64((seconds * 1_000).rounded())))
+            default:
+                return nil
+            }
+        }
+        return limit.limit == nil && limit.rate == nil ? nil : limit
     }
 
     /// The kind that an operator means, who may use the clients' shorter names of two.

@@ -98,6 +98,15 @@ struct Setting {
             key: "pools.default.idleSeconds", flag: nil, form: .number(1...86_400), fallback: 60,
             summary: "seconds after which an idle agent made on demand goes away"),
         Setting(
+            key: "fairness.weights", flag: nil, form: .object, fallback: .object([:]),
+            summary:
+                "project to its weight, 0.001 to 1000; one with twice the weight starts twice as many tasks (default 1)"
+        ),
+        Setting(
+            key: "concurrency", flag: nil, form: .object, fallback: .object([:]),
+            summary:
+                "concurrency key, or *, to {limit, rate: {count, perSeconds}}; a key that is not named: one at a time"),
+        Setting(
             key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the gateway need a token"),
         Setting(

@@ -33,6 +33,8 @@ struct Figure: Sendable {
         case atMost(Double)
         /// Figure ÷ yardstick.
         case ratioAtLeast(Double)
+        /// Figure ÷ yardstick.
+        case ratioAtMost(Double)
     }
 
     var name: String
@@ -57,6 +59,7 @@ struct Figure: Sendable {
         case .atLeast(let bound): value >= bound
         case .atMost(let bound): value <= bound
         case .ratioAtLeast(let bound): (ratio ?? 0) >= bound
+        case .ratioAtMost(let bound): (ratio ?? .infinity) <= bound
         }
     }
 
@@ -66,6 +69,7 @@ struct Figure: Sendable {
         case .atLeast(let bound): "≥ \(unit.text(bound))"
         case .atMost(let bound): "≤ \(unit.text(bound))"
         case .ratioAtLeast(let bound): "ratio ≥ \(bound.text(decimals: 2))"
+        case .ratioAtMost(let bound): "ratio ≤ \(bound.text(decimals: 2))"
         }
     }
 }

@@ -8,14 +8,38 @@ enum EngineScenario {
 
     static func measure(_ options: Options) throws -> ScenarioResult {
         var mixes: [Double] = []
-        for _ in 0..<options.runs { mixes.append(try mix(for: options.window)) }
+        var (few, many): ([Double], [Double]) = ([], [])
+        for _ in 0..<options.runs {
+            mixes.append(try mix(for: options.window))
+            few.append(try decision(waiting: 100, projects: 1, for: options.window / 4))
+            many.append(try decision(waiting: 100_000, projects: 1_000, for: options.window / 4))
+        }
         return ScenarioResult(
             scenario: .engine,
             figures: [
                 Figure(
                     name: "commands: create, start, complete", unit: .perSecond, values: mixes,
-                    targets: [.atLeast(500_000)])
+                    targets: [.atLeast(500_000)]),
+                Figure(
+                    name: "a task's life, 100,000 tasks of 1,000 projects wait", unit: .microseconds, values: many,
+                    yardstick: Figure.Yardstick(name: "100 tasks of one project wait", values: few),
+                    targets: [.ratioAtMost(2)]),
             ])
+    }
+
+    /// Microseconds of the thread's CPU time for a task's creation, start and completion, and so for one decision who is next.
+    private static func decision(waiting: Int, projects: Int, for duration: Int64) throws -> Double {
+        var bench = EngineBench(projects: projects)
+        try bench.create(waiting, batch: batch)
+        try bench.spawnAgents(4, slots: 4)
+        try bench.live(5_000, batch: batch)
+        let start: Int64 = ProcessProbe.ownThreadNanoseconds()
+        var lives: Int = 0
+        while ProcessProbe.ownThreadNanoseconds() - start < duration {
+            try bench.live(2_000, batch: batch)
+            lives += 2_000
+        }
+        return quotient(Double(ProcessProbe.ownThreadNanoseconds() - start) / 1e3, Double(lives))
     }
 
     /// Commands a second of the thread's CPU time while tasks are created, assigned, started and completed.

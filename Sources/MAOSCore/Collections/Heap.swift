@@ -23,6 +23,25 @@ struct Heap<Element: Comparable & Sendable>: Sendable {
         return first
     }
 
+    /// Puts another element in the place of the smallest; O(log n).
+    mutating func replaceFirst(_ element: Element) {
+        elements[0] = element
+        siftDown(from: 0)
+    }
+
+    /// How many elements that count are smaller than one, up to a limit; O(number of those that are smaller).
+    func count(before element: Element, limit: Int, where counts: (Element) -> Bool) -> Int {
+        var count: Int = 0
+        var pending: [Int] = [0]
+        while let index: Int = pending.popLast(), count < limit {
+            guard index < elements.count, elements[index] < element else { continue }
+            if counts(elements[index]) { count += 1 }
+            pending.append(2 * index + 1)
+            pending.append(2 * index + 2)
+        }
+        return count
+    }
+
     /// Keeps only the elements that satisfy the condition; O(n).
     mutating func removeAll(where shouldRemove: (Element) -> Bool) {
         elements.removeAll(where: shouldRemove)

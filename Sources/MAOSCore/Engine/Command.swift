@@ -8,6 +8,8 @@ public enum Command: Sendable {
     case changePriority(TaskID, Priority, reason: String?)
     case pauseTask(TaskID)
     case resumeTask(TaskID)
+    /// Asks why a task has not started, and changes nothing.
+    case explainWaiting(TaskID)
     /// Starts a dead letter over as it is, or makes another task of it with another specification.
     case requeueDeadLetter(TaskID, as: TaskSpecification?)
     /// Leaves a failed task as it is, and takes it off the list of dead letters.
@@ -144,6 +146,8 @@ public enum Reply: Sendable {
     case allocation(AllocationRecord)
     case resources(ResourceReport)
     case quotas(QuotaReport)
+    /// Why the task has not started.
+    case waiting(TaskRecord, [WaitingReason])
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
     case workflow(WorkflowRecord)

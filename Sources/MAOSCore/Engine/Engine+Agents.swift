@@ -159,7 +159,7 @@ extension Engine {
         let pool: EngineConfiguration.OnDemandPool = configuration.onDemand
         guard !state.isDraining, state.ready.waitingCount > 0, pool.maximum > 0 else { return }
         guard state.onDemandAgents < pool.maximum || state.idleOnDemandAgents > 0 else { return }
-        let demands: [ReadyQueue.Demand] = state.ready.demands()
+        let demands: [ReadyQueue.Demand] = state.ready.demands(at: state.now)
         for demand: ReadyQueue.Demand in demands where !demand.hasAgents { startAgents(atMost: 1, for: demand) }
         for demand: ReadyQueue.Demand in demands { startAgents(atMost: demand.waiting, for: demand) }
         hasNewDemand = false

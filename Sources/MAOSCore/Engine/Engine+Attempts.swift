@@ -6,17 +6,32 @@ extension Engine {
     mutating func enqueue(_ id: TaskID) {
         guard let record: TaskRecord = state.tasks[id]?.record else { return }
         precondition(record.status == .queued, "only queued tasks wait in lanes")
-        let queuedAt: Instant = record.state.queuedAt ?? state.now
-        let lane = ReadyQueue.LaneKey(
-            type: configuration.routing[record.specification.kind], capabilities: record.specification.capabilities)
-        let key: Int64 = queuedAt.milliseconds - record.state.priority.credit.count
-        let index: Int = state.ready.enqueue(id, number: record.number, key: key, lane: lane)
-        assignWaiting(inLane: index)
+        assignWaiting(inLane: stand(record))
+    }
+
+    /// Gives a queued task its place, which is no other after a restart; gives its lane.
+    mutating func stand(_ record: TaskRecord) -> Int {
+        let queuedAt: Instant = record.state.queuedAt ?? record.createdAt
+        let place = state.ready.enqueue(
+            record, key: queuedAt.milliseconds - record.state.priority.credit.count,
+            lane: ReadyQueue.LaneKey(
+                type: configuration.routing[record.specification.kind],
+                capabilities: record.specification.capabilities),
+            at: state.now)
+        state.tasks[record.id]?.entry = place.entry
+        return place.lane
+    }
+
+    /// Takes a task out of the queue, if it is there.
+    mutating func withdraw(_ id: TaskID) {
+        guard let entry: Int = state.tasks[id]?.entry else { return }
+        state.tasks[id]?.entry = nil
+        state.ready.withdraw(entry, at: state.now)
     }
 
     mutating func assignWaiting(inLane index: Int) {
         guard !state.isDraining else { return }
-        while let match = state.ready.match(lane: index) { assign(match.task, to: match.agent) }
+        while let match = state.ready.match(lane: index, at: state.now) { assign(match.task, to: match.agent) }
         hasNewDemand = true
     }
 
@@ -31,14 +46,14 @@ extension Engine {
             return
         }
         if load == 0, agent.record.origin == .onDemand, state.onDemandAgents >= configuration.onDemand.maximum,
-            state.ready.yields(id)
+            state.ready.yields(id, at: state.now)
         {
             // Tasks that have waited for longer need an agent of another type, and the pool has no room for one.
             stopAgent(id, graceful: true)
             return
         }
         guard let profile: Int = state.ready.offerSeat(of: id, load: load) else { return }
-        while let match = state.ready.match(profile: profile) { assign(match.task, to: match.agent) }
+        while let match = state.ready.match(profile: profile, at: state.now) { assign(match.task, to: match.agent) }
     }
 
     private mutating func assign(_ id: TaskID, to agentID: AgentID) {
@@ -253,7 +268,7 @@ extension Engine {
         guard let task: EngineState.LiveTask = state.tasks.removeValue(forKey: id) else { return nil }
         state.liveWeight -= task.record.origin.weight
         var record: TaskRecord = task.record
-        if record.status == .queued { state.ready.withdraw(id) }
+        if let entry: Int = task.entry { state.ready.withdraw(entry, at: state.now) }
         if record.state.holdsAgent, let agent: AgentID = record.state.agent {
             if task.timeoutAt != nil || task.timeoutLeft != nil { abandonTimer() }
             release(agent, from: record, completed: ending.countsAsCompleted)
@@ -316,6 +331,7 @@ extension Engine {
     }
 
     private mutating func release(_ agent: AgentID, from task: TaskRecord, completed: Bool?) {
+        leaveGates(task)
         guard
             let released = state.agents[agent]?.release(
                 task.id, completed: completed, startedAt: task.state.startedAt, at: state.now, in: batchNumber)
@@ -345,9 +361,9 @@ extension Engine {
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .scheduleRun(let id, let timer): runTimers[id] != timer
             case .allocationEnd(let id): allocations[id]?.endedAt != nil || allocations[id] == nil
-            case .agentHeartbeat, .agentRestart, .agentIdle: false
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
+            case .agentHeartbeat, .agentRestart, .agentIdle, .gate: false
             }
         }
     }

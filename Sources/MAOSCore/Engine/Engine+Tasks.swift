@@ -207,7 +207,7 @@ extension Engine {
         touch(id)
         emitTaskNow(.priorityChanged, id, reason: reason)
         if task.status == .queued {
-            state.ready.withdraw(id)
+            withdraw(id)
             enqueue(id)
         }
         return .task(state.tasks[id]?.record ?? task)
@@ -222,7 +222,7 @@ extension Engine {
             state.tasks[id]?.suspend(at: state.now)
             batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), true))
         }
-        state.ready.withdraw(id)
+        withdraw(id)
         state.tasks[id]?.record.state.status = .paused
         touch(id)
         emitTaskNow(.paused, id)

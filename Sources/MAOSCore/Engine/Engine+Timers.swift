@@ -14,6 +14,7 @@ extension Engine {
             case .executionTimeout(let id): executionTimeoutDue(id)
             case .approvalTimeout(let id): approvalTimeoutDue(id)
             case .allocationEnd(let id): allocationDue(id)
+            case .gate(let key): state.ready.look(at: key, at: state.now)
             }
         }
     }
@@ -70,19 +71,25 @@ extension Engine {
         state.lastSequence = recovered.lastSequence
         state.lastTaskNumber = recovered.lastTaskNumber
         state.lastAgentNumber = recovered.lastAgentNumber
+        // An empty journal has seen nothing start.
+        state.ready.gates.loadedAt = recovered.lastSequence > 0 ? now : nil
         for entry: IdempotencyEntry in recovered.idempotency { remember(entry) }
         for task: TaskRecord in recovered.tasks {
             state.lastLife += 1
             state.tasks[task.id] = EngineState.LiveTask(record: task, life: state.lastLife)
             state.liveWeight += task.origin.weight
+            if task.state.holdsAgent { enterGates(task) }
         }
         for agent: AgentRecord in recovered.agents { load(agent) }
         for task: TaskRecord in recovered.tasks { loadOrders(of: task) }
+        setGateTimers()
     }
 
     /// Takes over what an engine, whose last batch could not be stored, knew of this run of the server and is not stored.
     package mutating func adopt(runOf other: Engine) {
         state.isDraining = other.state.isDraining
+        state.ready.adopt(other.state.ready, at: state.now)
+        setGateTimers()
         let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }
         for agent: EngineState.LiveAgent in agents {
             let id: AgentID = agent.record.id
@@ -115,11 +122,7 @@ extension Engine {
         }
         switch task.status {
         case .queued:
-            let lane = ReadyQueue.LaneKey(
-                type: configuration.routing[task.specification.kind], capabilities: task.specification.capabilities)
-            let queuedAt: Instant = task.state.queuedAt ?? task.createdAt
-            _ = state.ready.enqueue(
-                task.id, number: task.number, key: queuedAt.milliseconds - task.state.priority.credit.count, lane: lane)
+            _ = stand(task)
         case .retrying:
             state.timers.set(.taskRetry(task.id), at: task.state.notBefore ?? state.now)
         case .assigned, .running, .paused:

@@ -9,6 +9,7 @@ extension Engine {
             try check(
                 "capabilities.\(index).minimumProficiency", capability.minimumProficiency, in: 0...1)
         }
+        if let key: String = specification.concurrencyKey { try check("concurrencyKey", length: key, in: 1...255) }
         if let timeout: Milliseconds = specification.timeout {
             try check("timeout", timeout, in: .seconds(1)...(.seconds(86_400)))
         }

@@ -4,7 +4,7 @@
 /// the same bytes. A command is checked first, against the principal and the state, and may be refused; from then on it
 /// cannot fail. What the commands of a batch bring about is collected until ``takeBatch()``.
 package struct Engine: Sendable {
-    package internal(set) var state = EngineState()
+    package internal(set) var state: EngineState
     package let configuration: EngineConfiguration
     var random: SeededRandom
     var batch = Batch(time: Instant(milliseconds: 0))
@@ -27,6 +27,7 @@ package struct Engine: Sendable {
     /// An engine that knows nothing yet; the seed decides its identifiers and waits.
     package init(configuration: EngineConfiguration, seed: UInt64) {
         self.configuration = configuration
+        state = EngineState(configuration: configuration)
         random = SeededRandom(seed: seed)
     }
 
@@ -66,6 +67,8 @@ package struct Engine: Sendable {
             reply = try pauseTask(id, by: principal)
         case .resumeTask(let id):
             reply = try resumeTask(id, by: principal)
+        case .explainWaiting(let id):
+            reply = try explainWaiting(of: id, for: principal)
         case .requeueDeadLetter(let id, let edited):
             reply = try requeueDeadLetter(id, as: edited, by: principal)
         case .discardDeadLetter(let id):
@@ -96,7 +99,10 @@ package struct Engine: Sendable {
         }
         followTaskEnds()
         if !endedRuns.isEmpty { startWaitingRuns() }
+        serveReopenedLanes()
         serveDemand()
+        serveReopenedLanes()
+        setGateTimers()
         noteChangedWork()
         return reply
     }
@@ -118,7 +124,8 @@ package struct Engine: Sendable {
             recoverFlows()
         case .drain: drain()
         case .announce(let event): emit(.system(event))
-        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .requeueDeadLetter,
+        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
+            .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
             .terminateAgent, .schedule, .workflow, .resource:
             preconditionFailure("a client's command is not a report")
@@ -154,7 +161,8 @@ package struct Engine: Sendable {
             var missing: [TaskID] = specification.dependencies.filter { !knows($0) }
             if let id, !knows(id) { missing.append(id) }
             return missing
-        case .cancelTask(let id, _), .changePriority(let id, _, _), .pauseTask(let id), .resumeTask(let id):
+        case .cancelTask(let id, _), .changePriority(let id, _, _), .pauseTask(let id), .resumeTask(let id),
+            .explainWaiting(let id):
             return knows(id) ? [] : [id]
         case .retryTask(let id):
             guard knows(id) else { return [id] }

@@ -8,6 +8,10 @@ public struct EngineConfiguration: Sendable {
     ]
     /// The pool that makes agents when tasks wait for one.
     public var onDemand = OnDemandPool()
+    /// How agents' work is shared among projects.
+    public var fairness = Fairness()
+    /// Limits by concurrency key, `*` for keys that are not named; where nothing is said, one task runs at a time.
+    public var concurrency: [String: ConcurrencyLimit] = [:]
     /// Heartbeats an agent may miss before it counts as lost.
     public var missedHeartbeats: Int = 3
     /// What the host has for allocations; `nil` for no limit.
@@ -29,5 +33,44 @@ public struct EngineConfiguration: Sendable {
 
         /// Four agents at most, each for a minute of idleness.
         public init() {}
+    }
+
+    /// How the projects that have tasks waiting share the agents.
+    public struct Fairness: Sendable, Hashable {
+        /// The weight of each project, 0.001…1000; 1 for those that are not named.
+        ///
+        /// A project with twice the weight starts twice as many tasks.
+        public var weights: [String: Double] = [:]
+
+        /// The same weight for all.
+        public init() {}
+    }
+}
+
+/// What tasks with one concurrency key keep to.
+public struct ConcurrencyLimit: Sendable, Hashable {
+    /// Tasks under way at the same time, 1 at least; `nil` for any number.
+    public var limit: Int?
+    /// How often tasks are started; `nil` for as often as they come.
+    public var rate: Rate?
+
+    /// Starts in a stretch of time.
+    public struct Rate: Sendable, Hashable {
+        /// Starts at most, 1 at least.
+        public var count: Int
+        /// In any stretch of this length; 1 ms at least.
+        public var period: Milliseconds
+
+        /// So many starts in any stretch of so long.
+        public init(count: Int, period: Milliseconds) {
+            self.count = count
+            self.period = period
+        }
+    }
+
+    /// A limit, a rate, or both.
+    public init(limit: Int? = nil, rate: Rate? = nil) {
+        self.limit = limit
+        self.rate = rate
     }
 }

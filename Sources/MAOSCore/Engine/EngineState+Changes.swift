@@ -33,6 +33,7 @@ extension EngineState.LiveTask {
         record.state.step = nil
         record.state.error = nil
         record.state.notBefore = nil
+        entry = nil
         hasStarted = false
         timeoutAt = (record.specification.timeout ?? usualTimeout).map { now + $0 }
         return touch(at: now, in: batch)

@@ -40,6 +40,7 @@ extension EngineState {
             try checkSeat(of: agent, id)
         }
         try checkDependents()
+        try checkGates(timers)
         try checkCounters(configuration)
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)
@@ -124,7 +125,7 @@ extension EngineState {
     private func checkPlace(
         of task: LiveTask, _ id: TaskID, _ configuration: EngineConfiguration
     ) throws(BrokenInvariant) {
-        let place: (lane: ReadyQueue.LaneKey, key: Int64)? = ready.place(of: id)
+        let place: (lane: ReadyQueue.LaneKey, key: Int64)? = task.entry.flatMap { ready.place(of: $0, id) }
         try hold(
             (place != nil) == (task.record.status == .queued), "the queued tasks, and no others, wait in lanes", "\(id)"
         )
@@ -136,6 +137,29 @@ extension EngineState {
         let queuedAt: Instant = task.record.state.queuedAt ?? task.record.createdAt
         let key: Int64 = queuedAt.milliseconds - task.record.state.priority.credit.count
         try hold(place.key == key, "a task's place follows from its priority and its time of queueing", "\(id)")
+    }
+
+    /// Every limit is derived from the tasks that are under way: none is counted that is not, and none is missing.
+    private func checkGates(_ timers: [TimerReason: [Instant]]) throws(BrokenInvariant) {
+        var expected: [GateKey: [TaskID: Int64]] = [:]
+        for (id, task) in tasks where task.record.state.holdsAgent {
+            for use: GateUse in ready.gates.uses(of: task.record.specification) where !use.key.isRate {
+                expected[use.key, default: [:]][id] = use.cost
+            }
+        }
+        for (key, gate) in ready.gates.gates {
+            try hold(
+                gate.holders == expected[key] ?? [:],
+                "a gate is held by the tasks that are under way, and by no others",
+                "\(key)")
+            if let timer: Instant = gate.timer {
+                let due: [Instant] = timers[.gate(key)] ?? []
+                try hold(due.contains(timer), "a timer waits for each gate that opens by itself", "\(key)")
+            }
+        }
+        for (key, holders) in expected where !holders.isEmpty {
+            try hold(ready.gates.gates[key] != nil, "a gate that is held is there", "\(key)")
+        }
     }
 
     // MARK: Agents

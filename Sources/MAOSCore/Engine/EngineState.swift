@@ -5,6 +5,8 @@ package struct EngineState: Sendable {
         var record: TaskRecord
         /// Tells this life of the task from one that a retry has followed.
         var life: UInt64
+        /// Where it stands in the queue, while it waits for an agent.
+        var entry: Int?
         /// Dependencies that have not completed.
         var openDependencies: Int = 0
         /// What the running attempt fails with once it has stopped.
@@ -63,7 +65,7 @@ package struct EngineState: Sendable {
     var agents = SlabTable<AgentID, LiveAgent>()
     /// The tasks that wait for each task.
     var dependents: [TaskID: Dependents] = [:]
-    var ready = ReadyQueue()
+    var ready: ReadyQueue
     var timers = TimerQueue()
     var flows = FlowState()
     var idempotency: [IdempotencyIndex: IdempotencyEntry] = [:]
@@ -94,4 +96,6 @@ package struct EngineState: Sendable {
     var resources = ResourceIndex()
     /// Whether the server is about to end: nothing new is started.
     var isDraining: Bool = false
+
+    init(configuration: EngineConfiguration) { ready = ReadyQueue(configuration: configuration) }
 }

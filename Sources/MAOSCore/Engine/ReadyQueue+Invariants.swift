@@ -4,11 +4,11 @@ extension ReadyQueue {
     func hasSeat(_ agent: AgentID) -> Bool { members[agent]?.seat != nil }
 
     /// Where a task waits; `nil` when it does not.
-    func place(of task: TaskID) -> (lane: LaneKey, key: Int64)? {
-        guard let valid = places[task], let lane: Lane = lanes[valid.lane],
-            let place: Place = lane.heap.unordered.first(where: { $0.order == valid.order })
+    func place(of number: Int, _ task: TaskID) -> (lane: LaneKey, key: Int64)? {
+        guard number < entries.count, let entry: Entry = entries[number], entry.task == task,
+            let lane: Lane = lanes[entry.lane]
         else { return nil }
-        return (lane.key, place.key)
+        return (lane.key, entry.key)
     }
 
     /// Whether a task waits that a free agent could take.
@@ -38,6 +38,8 @@ extension ReadyQueue {
             laneIndex.count == lanes.count { $0 != nil } && profileIndex.count == profiles.count { $0 != nil }
         try hold(
             isIndexed, "lanes and profiles are found by what they are", "\(laneIndex.count), \(profileIndex.count)")
+        try checkShares()
+        for (key, gate) in gates.gates { try check(gate, key) }
         for (key, index) in laneIndex where key.capabilities.isEmpty {
             let isKnown: Bool = plainLanes[Int(key.type?.rawValue ?? 0)] == index
             try hold(isKnown, "lanes without capabilities are found by their type", "\(key)")
@@ -45,10 +47,34 @@ extension ReadyQueue {
     }
 
     private func check(_ lane: Lane, _ index: Int) throws(BrokenInvariant) {
-        let waiting: [UInt64] = places.values.filter { $0.lane == index }.map(\.order)
+        let tasks: [Entry] = entries.compactMap { $0 }.filter { $0.lane == index }
+        let waiting: [Entry] = tasks.filter { $0.parkedAt == nil }
         try hold(lane.waiting == waiting.count, "a lane counts the tasks that wait in it", "\(lane.key)")
-        let stored: Set<UInt64> = Set(lane.heap.unordered.map(\.order))
-        try hold(stored.isSuperset(of: waiting), "a waiting task stands in its lane", "\(lane.key)")
+        try hold(
+            lane.parked == tasks.count - waiting.count, "a lane counts the tasks that stand aside", "\(lane.key)")
+        let owners = Set(waiting.map(\.share))
+        try hold(owners == Set(lane.queues.keys), "each project with tasks in a lane has a queue there", "\(lane.key)")
+        for (share, number) in lane.queues {
+            guard let queue: Queue = queues[number] else {
+                throw BrokenInvariant(rule: "a lane's queues are there", detail: "\(lane.key)")
+            }
+            let own: [UInt64] = waiting.filter { $0.share == share }.map(\.order)
+            try hold(
+                queue.share == share && queue.waiting == own.count, "a queue counts the tasks of its project",
+                "\(lane.key)")
+            let stored: Set<UInt64> = Set(queue.heap.unordered.map(\.order))
+            try hold(stored.isSuperset(of: own), "a waiting task stands in its queue", "\(lane.key)")
+            try hold(
+                queue.heap.count <= max(1_025, 2 * (own.count + 1)), "queues do not fill with old places",
+                "\(lane.key)")
+            let turns: [Turn] = lane.turns.unordered.filter { $0.life == queue.life }
+            try hold(turns.count == 1, "each queue has one turn", "\(lane.key)")
+            let tag: Int64 = shares.shares[share]?.tag ?? 0
+            try hold(turns.allSatisfy { $0.tag <= tag }, "tags never go back", "\(lane.key)")
+        }
+        try hold(
+            lane.turns.count <= max(65, 2 * (lane.queues.count + 1)), "lanes do not fill with old turns",
+            "\(lane.key)")
         try hold(laneIndex[lane.key] == index, "a lane is found by what its tasks ask for", "\(lane.key)")
         let fitting: [Int] = profiles.indices.filter { (number: Int) in
             profiles[number].map { ReadyQueue.fits(lane.key, $0.key) } ?? false
@@ -62,10 +88,47 @@ extension ReadyQueue {
         try hold(
             ranks == lane.profiles.map(\.rank) && ranks == ranks.sorted(by: >), "the best profiles come first",
             "\(lane.key)")
-        let bound: Int = max(1_025, 2 * (lane.waiting + 1))
+    }
+
+    private func checkShares() throws(BrokenInvariant) {
+        let tasks: [Entry] = entries.compactMap { $0 }
+        try hold(waitingCount == tasks.count, "waiting tasks are counted", "\(waitingCount) for \(tasks.count)")
+        for (number, share) in shares.shares.enumerated() {
+            guard let share else { continue }
+            let own: [Entry] = tasks.filter { $0.share == number }
+            try hold(share.tasks == own.count, "a share counts its tasks", "\(share.project ?? "none")")
+            try hold(
+                share.waiting == own.count { $0.parkedAt == nil }, "a share counts the tasks that could be started",
+                "\(share.project ?? "none")")
+            try hold(
+                !own.isEmpty || share.tag > shares.clock, "only shares that mean something are kept",
+                "\(share.project ?? "none")")
+        }
+    }
+
+    private func check(_ gate: Gate, _ key: GateKey) throws(BrokenInvariant) {
+        try hold(!gate.isIdle, "a gate is there for somebody", "\(key)")
+        let parked: [Entry] = entries.compactMap { $0 }.filter { $0.parkedAt == key }
+        try hold(gate.parkedCount == parked.count, "a gate counts the tasks before it", "\(key)")
+        let stored: Set<UInt64> = Set(gate.parked.unordered.map(\.order))
         try hold(
-            lane.heap.count <= bound || lane.heap.count == waiting.count, "lanes do not fill with old places",
-            "\(lane.key)")
+            stored.isSuperset(of: parked.map(\.order)), "a task that stands aside stands before its gate", "\(key)")
+        try hold(gate.used == gate.holders.values.reduce(0, +), "what is taken up is the sum of its holders", "\(key)")
+        switch gate.rule {
+        case .underWay(let limit):
+            // A limit may have been lowered while tasks were under way; more than one may not begin then.
+            let smallest: Int64? = parked.compactMap { $0.gates.first { $0.key == key }?.cost }.min()
+            let isTaken: Bool = entries.contains { (entry: Entry?) in
+                entry.map { $0.parkedAt == nil && $0.gates.contains { $0.key == key } } ?? false
+            }
+            if let smallest, !isTaken {
+                let first: Place? = gate.parked.unordered.filter { entries[$0.entry]?.order == $0.order }.min()
+                let cost: Int64 = first.flatMap { entries[$0.entry]?.gates.first { $0.key == key }?.cost } ?? smallest
+                try hold(gate.used + cost > limit, "nobody stands before an open gate", "\(key)")
+            }
+        case .started:
+            try hold(gate.timer != nil, "a timer looks at each gate that goes by time", "\(key)")
+        }
     }
 
     private func check(_ profile: Profile, _ index: Int) throws(BrokenInvariant) {

@@ -1,9 +1,12 @@
 /// Tasks that may run and agents that may take them, and which go together.
 ///
-/// Tasks that ask for the same (agent type, capabilities) wait in one lane, in a fixed order: time of queueing minus the
-/// credit of the priority, so that ageing never sorts anything again. Agents that offer the same (type, capabilities) share
-/// one profile. Whether a lane and a profile go together is worked out once, when the later of the two appears. A decision
-/// costs O(log n) in tasks and agents, plus the few lanes or profiles that go together.
+/// Tasks that ask for the same (agent type, capabilities) wait in one lane. In it each project has a queue in a fixed order:
+/// time of queueing minus the credit of the priority, so that ageing never sorts anything again. Whose turn it is among the
+/// projects is said by ``FairShares``. Agents that offer the same (type, capabilities) share one profile. Whether a lane and
+/// a profile go together is worked out once, when the later of the two appears.
+///
+/// A task whose gate is closed stands aside, before that gate, and holds nobody up; it gets its place back when the gate
+/// opens. A decision costs O(log n) in tasks, projects and agents, plus the few lanes or profiles that go together.
 struct ReadyQueue: Sendable {
     /// What the tasks of a lane ask for.
     struct LaneKey: Hashable, Sendable {
@@ -17,19 +20,62 @@ struct ReadyQueue: Sendable {
         var capabilities: [Capability]
     }
 
-    struct Place: Comparable, Sendable {
+    /// A waiting task.
+    struct Entry: Sendable {
+        var task: TaskID
         /// Milliseconds: the time of queueing minus the credit.
         var key: Int64
         var number: UInt64
-        /// Unique: tells the place from an earlier one of the same task.
+        var lane: Int
+        var share: Int
+        /// The order of its valid place; a place in a heap with another is stale.
         var order: UInt64
-        var task: TaskID
+        /// What it has to pass.
+        var gates: [GateUse]
+        /// The gate that it stands before; `nil` while it stands in its lane.
+        var parkedAt: GateKey?
+    }
+
+    struct Place: Comparable, Sendable {
+        var key: Int64
+        var number: UInt64
+        /// Unique: tells the place from an earlier one of the same task, or of the same entry.
+        var order: UInt64
+        var entry: Int
 
         static func < (left: Place, right: Place) -> Bool {
             left.key != right.key ? left.key < right.key : left.number < right.number
         }
 
         static func == (left: Place, right: Place) -> Bool { left.order == right.order }
+    }
+
+    /// A project's turn in a lane.
+    struct Turn: Comparable, Sendable {
+        /// The project's tag when it was last looked at; it may have moved on since, but never back.
+        var tag: Int64
+        var order: UInt64
+        var queue: Int
+        /// Unique: tells it from the turn of a queue that is gone.
+        var life: UInt64
+
+        static func < (left: Turn, right: Turn) -> Bool {
+            left.tag != right.tag ? left.tag < right.tag : left.order < right.order
+        }
+
+        static func == (left: Turn, right: Turn) -> Bool { left.life == right.life }
+    }
+
+    /// The tasks of one project in one lane.
+    struct Queue: Sendable {
+        var share: Int
+        /// The ``Turn/life`` of its turn.
+        var life: UInt64
+        var heap = Heap<Place>()
+        var waiting: Int = 0
+
+        /// What can be copied without the heap.
+        var head: (share: Int, life: UInt64) { (share, life) }
     }
 
     /// An agent of a profile.
@@ -61,8 +107,13 @@ struct ReadyQueue: Sendable {
 
     struct Lane: Sendable {
         var key: LaneKey
-        var heap = Heap<Place>()
+        /// The turns of the projects that have tasks in it, one each, and of some that have none any more.
+        var turns = Heap<Turn>()
+        /// The queue of each project that has tasks in it.
+        var queues: [Int: Int] = [:]
         var waiting: Int = 0
+        /// Tasks that stand aside, and would be in it otherwise.
+        var parked: Int = 0
         /// Profiles that go with it, the most proficient first.
         var profiles: [Fit] = []
     }
@@ -76,313 +127,309 @@ struct ReadyQueue: Sendable {
     }
 
     /// So many lanes stay when they become empty, because the next task like the last is soon to come.
-    private static let keptLanes: Int = 64
+    static let keptLanes: Int = 64
 
-    private(set) var lanes: [Lane?] = []
-    private var freeLanes: [Int] = []
-    private(set) var laneIndex: [LaneKey: Int] = [:]
-    private(set) var profiles: [Profile?] = []
-    private var freeProfiles: [Int] = []
-    private(set) var profileIndex: [ProfileKey: Int] = [:]
+    let weights: [String: Double]
+    var entries: [Entry?] = []
+    private var freeEntries: [Int] = []
+    var queues: [Queue?] = []
+    private var freeQueues: [Int] = []
+    var shares = FairShares()
+    var gates: GateTable
+    /// When gates are to be looked at, since the last time this was asked.
+    private var newLooks: [(key: GateKey, at: Instant)] = []
+    /// Lanes into which tasks have come back, since the last time this was asked.
+    private var reopened: [Int] = []
+
+    var lanes: [Lane?] = []
+    var freeLanes: [Int] = []
+    var laneIndex: [LaneKey: Int] = [:]
+    var profiles: [Profile?] = []
+    var freeProfiles: [Int] = []
+    var profileIndex: [ProfileKey: Int] = [:]
     /// The lanes that ask for no capabilities: the one for any agent first, then by type.
-    private(set) var plainLanes: [Int?] = Array(repeating: nil, count: AgentType.allCases.count + 1)
-    /// The valid place of each waiting task; a place in a heap with another order is stale.
-    private(set) var places: [TaskID: (lane: Int, order: UInt64)] = [:]
+    var plainLanes: [Int?] = Array(repeating: nil, count: AgentType.allCases.count + 1)
     /// The agents that are known.
-    private(set) var members: [AgentID: Member] = [:]
+    var members: [AgentID: Member] = [:]
     /// Seats by type of agent, all of them first, so that a lane whose agents are all busy is not searched.
-    private(set) var seatCounts: [Int] = Array(repeating: 0, count: AgentType.allCases.count + 1)
-    private var nextOrder: UInt64 = 0
+    var seatCounts: [Int] = Array(repeating: 0, count: AgentType.allCases.count + 1)
+    var nextOrder: UInt64 = 0
+    /// How many tasks wait for an agent, those included that stand aside.
+    private(set) var waitingCount: Int = 0
 
-    /// How many tasks wait for an agent.
-    var waitingCount: Int { places.count }
+    init(configuration: EngineConfiguration) {
+        weights = configuration.fairness.weights
+        gates = GateTable(limits: configuration.concurrency)
+    }
 
     // MARK: Tasks
 
-    /// Puts a task into its lane.
+    /// Puts a task into its lane, or before a gate that is closed.
     ///
-    /// - Returns: The lane, for ``match(lane:)``.
-    mutating func enqueue(_ task: TaskID, number: UInt64, key: Int64, lane laneKey: LaneKey) -> Int {
-        let index: Int = laneNumber(for: laneKey)
-        lanes[index]?.heap.insert(Place(key: key, number: number, order: nextOrder, task: task))
-        lanes[index]?.waiting += 1
-        places[task] = (index, nextOrder)
-        nextOrder += 1
-        return index
-    }
-
-    /// Takes a task out that will not run after all; nothing happens to one that is not waiting.
-    mutating func withdraw(_ task: TaskID) {
-        guard let place = places.removeValue(forKey: task) else { return }
-        leaveLane(place.lane)
-    }
-
-    private mutating func leaveLane(_ index: Int) {
-        guard let waiting: Int = lanes[index]?.waiting else { return }
-        lanes[index]?.waiting = waiting - 1
-        if waiting == 1, laneIndex.count > ReadyQueue.keptLanes {
-            removeLane(index)
-        } else if let stored: Int = lanes[index]?.heap.count, stored > 1_024, stored > 2 * waiting {
-            let places: [TaskID: (lane: Int, order: UInt64)] = self.places
-            lanes[index]?.heap.removeAll { (place: Place) in places[place.task]?.order != place.order }
-        }
-    }
-
-    // MARK: Agents
-
-    /// Makes an agent known, without a seat yet.
-    mutating func join(_ agent: AgentID, profile key: ProfileKey) {
-        leave(agent)
-        let index: Int = profileNumber(for: key)
-        profiles[index]?.members += 1
-        members[agent] = Member(profile: index)
-    }
-
-    /// Forgets an agent.
-    mutating func leave(_ agent: AgentID) {
-        withdrawSeat(of: agent)
-        guard let index: Int = members.removeValue(forKey: agent)?.profile else { return }
-        guard let count: Int = profiles[index]?.members else { return }
-        profiles[index]?.members = count - 1
-        if count == 1 { removeProfile(index) }
-    }
-
-    /// Offers an agent's next free slot; replaces the seat it had.
-    ///
-    /// - Returns: The profile, for ``match(profile:)``; `nil` for an agent that has not joined.
-    mutating func offerSeat(of agent: AgentID, load: Int) -> Int? {
-        guard let (index, isFirst) = members[agent]?.replaceSeat(by: nextOrder) else { return nil }
-        profiles[index]?.heap.insert(Seat(load: load, order: nextOrder, agent: agent))
-        nextOrder += 1
-        if isFirst {
-            countSeat(of: index, by: 1)
+    /// - Returns: The entry, for ``withdraw(_:)``, and the lane, for ``match(lane:at:)``.
+    mutating func enqueue(
+        _ task: TaskRecord, key: Int64, lane laneKey: LaneKey, at now: Instant
+    ) -> (entry: Int, lane: Int) {
+        let lane: Int = laneNumber(for: laneKey)
+        let share: Int = shares.add(task.specification.project) { weights[$0] }
+        let entry: Int = freeEntries.popLast() ?? entries.count
+        if entry == entries.count { entries.append(nil) }
+        entries[entry] = Entry(
+            task: task.id, key: key, number: task.number, lane: lane, share: share, order: 0,
+            gates: gates.uses(of: task.specification))
+        waitingCount += 1
+        if let gate: GateKey = closedGate(of: entry, at: now) {
+            park(entry, before: gate, at: now)
         } else {
-            discardStaleSeats(of: index)
+            stand(entry)
         }
-        return index
+        return (entry, lane)
     }
 
-    /// Takes an agent's seat away; nothing happens when it has none.
-    mutating func withdrawSeat(of agent: AgentID) {
-        guard let index: Int = members[agent]?.giveSeatUp() else { return }
-        countSeat(of: index, by: -1)
-        discardStaleSeats(of: index)
-    }
-
-    private mutating func discardStaleSeats(of index: Int) {
-        guard let stored: Int = profiles[index]?.heap.count, stored > 1_024,
-            let available: Int = profiles[index]?.available, stored > 2 * available + 2
-        else { return }
-        let members: [AgentID: Member] = self.members
-        profiles[index]?.heap.removeAll { (stored: Seat) in members[stored.agent]?.seat != stored.order }
-    }
-
-    private mutating func countSeat(of profile: Int, by change: Int) {
-        profiles[profile]?.available += change
-        guard let type: AgentType = profiles[profile]?.key.type else { return }
-        seatCounts[Int(type.rawValue)] += change
-        seatCounts[0] += change
-    }
-
-    // MARK: Matching
-
-    /// The next task of a lane with the best agent that is free for it, both taken out; `nil` when there is none.
-    mutating func match(lane index: Int) -> (task: TaskID, agent: AgentID)? {
-        guard index < lanes.count, (lanes[index]?.waiting ?? 0) > 0 else { return nil }
-        guard let key: LaneKey = lanes[index]?.key, seatCounts[Int(key.type?.rawValue ?? 0)] > 0 else { return nil }
-        // Only the list is copied: a copy of the lane would make the heap's next change copy the heap.
-        let candidates: [Fit] = lanes[index]?.profiles ?? []
-        for fit: Fit in candidates where (profiles[fit.profile]?.available ?? 0) > 0 {
-            guard let agent: AgentID = takeSeat(of: fit.profile) else { continue }
-            guard let task: TaskID = takeFirst(of: index) else { return nil }
-            return (task, agent)
+    /// Takes a task out that will not run after all.
+    mutating func withdraw(_ entry: Int, at now: Instant) {
+        guard let gone: Entry = entries[entry] else { return }
+        if let gate: GateKey = gone.parkedAt {
+            entries[entry]?.order = .max
+            lanes[gone.lane]?.parked -= 1
+            change(gate, at: now) { $0.parkedCount -= 1 }
+            discardStalePlaces(before: gate, at: now)
+            settleLane(gone.lane)
+        } else {
+            leaveQueue(entry)
         }
-        return nil
+        free(entry)
+        // It may have been let through in place of another.
+        if gone.parkedAt == nil { for use: GateUse in gone.gates { open(use.key, at: now) } }
     }
 
-    /// The next task for a profile's agents with one of them, both taken out; `nil` when there is none.
-    mutating func match(profile index: Int) -> (task: TaskID, agent: AgentID)? {
-        guard index < profiles.count, (profiles[index]?.available ?? 0) > 0 else { return nil }
-        guard let best = firstPlace(forProfile: index), let agent: AgentID = takeSeat(of: index) else { return nil }
-        // It has just been looked at, so it is valid.
-        _ = lanes[best.lane]?.heap.popFirst()
-        withdraw(best.place.task)
-        return (best.place.task, agent)
+    private mutating func free(_ entry: Int) {
+        if let share: Int = entries[entry]?.share { shares.remove(share) }
+        entries[entry] = nil
+        freeEntries.append(entry)
+        waitingCount -= 1
     }
 
-    /// Waiting tasks that ask for nothing but a type, so that an agent can be made for them.
-    struct Demand: Sendable {
-        /// `nil` for any.
-        var type: AgentType?
-        var waiting: Int
-        /// Whether any agent, busy or free, could take them.
-        var hasAgents: Bool
-        /// Where the first of them stands.
-        var first: Place
+    /// Gives a task its place in its lane.
+    private mutating func stand(_ number: Int) {
+        guard let entry: Entry = entries[number] else { return }
+        let known: Int? = lanes[entry.lane]?.queues[entry.share]
+        shares.wait(entry.share, isFirst: known == nil)
+        let queue: Int = known ?? makeQueue(of: entry.share, inLane: entry.lane)
+        queues[queue]?.heap.insert(Place(key: entry.key, number: entry.number, order: nextOrder, entry: number))
+        queues[queue]?.waiting += 1
+        lanes[entry.lane]?.waiting += 1
+        entries[number]?.order = nextOrder
+        entries[number]?.parkedAt = nil
+        nextOrder += 1
     }
 
-    /// The demands there are, the one with the task that is next first.
-    mutating func demands() -> [Demand] {
-        var found: [Demand] = []
-        for case let index? in plainLanes {
-            guard let first: Place = firstPlace(of: index) else { continue }
-            found.append(
-                Demand(
-                    type: lanes[index]?.key.type, waiting: lanes[index]?.waiting ?? 0,
-                    hasAgents: lanes[index]?.profiles.isEmpty == false, first: first))
+    private mutating func makeQueue(of share: Int, inLane lane: Int) -> Int {
+        let queue: Int = freeQueues.popLast() ?? queues.count
+        if queue == queues.count { queues.append(nil) }
+        queues[queue] = Queue(share: share, life: nextOrder)
+        lanes[lane]?.queues[share] = queue
+        let (tag, order): (Int64, UInt64) = (shares.shares[share]?.tag ?? 0, shares.shares[share]?.order ?? 0)
+        lanes[lane]?.turns.insert(Turn(tag: tag, order: order, queue: queue, life: nextOrder))
+        nextOrder += 1
+        return queue
+    }
+
+    private mutating func removeQueue(_ queue: Int, of share: Int, inLane lane: Int) {
+        queues[queue] = nil
+        freeQueues.append(queue)
+        lanes[lane]?.queues[share] = nil
+        guard let turns: Int = lanes[lane]?.turns.count, let live: Int = lanes[lane]?.queues.count else { return }
+        guard live > 0 else {
+            lanes[lane]?.turns = Heap()
+            return
         }
-        if found.count > 1 { found.sort { $0.first < $1.first } }
-        return found
+        guard turns > 64, turns > 2 * live else { return }
+        let queues: [Queue?] = self.queues
+        lanes[lane]?.turns.removeAll { (turn: Turn) in queues[turn.queue]?.life != turn.life }
     }
 
-    /// Whether a task that no agent could take comes before all that this agent could take.
-    mutating func yields(_ agent: AgentID) -> Bool {
-        guard let profile: Int = members[agent]?.profile else { return false }
-        var starved: Place?
-        for case let index? in plainLanes where lanes[index]?.profiles.isEmpty == true {
-            guard let place: Place = firstPlace(of: index) else { continue }
-            if let current: Place = starved, current < place { continue }
-            starved = place
+    /// Takes a task's place in its lane away; the entry stays.
+    private mutating func leaveQueue(_ number: Int) {
+        guard let entry: Entry = entries[number], let queue: Int = lanes[entry.lane]?.queues[entry.share] else {
+            return
         }
-        guard let starved else { return false }
-        guard let own = firstPlace(forProfile: profile) else { return true }
-        return starved < own.place
-    }
-
-    private mutating func firstPlace(forProfile index: Int) -> (lane: Int, place: Place)? {
-        let candidates: [Int] = profiles[index]?.lanes ?? []
-        var best: (lane: Int, place: Place)?
-        for lane: Int in candidates {
-            guard let place: Place = firstPlace(of: lane) else { continue }
-            if let current = best, current.place < place { continue }
-            best = (lane, place)
+        shares.leave(entry.share)
+        lanes[entry.lane]?.waiting -= 1
+        queues[queue]?.waiting -= 1
+        guard let left: Int = queues[queue]?.waiting, let stored: Int = queues[queue]?.heap.count else { return }
+        if left == 0 {
+            removeQueue(queue, of: entry.share, inLane: entry.lane)
+        } else if stored > 1_024, stored > 2 * left {
+            // The place of the task that leaves is stale too.
+            entries[number]?.order = .max
+            let entries: [Entry?] = self.entries
+            queues[queue]?.heap.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
         }
-        return best
+        settleLane(entry.lane)
     }
 
-    private mutating func firstPlace(of index: Int) -> Place? {
-        while let place: Place = lanes[index]?.heap.first {
-            if places[place.task]?.order == place.order { return place }
-            _ = lanes[index]?.heap.popFirst()
+    private mutating func settleLane(_ index: Int) {
+        guard let lane: Lane = lanes[index], lane.waiting == 0, lane.parked == 0 else { return }
+        if laneIndex.count > ReadyQueue.keptLanes { removeLane(index) }
+    }
+
+    // MARK: Gates
+
+    /// The gate that does not let a waiting task pass.
+    func closedGate(of entry: Int, at now: Instant) -> GateKey? {
+        guard let uses: [GateUse] = entries[entry]?.gates, !uses.isEmpty else { return nil }
+        return gates.closed(uses, at: now)
+    }
+
+    private mutating func park(_ number: Int, before gate: GateKey, at now: Instant) {
+        guard let entry: Entry = entries[number] else { return }
+        let place = Place(key: entry.key, number: entry.number, order: nextOrder, entry: number)
+        entries[number]?.order = nextOrder
+        entries[number]?.parkedAt = gate
+        nextOrder += 1
+        lanes[entry.lane]?.parked += 1
+        change(gate, at: now) {
+            $0.parked.insert(place)
+            $0.parkedCount += 1
         }
-        return nil
     }
 
-    private mutating func takeFirst(of index: Int) -> TaskID? {
-        guard let place: Place = firstPlace(of: index) else { return nil }
-        _ = lanes[index]?.heap.popFirst()
-        withdraw(place.task)
-        return place.task
+    /// Notes that a task is under way from now on, behind the gates that it had to pass.
+    mutating func enter(_ uses: [GateUse], _ task: TaskID, at now: Instant) {
+        for use: GateUse in uses { change(use.key, at: now) { $0.enter(task, cost: use.cost, at: now) } }
     }
 
-    private mutating func takeSeat(of index: Int) -> AgentID? {
-        while let seat: Seat = profiles[index]?.heap.popFirst() {
-            guard members[seat.agent]?.giveUp(seat: seat.order) == true else { continue }
-            countSeat(of: index, by: -1)
-            return seat.agent
+    /// Notes that a task is under way no more, and lets those go on that there is room for now.
+    mutating func leave(_ uses: [GateUse], _ task: TaskID, at now: Instant) {
+        for use: GateUse in uses where !use.key.isRate {
+            change(use.key, at: now) { $0.leave(task) }
+            open(use.key, at: now)
         }
-        return nil
     }
 
-    // MARK: Lanes and profiles
-
-    private mutating func laneNumber(for key: LaneKey) -> Int {
-        if let known: Int = laneIndex[key] { return known }
-        let index: Int = freeLanes.popLast() ?? lanes.count
-        if index == lanes.count { lanes.append(nil) }
-        lanes[index] = Lane(key: key)
-        laneIndex[key] = index
-        if key.capabilities.isEmpty { plainLanes[Int(key.type?.rawValue ?? 0)] = index }
-        for (number, profile) in profiles.enumerated() {
-            guard let profile, ReadyQueue.fits(key, profile.key) else { continue }
-            profiles[number]?.lanes.append(index)
-            add(number, profile.key, toLane: index)
+    /// A timer looks at a gate: lets those go on that it has room for.
+    mutating func look(at key: GateKey, at now: Instant) {
+        guard let timer: Instant = gates.gates[key]?.timer, timer <= now else { return }
+        change(key, at: now) {
+            $0.timer = nil
+            $0.forget(before: now)
         }
-        return index
+        open(key, at: now)
     }
 
-    private mutating func removeLane(_ index: Int) {
-        guard let lane: Lane = lanes[index] else { return }
-        for fit: Fit in lane.profiles { profiles[fit.profile]?.lanes.removeAll { $0 == index } }
-        laneIndex[lane.key] = nil
-        if lane.key.capabilities.isEmpty { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
-        lanes[index] = nil
-        freeLanes.append(index)
-    }
-
-    private mutating func profileNumber(for key: ProfileKey) -> Int {
-        if let known: Int = profileIndex[key] { return known }
-        let index: Int = freeProfiles.popLast() ?? profiles.count
-        if index == profiles.count { profiles.append(nil) }
-        profiles[index] = Profile(key: key)
-        profileIndex[key] = index
-        for (number, lane) in lanes.enumerated() {
-            guard let lane, ReadyQueue.fits(lane.key, key) else { continue }
-            profiles[index]?.lanes.append(number)
-            add(index, key, toLane: number)
-        }
-        return index
-    }
-
-    private mutating func removeProfile(_ index: Int) {
-        guard let profile: Profile = profiles[index] else { return }
-        for lane: Int in profile.lanes { lanes[lane]?.profiles.removeAll { $0.profile == index } }
-        profileIndex[profile.key] = nil
-        profiles[index] = nil
-        freeProfiles.append(index)
-    }
-
-    /// Puts a profile where its proficiency places it; of equals the older one comes first.
-    private mutating func add(_ profile: Int, _ key: ProfileKey, toLane index: Int) {
-        guard let lane: LaneKey = lanes[index]?.key, let fits: [Fit] = lanes[index]?.profiles else { return }
-        let fit = Fit(profile: profile, rank: ReadyQueue.rank(of: key, for: lane))
-        var (low, high): (Int, Int) = (0, fits.count)
-        while low < high {
-            let middle: Int = (low + high) / 2
-            let comesFirst: Bool =
-                fits[middle].rank != fit.rank ? fits[middle].rank > fit.rank : fits[middle].profile < fit.profile
-            if comesFirst { low = middle + 1 } else { high = middle }
-        }
-        lanes[index]?.profiles.insert(fit, at: low)
-    }
-
-    /// Whether an agent of this profile may take a task of this lane.
-    static func fits(_ lane: LaneKey, _ profile: ProfileKey) -> Bool {
-        if let type: AgentType = lane.type, type != profile.type { return false }
-        return lane.capabilities.allSatisfy { (requirement: CapabilityRequirement) in
-            profile.capabilities.contains {
-                $0.name == requirement.name && $0.proficiency >= requirement.minimumProficiency
+    /// Gives as many tasks their places back as a gate has room for.
+    private mutating func open(_ key: GateKey, at now: Instant) {
+        var passing: Int64 = 0
+        while let gate: Gate = gates.gates[key], let place: Place = gate.parked.first {
+            guard let entry: Entry = entries[place.entry], entry.order == place.order else {
+                change(key, at: now) { _ = $0.parked.popFirst() }
+                continue
+            }
+            let cost: Int64 = entry.gates.first { $0.key == key }?.cost ?? 1
+            guard gate.hasRoom(for: cost, beside: passing, at: now) else { return }
+            lanes[entry.lane]?.parked -= 1
+            // What it would have to wait for next, it waits for at once.
+            if let other: GateKey = closedGate(of: place.entry, at: now) {
+                park(place.entry, before: other, at: now)
+            } else {
+                passing += cost
+                stand(place.entry)
+                if !reopened.contains(entry.lane) { reopened.append(entry.lane) }
+            }
+            change(key, at: now) {
+                _ = $0.parked.popFirst()
+                $0.parkedCount -= 1
             }
         }
     }
 
-    /// The ``Fit/rank``.
-    static func rank(of profile: ProfileKey, for lane: LaneKey) -> Int {
-        lane.capabilities.reduce(0) { (sum: Int, requirement: CapabilityRequirement) in
-            let best: Double = profile.capabilities.first { $0.name == requirement.name }?.proficiency ?? 0
-            return sum + Int(min(max(best, 0), 1) * 1_000)
+    /// Clears places away that have been left, when they are the larger part.
+    private mutating func discardStalePlaces(before key: GateKey, at now: Instant) {
+        guard let gate: Gate = gates.gates[key], gate.parked.count > 1_024, gate.parked.count > 2 * gate.parkedCount
+        else { return }
+        let entries: [Entry?] = self.entries
+        change(key, at: now) { (gate: inout Gate) in
+            gate.parked.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
         }
     }
-}
 
-extension ReadyQueue.Member {
-    /// Offers another seat; tells whether it offered none before.
-    fileprivate mutating func replaceSeat(by order: UInt64) -> (profile: Int, isFirst: Bool) {
-        defer { seat = order }
-        return (profile, seat == nil)
+    private mutating func change(_ key: GateKey, at now: Instant, _ body: (inout Gate) -> Void) {
+        if let look: Instant = gates.change(key, at: now, body) { newLooks.append((key, look)) }
     }
 
-    /// Offers no seat any more; gives its profile if it did.
-    fileprivate mutating func giveSeatUp() -> Int? {
-        guard seat != nil else { return nil }
-        seat = nil
-        return profile
+    /// Takes over what an earlier engine of this run of the server knows of starts.
+    mutating func adopt(_ other: ReadyQueue, at now: Instant) {
+        for key: GateKey in gates.adopt(other.gates) { change(key, at: now) { $0.forget(before: now) } }
     }
 
-    /// Offers this seat no more; false if it did not.
-    fileprivate mutating func giveUp(seat order: UInt64) -> Bool {
-        guard seat == order else { return false }
-        seat = nil
-        return true
+    /// A lane into which tasks have come back, for ``match(lane:at:)``; each is given once.
+    mutating func takeReopened() -> Int? { reopened.popLast() }
+
+    /// The timers that are to be set for gates; each is given once.
+    mutating func takeLooks() -> [(key: GateKey, at: Instant)] {
+        guard !newLooks.isEmpty else { return [] }
+        defer { newLooks.removeAll(keepingCapacity: true) }
+        return newLooks
+    }
+
+    // MARK: Whose turn it is
+
+    /// The task that is next in a lane; those whose gate is closed stand aside.
+    mutating func next(inLane index: Int, at now: Instant) -> (share: Int, tag: Int64, place: Place)? {
+        while let turn: Turn = firstTurn(inLane: index) {
+            guard let place: Place = firstPlace(in: turn.queue), let share: Int = queues[turn.queue]?.share else {
+                preconditionFailure("a queue that has a turn has a task")
+            }
+            guard let gate: GateKey = closedGate(of: place.entry, at: now) else { return (share, turn.tag, place) }
+            _ = queues[turn.queue]?.heap.popFirst()
+            leaveQueueForGate(place.entry, gate, now)
+        }
+        return nil
+    }
+
+    private mutating func leaveQueueForGate(_ entry: Int, _ gate: GateKey, _ now: Instant) {
+        guard let lane: Int = entries[entry]?.lane else { return }
+        // Counted first, so that the lane does not go meanwhile.
+        lanes[lane]?.parked += 1
+        leaveQueue(entry)
+        lanes[lane]?.parked -= 1
+        park(entry, before: gate, at: now)
+        // It may have been let through another gate in place of another task.
+        for use: GateUse in entries[entry]?.gates ?? [] where use.key != gate { open(use.key, at: now) }
+    }
+
+    private mutating func firstTurn(inLane index: Int) -> Turn? {
+        while let turn: Turn = lanes[index]?.turns.first {
+            guard let queue: (share: Int, life: UInt64) = queues[turn.queue]?.head, queue.life == turn.life,
+                let current: FairShares.Share = shares.shares[queue.share]
+            else {
+                _ = lanes[index]?.turns.popFirst()
+                continue
+            }
+            if current.tag == turn.tag, current.order == turn.order { return turn }
+            lanes[index]?.turns.replaceFirst(
+                Turn(tag: current.tag, order: current.order, queue: turn.queue, life: turn.life))
+        }
+        return nil
+    }
+
+    private mutating func firstPlace(in queue: Int) -> Place? {
+        while let place: Place = queues[queue]?.heap.first {
+            if entries[place.entry]?.order == place.order { return place }
+            _ = queues[queue]?.heap.popFirst()
+        }
+        return nil
+    }
+
+    /// Takes a task out that has been found to be next: it is started.
+    mutating func take(_ place: Place, at now: Instant) -> TaskID? {
+        guard let entry: Entry = entries[place.entry] else { return nil }
+        if let queue: Int = lanes[entry.lane]?.queues[entry.share] { _ = queues[queue]?.heap.popFirst() }
+        shares.serve(entry.share)
+        leaveQueue(place.entry)
+        free(place.entry)
+        enter(entry.gates, entry.task, at: now)
+        return entry.task
     }
 }

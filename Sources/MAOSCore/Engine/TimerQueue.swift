@@ -13,6 +13,8 @@ enum TimerReason: Hashable, Sendable {
     case executionTimeout(ExecutionID)
     case approvalTimeout(ApprovalID)
     case allocationEnd(AllocationID)
+    /// A gate that goes by time may let tasks pass.
+    case gate(GateKey)
 }
 
 /// Timers in the order in which they become due; equal times in the order of setting.

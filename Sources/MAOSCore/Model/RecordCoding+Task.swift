@@ -1,7 +1,7 @@
 /// Tasks and their parts.
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
-    private static let specificationParts: UInt64 = 14
+    private static let specificationParts: UInt64 = 15
     private static let stateParts: UInt64 = 17
 
     // MARK: - Task
@@ -74,6 +74,7 @@ extension RecordCoding {
         mask.append(specification.context != .emptyObject)
         mask.append(specification.metadata != .emptyObject)
         mask.append(specification.workflow != nil)
+        mask.append(specification.concurrencyKey != nil)
         writer.varint(mask.bits)
 
         if !specification.capabilities.isEmpty {
@@ -99,6 +100,7 @@ extension RecordCoding {
         if specification.context != .emptyObject { writer.data(specification.context.utf8) }
         if specification.metadata != .emptyObject { writer.data(specification.metadata.utf8) }
         if let origin: WorkflowTaskOrigin = specification.workflow { put(origin, to: &writer) }
+        if let key: String = specification.concurrencyKey { writer.string(key) }
     }
 
     static func specification(from reader: inout ByteReader) throws(ByteReaderError) -> TaskSpecification {
@@ -132,6 +134,7 @@ extension RecordCoding {
         if mask.take() { specification.context = try json(from: &reader) }
         if mask.take() { specification.metadata = try json(from: &reader) }
         if mask.take() { specification.workflow = try workflowTaskOrigin(from: &reader) }
+        if mask.take() { specification.concurrencyKey = try reader.string() }
         return specification
     }
 

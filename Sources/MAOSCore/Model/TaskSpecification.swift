@@ -105,6 +105,8 @@ public struct TaskSpecification: Hashable, Sendable {
     public var retryPolicy: RetryPolicy
     /// The project it belongs to; `nil` for none.
     public var project: String?
+    /// Tasks with the same key keep to a limit together (``EngineConfiguration/concurrency``); 1…255 characters.
+    public var concurrencyKey: String?
     /// What to run; without one the runner of the agent's type applies.
     public var command: RunnerCommand?
     /// Variables of its process, beside the agent's and those that the runtime sets.
@@ -127,7 +129,8 @@ public struct TaskSpecification: Hashable, Sendable {
         kind: TaskKind, description: String, priority: Priority = .medium,
         capabilities: [CapabilityRequirement] = [], dependencies: [TaskID] = [], deadline: Instant? = nil,
         timeout: Milliseconds? = nil, retryPolicy: RetryPolicy = RetryPolicy(), project: String? = nil,
-        command: RunnerCommand? = nil, environment: [String: String] = [:], workingDirectory: String? = nil,
+        concurrencyKey: String? = nil, command: RunnerCommand? = nil, environment: [String: String] = [:],
+        workingDirectory: String? = nil,
         requirements: JSONText = .emptyArray, constraints: JSONText = .emptyArray,
         context: JSONText = .emptyObject, metadata: JSONText = .emptyObject
     ) {
@@ -140,6 +143,7 @@ public struct TaskSpecification: Hashable, Sendable {
         self.timeout = timeout
         self.retryPolicy = retryPolicy
         self.project = project
+        self.concurrencyKey = concurrencyKey
         self.command = command
         self.environment = environment
         self.workingDirectory = workingDirectory
@@ -155,7 +159,7 @@ extension TaskSpecification {
     ///
     /// Not free where there are arguments or variables: to be asked once.
     var weight: Int {
-        var bytes: Int = 256 + description.utf8.count
+        var bytes: Int = 256 + description.utf8.count + (concurrencyKey?.utf8.count ?? 0)
         bytes += requirements.utf8.count + constraints.utf8.count + context.utf8.count + metadata.utf8.count
         bytes += dependencies.count * 64 + capabilities.count * 64
         for (name, value) in environment { bytes += name.utf8.count + value.utf8.count + 64 }

@@ -182,10 +182,6 @@ package protocol GatewayEnvironment: AnyObject, Sendable {
 
 /// What an operator may set about the gateway.
 package struct GatewayConfiguration: Sendable {
-    /// Which type of agent works on which kind of task, as the engine has it.
-    package var routing: [TaskKind: AgentType] = EngineConfiguration().routing
-    /// Agents that the pool may start on demand, as the engine has it.
-    package var onDemandAgents: Int = EngineConfiguration().onDemand.maximum
     /// Where the rules of time zones come from, as the engine has it.
     package var timeZones: any TimeZoneSource = UniversalTimeOnly()
     /// The folder inside which clients may choose a workspace; `nil` for anywhere.

@@ -50,7 +50,9 @@ extension GatewayMessages {
             .optional("environment", environment, "Environment variables of the process."),
             .optional("workingDirectory", .string(1...4_096, .processText), "Where the process starts."),
             .optional("project", .string(1...100), "The project that the task belongs to."),
-            .optional("concurrencyKey", .string(1...100), "Of tasks with the same key one runs at a time."),
+            .optional(
+                "concurrencyKey", .string(1...255),
+                "Of tasks with the same key one runs at a time, or as many as are configured."),
             .optional("traceparent", .string(1...256), "The caller's W3C trace context."),
         ])
 
@@ -175,6 +177,10 @@ extension GatewayMessages {
             case "environment": specification.environment = strings(member.value)
             case "workingDirectory": specification.workingDirectory = member.value.stringValue
             case "project": specification.project = member.value.stringValue
+            case "concurrencyKey":
+                specification.concurrencyKey = member.value.stringValue
+                // The agent is told, too.
+                rest.append(member)
             default: rest.append(member)
             }
         }

@@ -16,6 +16,8 @@ extension GatewayREST {
             return complete(pending, with: task, now)
         case .success(.agent(let agent)):
             return complete(pending, with: agent, now)
+        case .success(.waiting(let task, let reasons)):
+            return respond(.ok, context, now) { GatewayProjection.writeWaiting(task, reasons, to: &$0) }
         case .success(.repeated(let id)):
             guard let task: TaskRecord = view.task(id) else {
                 return .read(

@@ -18,7 +18,9 @@ extension GatewayREST {
         case (.task, .delete):
             return .submit(.cancelTask(id, reason: nil), context.principal, pending(.cancelTask, text, context))
         case (.taskWaiting, _):
-            return showTask(id, .showWaiting, context, now)
+            // What has ended waits for nothing, and is known to the disk only; of the others the engine knows why.
+            guard view.isLive(id) else { return showTask(id, .showWaiting, context, now) }
+            return .submit(.explainWaiting(id), context.principal, pending(.showWaiting, id.rawValue, context))
         case (.taskRetry, _):
             return .submit(.retryTask(id), context.principal, pending(.retryTask, text, context))
         case (.taskPause, _):
@@ -129,7 +131,7 @@ extension GatewayREST {
     ) -> GatewayAction {
         guard isInReach(task, context) else { return fail(.notFound("task", id: task.id.rawValue), context, now) }
         if case .showWaiting = purpose {
-            return respond(.ok, context, now) { projection.writeWaiting(task, to: &$0) }
+            return respond(.ok, context, now) { GatewayProjection.writeWaiting(task, [], to: &$0) }
         }
         return respondTask(.ok, task, context, now)
     }

@@ -288,7 +288,7 @@ extension Command {
     /// Whether only the runtime or the orchestrator sends it.
     var isReport: Bool {
         switch self {
-        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask,
+        case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
             .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow,
             .resource:

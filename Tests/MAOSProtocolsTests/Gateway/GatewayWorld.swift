@@ -208,7 +208,6 @@ final class GatewayWorld {
             configuration: engine, journal: journal, runtime: runtime, time: clock)
         orchestrator.events.attach(collector)
         var configuration = GatewayConfiguration()
-        configuration.onDemandAgents = onDemand
         configure(&configuration)
         rest = GatewayREST(
             view: orchestrator.view, configuration: configuration, environment: environment, seed: 1)

@@ -1,0 +1,79 @@
+/// The gates that are in use, by what they are for.
+struct GateTable: Sendable {
+    private(set) var gates: [GateKey: Gate] = [:]
+    /// Limits and rates by concurrency key; `*` for those that are not named.
+    let limits: [String: ConcurrencyLimit]
+    /// When the state was loaded: what was started before is known of live tasks only.
+    var loadedAt: Instant?
+
+    init(limits: [String: ConcurrencyLimit] = [:]) { self.limits = limits }
+
+    /// What a task has to pass; nothing for most.
+    func uses(of specification: TaskSpecification) -> [GateUse] {
+        guard let key: String = specification.concurrencyKey else { return [] }
+        var uses: [GateUse] = []
+        let configured: ConcurrencyLimit? = limits[key] ?? limits["*"]
+        if configured == nil || configured?.limit != nil { uses.append(GateUse(key: .concurrency(key))) }
+        if configured?.rate != nil { uses.append(GateUse(key: .rate(key))) }
+        return uses
+    }
+
+    private func rule(of key: GateKey) -> GateRule {
+        switch key {
+        case .concurrency(let name):
+            return .underWay(limit: Int64((limits[name] ?? limits["*"])?.limit ?? 1))
+        case .rate(let name):
+            guard let rate = (limits[name] ?? limits["*"])?.rate else {
+                preconditionFailure("only keys with a rate have such a gate")
+            }
+            return .started(count: rate.count, per: rate.period)
+        }
+    }
+
+    /// The gate as it is, or as it would be if somebody needed it.
+    func gate(_ key: GateKey, at now: Instant) -> Gate {
+        if let known: Gate = gates[key] { return known }
+        var gate = Gate(rule(of: key))
+        if case .started(_, let per) = gate.rule, let loadedAt, loadedAt + per > now {
+            gate.closedUntil = loadedAt + per
+        }
+        return gate
+    }
+
+    /// The first gate that does not let a task pass.
+    func closed(_ uses: [GateUse], at now: Instant) -> GateKey? {
+        uses.first { !gate($0.key, at: now).hasRoom(for: $0.cost, at: now) }?.key
+    }
+
+    /// Changes a gate; it is made when it is not there, and goes when nobody needs it any more.
+    ///
+    /// - Returns: When a timer is to look at it, if none does so in time.
+    mutating func change(_ key: GateKey, at now: Instant, _ body: (inout Gate) -> Void) -> Instant? {
+        if gates[key] == nil { gates[key] = gate(key, at: now) }
+        body(&gates[key, default: Gate(.underWay(limit: 1))])
+        guard let gate: Gate = gates[key] else { return nil }
+        if gate.isIdle {
+            gates[key] = nil
+            return nil
+        }
+        guard let look: Instant = gate.nextLook else { return nil }
+        if let timer: Instant = gate.timer, timer <= look { return nil }
+        gates[key]?.timer = look
+        return look
+    }
+
+    /// Takes over the starts that an earlier engine of this run of the server has seen.
+    ///
+    /// - Returns: The gates that there are to look at.
+    mutating func adopt(_ other: GateTable) -> [GateKey] {
+        loadedAt = other.loadedAt
+        var adopted: [GateKey] = []
+        for (key, gate) in other.gates where key.isRate {
+            var own: Gate = gates[key] ?? Gate(gate.rule)
+            own.adopt(startsOf: gate)
+            gates[key] = own
+            adopted.append(key)
+        }
+        return adopted.sorted { $0.name < $1.name }
+    }
+}
