@@ -64,14 +64,22 @@ struct GateTable: Sendable {
 
     /// Takes over the starts that an earlier engine of this run of the server has seen.
     ///
+    /// - Parameters:
+    ///   - other: The earlier engine's.
+    ///   - now: The time.
     /// - Returns: The gates that there are to look at.
-    mutating func adopt(_ other: GateTable) -> [GateKey] {
+    mutating func adopt(_ other: GateTable, at now: Instant) -> [GateKey] {
         loadedAt = other.loadedAt
         var adopted: [GateKey] = []
         for (key, gate) in other.gates where key.isRate {
             var own: Gate = gates[key] ?? Gate(gate.rule)
             own.adopt(startsOf: gate)
             gates[key] = own
+            adopted.append(key)
+        }
+        for key: GateKey in Array(gates.keys) where key.isRate && other.gates[key] == nil {
+            // Nobody had passed it, so it is as closed as the load of that engine left it.
+            gates[key]?.closedUntil = other.gate(key, at: now).closedUntil
             adopted.append(key)
         }
         return adopted.sorted { $0.name < $1.name }

@@ -127,7 +127,12 @@ extension ReadyQueue {
                 try hold(gate.used + cost > limit, "nobody stands before an open gate", "\(key)")
             }
         case .started:
-            try hold(gate.timer != nil, "a timer looks at each gate that goes by time", "\(key)")
+            // One that has let tasks pass which have not been started is looked at when they are, or leave.
+            let isTaken: Bool = entries.contains { (entry: Entry?) in
+                entry.map { $0.parkedAt == nil && $0.gates.contains { $0.key == key } } ?? false
+            }
+            let isTimed: Bool = gate.timer != nil || (isTaken && gate.starts.isEmpty && gate.closedUntil == nil)
+            try hold(isTimed, "a timer looks at each gate that goes by time", "\(key)")
         }
     }
 

@@ -178,6 +178,7 @@ struct ReadyQueue: Sendable {
             task: task.id, key: key, number: task.number, lane: lane, share: share, order: 0,
             gates: gates.uses(of: task.specification))
         waitingCount += 1
+        _ = lookAtGates(of: entry, at: now)
         if let gate: GateKey = closedGate(of: entry, at: now) {
             park(entry, before: gate, at: now)
         } else {
@@ -282,6 +283,20 @@ struct ReadyQueue: Sendable {
         return gates.closed(uses, at: now)
     }
 
+    /// Sees to the gates of a task whose time has come, before their timers do: those that stand before them come first.
+    ///
+    /// - Returns: Whether there were any.
+    private mutating func lookAtGates(of entry: Int, at now: Instant) -> Bool {
+        guard let uses: [GateUse] = entries[entry]?.gates, !uses.isEmpty else { return false }
+        var isDue = false
+        for use: GateUse in uses where use.key.isRate {
+            guard let timer: Instant = gates.gates[use.key]?.timer, timer <= now else { continue }
+            look(at: use.key, at: now)
+            isDue = true
+        }
+        return isDue
+    }
+
     private mutating func park(_ number: Int, before gate: GateKey, at now: Instant) {
         guard let entry: Entry = entries[number] else { return }
         let place = Place(key: entry.key, number: entry.number, order: nextOrder, entry: number)
@@ -360,7 +375,13 @@ struct ReadyQueue: Sendable {
 
     /// Takes over what an earlier engine of this run of the server knows of starts.
     mutating func adopt(_ other: ReadyQueue, at now: Instant) {
-        for key: GateKey in gates.adopt(other.gates) { change(key, at: now) { $0.forget(before: now) } }
+        for key: GateKey in gates.adopt(other.gates, at: now) {
+            change(key, at: now) {
+                $0.timer = nil
+                $0.forget(before: now)
+            }
+            open(key, at: now)
+        }
     }
 
     /// A lane into which tasks have come back, for ``match(lane:at:)``; each is given once.
@@ -381,6 +402,7 @@ struct ReadyQueue: Sendable {
             guard let place: Place = firstPlace(in: turn.queue), let share: Int = queues[turn.queue]?.share else {
                 preconditionFailure("a queue that has a turn has a task")
             }
+            if lookAtGates(of: place.entry, at: now) { continue }
             guard let gate: GateKey = closedGate(of: place.entry, at: now) else { return (share, turn.tag, place) }
             _ = queues[turn.queue]?.heap.popFirst()
             leaveQueueForGate(place.entry, gate, now)

@@ -191,6 +191,24 @@ struct GateTests {
         #expect(running(world) == ["2", "3"])
     }
 
+    @Test("a commit that fails neither closes a rate's gate nor opens it")
+    func rateAfterFailedCommit() throws {
+        var world = EngineWorld {
+            $0.concurrency = ["api": ConcurrencyLimit(rate: .init(count: 2, period: .seconds(10)))]
+        }
+        try world.create("1") { $0.concurrencyKey = "api" }
+        try world.restart(recovering: false)
+        try world.spawn(.coder, "x", slots: 50)
+        #expect(running(world) == ["1"])
+        for id in ["2", "3"] as [TaskID] { try world.create(id) { $0.concurrencyKey = "api" } }
+        #expect(running(world) == ["1", "2"])
+        try world.restart(recovering: false)
+        try world.pass(.seconds(9))
+        #expect(running(world) == ["1", "2"])
+        try world.pass(.seconds(1))
+        #expect(running(world) == ["1", "2", "3"])
+    }
+
     @Test("a task that is not first hears who comes first; one with dependencies, for which it waits")
     func explanations() throws {
         var world = EngineWorld()

@@ -16,6 +16,7 @@ struct TaskDomain: SimulatedDomain {
     let weights: [Int]
     private let limits: EngineLimits
     let routing: [TaskKind: AgentType]
+    private let concurrency: [String: ConcurrencyLimit]
     /// Every task as its last event left it.
     private(set) var told: [TaskID: TaskState] = [:]
     private(set) var records: [TaskID: TaskRecord] = [:]
@@ -34,6 +35,12 @@ struct TaskDomain: SimulatedDomain {
         configuration.limits.idempotencyKeys = 8
         configuration.limits.idempotencyRetention = .seconds(30)
         configuration.limits.backoff = .seconds(20)
+        configuration.fairness.weights = ["red": 3]
+        configuration.concurrency = [
+            "two": ConcurrencyLimit(limit: 2),
+            "rare": ConcurrencyLimit(limit: 3, rate: ConcurrencyLimit.Rate(count: 2, period: .seconds(7))),
+        ]
+        concurrency = configuration.concurrency
         limits = configuration.limits
         routing = configuration.routing
         var weights: [Int] = TaskDomain.someWeights(Action.allCases.count, upTo: 12, &random)
@@ -126,6 +133,7 @@ struct TaskDomain: SimulatedDomain {
             maximumAttempts: 1 + world.random.number(below: 4), backoff: world.random.time(upTo: 5_000),
             factor: world.random.one(of: [1, 2, 10]), onInterruption: world.random.one(of: [.retry, .retry, .fail]))
         specification.project = world.anyProject()
+        if world.random.chance(in: 4) { specification.concurrencyKey = world.random.one(of: ["one", "two", "rare"]) }
         if world.random.chance(in: 16) { specification.environment = ["B": "2", "A": "1"] }
         return specification
     }
@@ -297,7 +305,7 @@ struct TaskDomain: SimulatedDomain {
     private func isRival(_ one: TaskRecord, of other: TaskRecord) -> Bool {
         let (left, right): (TaskSpecification, TaskSpecification) = (one.specification, other.specification)
         return routing[left.kind] == routing[right.kind] && left.capabilities == right.capabilities
-            && left.project == right.project
+            && left.project == right.project && left.concurrencyKey == right.concurrencyKey
     }
 
     /// Where a waiting task stands: when it was queued, minus what its priority is worth, in milliseconds.
@@ -459,6 +467,7 @@ struct TaskDomain: SimulatedDomain {
     // MARK: At any time
 
     func check(_ world: World) throws(BrokenPromise) {
+        try checkConcurrency()
         for task: TaskRecord in world.chronicle.liveTasks {
             let attempt: Machine.Attempt? = world.machine.attempt(of: task.id)
             try checkDependencies(of: task, in: world)
@@ -478,6 +487,18 @@ struct TaskDomain: SimulatedDomain {
         for attempt: Machine.Attempt in world.machine.attempts {
             let isLive: Bool = world.chronicle.tasks[attempt.id.task].map { !$0.status.isTerminal } ?? false
             try keep(.leases, "no process outlives its task", isLive, "\(attempt.id)")
+        }
+    }
+
+    /// As many tasks with one key are under way as may be, however they began and ended.
+    private func checkConcurrency() throws(BrokenPromise) {
+        var active: [String: Int] = [:]
+        for (id, state) in told where state.holdsAgent && !state.status.isTerminal {
+            if let key: String = records[id]?.specification.concurrencyKey { active[key, default: 0] += 1 }
+        }
+        for (key, count) in active {
+            let limit: Int = concurrency[key].map { $0.limit ?? .max } ?? 1
+            try keep(.leases, "tasks with one concurrency key keep to its limit", count <= limit, "\(key): \(count)")
         }
     }
 
