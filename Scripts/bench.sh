@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 "$root/Scripts/setup.sh"
 
-build() { swift build --package-path "$root" -c release --static-swift-stdlib "$@"; }
+build() { "$root/Scripts/release.sh" "$@"; }
 for product in maos-server maos-bench; do
     if ! log=$(build --product "$product" 2>&1); then
         printf '%s\n' "$log" >&2

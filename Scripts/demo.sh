@@ -24,7 +24,7 @@ Scripts/setup.sh
 echo "building (the first time takes some minutes)"
 for product in maos-server maos-cli; do
     # Silent, unless it fails.
-    build=$(swift build -c release --static-swift-stdlib --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
+    build=$(Scripts/release.sh --product "$product" 2>&1) || { echo "$build" >&2; exit 1; }
 done
 bin=.build/release
 
