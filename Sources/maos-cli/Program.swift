@@ -6,7 +6,8 @@ enum Program {
 
     /// Every command, in the order of help.
     static let commands: [Command] =
-        TaskCommands.all + AgentCommands.all + ScheduleCommands.all + ResourceCommands.all + QuotaCommands.all
+        TaskCommands.all + AgentCommands.all + ScheduleCommands.all + PoolCommands.all + ResourceCommands.all
+        + QuotaCommands.all
         + DeadLetterCommands.all
         + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
@@ -19,6 +20,7 @@ enum Program {
         ("task", "give work, watch it and change its course"),
         ("agent", "start, see and end those who do the work"),
         ("dead-letter", "see to tasks that used up their attempts"),
+        ("pool", "keep as many agents as are needed"),
         ("resource", "see and take what the host has"),
         ("quota", "limit what users, teams and projects may have"),
         ("schedule", "have work done at given times"),

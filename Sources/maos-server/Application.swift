@@ -317,6 +317,7 @@ final class Application {
     private static func gatewayConfiguration(_ configuration: Configuration, url: String) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
         gateway.timeZones = configuration.engine.timeZones
+        gateway.onDemand = configuration.engine.onDemand
         gateway.workspaceRoot = configuration.workspaceRoot
         gateway.publicURL = url
         return gateway

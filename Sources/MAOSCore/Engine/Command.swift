@@ -24,6 +24,7 @@ public enum Command: Sendable {
     indirect case schedule(ScheduleCommand)
     case workflow(WorkflowCommand)
     indirect case resource(ResourceCommand)
+    indirect case pool(PoolCommand)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -144,6 +145,7 @@ public enum Reply: Sendable {
     case agent(AgentRecord)
     case schedule(ScheduleRecord)
     case allocation(AllocationRecord)
+    case pool(PoolRecord)
     case resources(ResourceReport)
     case quotas(QuotaReport)
     /// Why the task has not started.

@@ -122,7 +122,7 @@ extension Engine {
 
     // MARK: Making and ending
 
-    private mutating func createAgent(
+    mutating func createAgent(
         _ specification: AgentSpecification, id wanted: AgentID?, origin: AgentRecord.Origin, holder: AgentHolder
     ) -> AgentID {
         let id: AgentID = wanted ?? AgentID(IdentifierMaker.make(at: state.now, random: &random))
@@ -132,6 +132,7 @@ extension Engine {
             specification: specification, state: AgentState(status: .initializing, at: state.now))
         state.agents[id] = EngineState.LiveAgent(record: record)
         state.resources.add(record)
+        joinPool(record)
         if origin == .onDemand {
             state.onDemandAgents += 1
             state.startingAgents[specification.type, default: 0] += 1
@@ -156,9 +157,9 @@ extension Engine {
     mutating func serveDemand() {
         guard hasNewDemand else { return }
         hasNewDemand = false
-        let pool: EngineConfiguration.OnDemandPool = configuration.onDemand
-        guard !state.isDraining, state.ready.waitingCount > 0, pool.maximum > 0 else { return }
-        guard state.onDemandAgents < pool.maximum || state.idleOnDemandAgents > 0 else { return }
+        let maximum: Int = onDemandMaximum
+        guard !state.isDraining, state.ready.waitingCount > 0, maximum > 0 else { return }
+        guard state.onDemandAgents < maximum || state.idleOnDemandAgents > 0 else { return }
         let demands: [ReadyQueue.Demand] = state.ready.demands(at: state.now)
         for demand: ReadyQueue.Demand in demands where !demand.hasAgents { startAgents(atMost: 1, for: demand) }
         for demand: ReadyQueue.Demand in demands { startAgents(atMost: demand.waiting, for: demand) }
@@ -171,7 +172,7 @@ extension Engine {
         let type: AgentType = demand.type ?? pool.fallbackType
         while state.startingAgents[type, default: 0] < limit {
             guard state.agents.count < configuration.limits.agents else { return }
-            if state.onDemandAgents >= pool.maximum {
+            if state.onDemandAgents >= onDemandMaximum {
                 guard retireIdleAgent(otherThan: demand.type) else { return }
             }
             _ = createAgent(
@@ -216,6 +217,7 @@ extension Engine {
         state.ready.leave(id)
         if isFirst {
             leaveOnDemandPool(agent.record)
+            leavePool(agent.record)
             hasNewDemand = true
             touch(id)
             emitAgent(.stopping, id)
@@ -235,6 +237,21 @@ extension Engine {
         guard agent.origin == .onDemand else { return }
         state.onDemandAgents -= 1
         if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] -= 1 }
+    }
+
+    /// Notes that an agent is in a pool, if it is.
+    mutating func joinPool(_ agent: AgentRecord) {
+        guard let pool: String = agent.pool else { return }
+        state.poolMembers[PoolID(unchecked: pool), default: []].insert(agent.id)
+    }
+
+    /// Notes that an agent is in its pool no more, which may want another.
+    private mutating func leavePool(_ agent: AgentRecord) {
+        guard let pool: String = agent.pool else { return }
+        let id = PoolID(unchecked: pool)
+        state.poolMembers[id]?.remove(agent.id)
+        if state.poolMembers[id]?.isEmpty == true { state.poolMembers[id] = nil }
+        poolsToServe.append(id)
     }
 
     private mutating func removeAgent(_ id: AgentID) {

@@ -45,7 +45,7 @@ extension Engine {
             state.ready.withdrawSeat(of: id)
             return
         }
-        if load == 0, agent.record.origin == .onDemand, state.onDemandAgents >= configuration.onDemand.maximum,
+        if load == 0, agent.record.origin == .onDemand, state.onDemandAgents >= onDemandMaximum,
             state.ready.yields(id, at: state.now)
         {
             // Tasks that have waited for longer need an agent of another type, and the pool has no room for one.
@@ -361,6 +361,7 @@ extension Engine {
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .scheduleRun(let id, let timer): runTimers[id] != timer
             case .allocationEnd(let id): allocations[id]?.endedAt != nil || allocations[id] == nil
+            case .poolCheck: false
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
             case .agentHeartbeat, .agentRestart, .agentIdle, .gate: false

@@ -29,6 +29,7 @@ extension Engine {
         switch row.kind {
         case .schedule: state.schedules.recall(try ScheduleRecord(row))
         case .allocation: state.allocations.recall(try AllocationRecord(row))
+        case .pool: state.pools.recall(try PoolRecord(row))
         default: _ = try recallFlow(row)
         }
     }
@@ -42,6 +43,7 @@ extension Engine {
         loadResources(
             try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.allocation] ?? 0,
             quotas: try records(of: recovered))
+        loadPools(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.pool] ?? 0)
     }
 
     /// The live entities of one kind.
@@ -56,6 +58,7 @@ extension Engine {
         var rows: [EntityRow] = []
         state.schedules.takeRows(into: &rows)
         takeFlowRows(into: &rows)
+        state.pools.takeRows(into: &rows)
         state.allocations.takeRows(into: &rows)
         state.quotas.takeRows(into: &rows)
         return rows

@@ -85,6 +85,7 @@ extension Engine {
             if let end: Instant = allocation.expiresAt { state.timers.set(.allocationEnd(allocation.id), at: end) }
         }
         state.quotas.load(quotas, lastNumber: UInt64(quotas.count))
+        _ = replaceTaskQuotas((quotas.first?.limits ?? [:]).compactMapValues(\.tasks))
     }
 
     // MARK: What may be had
@@ -186,6 +187,7 @@ extension Engine {
             _ = state.quotas.makeNumber()
             state.quotas.insert(QuotaTable(limits: limits, createdAt: now, updatedAt: now))
         }
+        for lane: Int in replaceTaskQuotas(limits.compactMapValues(\.tasks)) { assignWaiting(inLane: lane) }
         let report: QuotaReport = quotaReport()
         var writer = JSONWriter()
         writer.beginObject()
@@ -261,6 +263,8 @@ extension EngineState {
             }
         }
         for agent: LiveAgent in agents.values { derived.add(agent.record) }
+        let taskQuotas: [QuotaKey: Int] = (quotas[.only]?.limits ?? [:]).compactMapValues(\.tasks)
+        try hold(ready.gates.quotas == taskQuotas, "tasks keep to the quotas that are set", "")
         try hold(derived.holdings == resources.holdings, "what everybody has is counted", "\(resources.holdings)")
         try hold(derived.allocated == resources.allocated, "what is allocated is counted", "\(resources.allocated)")
         try hold(derived.allocations == resources.allocations, "allocations are counted", "\(resources.allocations)")

@@ -14,6 +14,7 @@ extension Engine {
             case .executionTimeout(let id): executionTimeoutDue(id)
             case .approvalTimeout(let id): approvalTimeoutDue(id)
             case .allocationEnd(let id): allocationDue(id)
+            case .poolCheck(let id, let timer): poolCheckDue(id, timer)
             case .gate(let key): state.ready.look(at: key, at: state.now)
             }
         }
@@ -148,7 +149,7 @@ extension Engine {
         let id: AgentID = agent.id
         state.agents[id] = EngineState.LiveAgent(record: agent)
         state.resources.add(agent)
-        if agent.status == .stopping { state.agents[id]?.termination = .graceful }
+        if agent.status == .stopping { state.agents[id]?.termination = .graceful } else { joinPool(agent) }
         if agent.origin == .onDemand, agent.status != .stopping {
             state.onDemandAgents += 1
             if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] += 1 }
@@ -186,6 +187,7 @@ extension Engine {
             }
         }
         recoverSchedules()
+        recoverPools()
         hasNewDemand = true
     }
 }

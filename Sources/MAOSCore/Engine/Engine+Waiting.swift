@@ -62,7 +62,9 @@ extension Engine {
                 reasons.append(.concurrency(key: key, limit: Int(limit), running: running))
             case (.rate(let key), .started(let count, let per)):
                 reasons.append(.rate(key: key, count: count, period: per, until: gate.opens(at: state.now)))
-            case (.concurrency, .started), (.rate, .underWay):
+            case (.quota(let key), .underWay(let limit)):
+                reasons.append(.quota(key, limit: Int(limit), inUse: Int(gate.used)))
+            case (.concurrency, .started), (.quota, .started), (.rate, .underWay):
                 preconditionFailure("each kind of gate has its kind of rule")
             }
         }
@@ -83,7 +85,7 @@ extension Engine {
             let missing: [CapabilityRequirement] = needed.filter { (one: CapabilityRequirement) in
                 !ofType.contains { $0.meets(one) }
             }
-            let mayBeMade: Bool = needed.isEmpty && configuration.onDemand.maximum > 0 && !state.isDraining
+            let mayBeMade: Bool = needed.isEmpty && onDemandMaximum > 0 && !state.isDraining
             return [.noCapableAgent(type: type, missing: missing.isEmpty ? needed : missing, onDemand: mayBeMade)]
         }
         let starting: Int = working.count { $0.status == .initializing }

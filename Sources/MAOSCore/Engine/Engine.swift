@@ -16,6 +16,8 @@ package struct Engine: Sendable {
     var agentsWithNewWork: [AgentID] = []
     /// Whether the current command may have left tasks waiting for agents that could be made.
     var hasNewDemand = false
+    /// Pools that lost agents in the current command.
+    var poolsToServe: [PoolID] = []
     /// Schedules of which a run ended in the current command.
     var endedRuns: [ScheduleID] = []
     /// Tasks that ended in this batch: where in the batch they stand.
@@ -91,6 +93,8 @@ package struct Engine: Sendable {
             reply = try apply(command, by: principal)
         case .resource(let command):
             reply = try apply(command, by: principal)
+        case .pool(let command):
+            reply = try apply(command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
             .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
@@ -100,6 +104,7 @@ package struct Engine: Sendable {
         followTaskEnds()
         if !endedRuns.isEmpty { startWaitingRuns() }
         serveReopenedLanes()
+        if !poolsToServe.isEmpty { servePools() }
         serveDemand()
         serveReopenedLanes()
         setGateTimers()
@@ -127,7 +132,7 @@ package struct Engine: Sendable {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent, .schedule, .workflow, .resource:
+            .terminateAgent, .schedule, .workflow, .resource, .pool:
             preconditionFailure("a client's command is not a report")
         }
     }

@@ -14,6 +14,8 @@ public struct EngineConfiguration: Sendable {
     public var concurrency: [String: ConcurrencyLimit] = [:]
     /// Heartbeats an agent may miss before it counts as lost.
     public var missedHeartbeats: Int = 3
+    /// How often pools that change by themselves are looked at.
+    public var autoscalingInterval: Milliseconds = .seconds(5)
     /// What the host has for allocations; `nil` for no limit.
     public var capacity: ResourceAmounts?
     /// Where the rules of time zones come from; without one only UTC is known.

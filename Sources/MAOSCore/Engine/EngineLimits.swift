@@ -30,6 +30,10 @@ public struct EngineLimits: Sendable, Hashable {
     public var caughtUpRuns: Int = 100
     /// Runs of one schedule that wait for an earlier one to end.
     public var waitingRuns: Int = 100
+    /// Pools that have not been deleted.
+    public var pools: Int = 1_000
+    /// Agents of one pool.
+    public var poolSize: Int = 10_000
     /// Allocations that have not ended.
     public var allocations: Int = 10_000
     /// Users, teams and projects that have quotas.

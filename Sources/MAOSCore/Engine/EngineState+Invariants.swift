@@ -45,6 +45,7 @@ extension EngineState {
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)
         try checkResources(timers, configuration)
+        try checkPools(timers, configuration)
         try ready.checkInvariants()
         try hold(
             isDraining || !ready.hasMatch, "no task waits while an agent is free for it", "\(ready.waitingCount) wait")
@@ -143,7 +144,7 @@ extension EngineState {
     private func checkGates(_ timers: [TimerReason: [Instant]]) throws(BrokenInvariant) {
         var expected: [GateKey: [TaskID: Int64]] = [:]
         for (id, task) in tasks where task.record.state.holdsAgent {
-            for use: GateUse in ready.gates.uses(of: task.record.specification) where !use.key.isRate {
+            for use: GateUse in ready.gates.uses(of: task.record) where !use.key.isRate {
                 expected[use.key, default: [:]][id] = use.cost
             }
         }
@@ -227,7 +228,8 @@ extension EngineState {
     private func checkCounters(_ configuration: EngineConfiguration) throws(BrokenInvariant) {
         let pool: [LiveAgent] = agents.values.filter { $0.record.origin == .onDemand && $0.termination == nil }
         try hold(onDemandAgents == pool.count, "the pool counts its agents", "\(onDemandAgents) for \(pool.count)")
-        let maximum: Int = configuration.onDemand.maximum
+        let maximum: Int =
+            pools[.onDemand].map { $0.mode == .onDemand ? $0.maximum : 0 } ?? configuration.onDemand.maximum
         try hold(pool.count <= maximum, "the pool does not outgrow its maximum", "\(pool.count)")
         let idle: Int = pool.count { $0.idleSince != nil }
         try hold(idleOnDemandAgents == idle, "the pool counts its idle agents", "\(idleOnDemandAgents) for \(idle)")

@@ -90,6 +90,12 @@ package struct EngineState: Sendable {
     var lastRunTimer: UInt64 = 0
     /// The tasks of runs that must not overlap, while they are live.
     var scheduleRuns: [TaskID: ScheduleID] = [:]
+    var pools = EntityTable<PoolRecord>()
+    /// The agents of each pool that have not been asked to end; those made on demand are not among them.
+    var poolMembers: [PoolID: Set<AgentID>] = [:]
+    /// The timer of the next look at each pool; those with another number have lost their reason.
+    var poolTimers: [PoolID: UInt64] = [:]
+    var lastPoolTimer: UInt64 = 0
     var allocations = EntityTable<AllocationRecord>()
     var quotas = EntityTable<QuotaTable>()
     /// What is taken of the host's resources, and by whom.

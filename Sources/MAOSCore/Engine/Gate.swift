@@ -4,6 +4,8 @@ enum GateKey: Hashable, Sendable {
     case concurrency(String)
     /// Tasks with one concurrency key that are started in a stretch of time.
     case rate(String)
+    /// Tasks of one user, team or project that are under way at the same time.
+    case quota(QuotaKey)
 
     /// Whether it goes by time, and not by who is under way.
     var isRate: Bool {
@@ -14,6 +16,7 @@ enum GateKey: Hashable, Sendable {
     var name: String {
         switch self {
         case .concurrency(let name), .rate(let name): name
+        case .quota(let key): key.description
         }
     }
 }

@@ -3,23 +3,32 @@ struct GateTable: Sendable {
     private(set) var gates: [GateKey: Gate] = [:]
     /// Limits and rates by concurrency key; `*` for those that are not named.
     let limits: [String: ConcurrencyLimit]
+    /// How many tasks users, teams and projects may have under way, where that is limited.
+    var quotas: [QuotaKey: Int] = [:]
     /// When the state was loaded: what was started before is known of live tasks only.
     var loadedAt: Instant?
 
     init(limits: [String: ConcurrencyLimit] = [:]) { self.limits = limits }
 
     /// What a task has to pass; nothing for most.
-    func uses(of specification: TaskSpecification) -> [GateUse] {
-        guard let key: String = specification.concurrencyKey else { return [] }
-        var uses: [GateUse] = []
+    func uses(of task: TaskRecord) -> [GateUse] {
+        var uses: [GateUse] = quotas.isEmpty ? [] : quotaUses(of: task)
+        guard let key: String = task.specification.concurrencyKey else { return uses }
         let configured: ConcurrencyLimit? = limits[key] ?? limits["*"]
         if configured == nil || configured?.limit != nil { uses.append(GateUse(key: .concurrency(key))) }
         if configured?.rate != nil { uses.append(GateUse(key: .rate(key))) }
         return uses
     }
 
+    private func quotaUses(of task: TaskRecord) -> [GateUse] {
+        QuotaKey.keys(owner: task.owner, team: task.team, project: task.specification.project)
+            .filter { quotas[$0] != nil }.map { GateUse(key: .quota($0)) }
+    }
+
     private func rule(of key: GateKey) -> GateRule {
         switch key {
+        case .quota(let key):
+            return .underWay(limit: Int64(quotas[key] ?? .max))
         case .concurrency(let name):
             return .underWay(limit: Int64((limits[name] ?? limits["*"])?.limit ?? 1))
         case .rate(let name):

@@ -176,7 +176,7 @@ struct ReadyQueue: Sendable {
         if entry == entries.count { entries.append(nil) }
         entries[entry] = Entry(
             task: task.id, key: key, number: task.number, lane: lane, share: share, order: 0,
-            gates: gates.uses(of: task.specification))
+            gates: gates.uses(of: task))
         waitingCount += 1
         _ = lookAtGates(of: entry, at: now)
         if let gate: GateKey = closedGate(of: entry, at: now) {

@@ -9,6 +9,7 @@ public enum Rejection: Error, Hashable, Sendable {
         case execution
         case approval
         case allocation
+        case pool
     }
 
     /// One value that was not acceptable.

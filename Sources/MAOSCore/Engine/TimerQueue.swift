@@ -13,6 +13,8 @@ enum TimerReason: Hashable, Sendable {
     case executionTimeout(ExecutionID)
     case approvalTimeout(ApprovalID)
     case allocationEnd(AllocationID)
+    /// The number is that of the pool's newest timer.
+    case poolCheck(PoolID, UInt64)
     /// A gate that goes by time may let tasks pass.
     case gate(GateKey)
 }

@@ -29,6 +29,8 @@ public enum WaitingReason: Hashable, Sendable {
     case noFreeSlot(agents: Int, since: Instant?)
     /// As many tasks with its concurrency key are under way as may be.
     case concurrency(key: String, limit: Int, running: [TaskID])
+    /// Its owner, team or project has as many tasks under way as it may.
+    case quota(QuotaKey, limit: Int, inUse: Int)
     /// As many tasks with its concurrency key have been started lately as may be.
     case rate(key: String, count: Int, period: Milliseconds, until: Instant?)
     /// Others come first.

@@ -37,7 +37,7 @@ extension RecordCoding {
 
     // MARK: - Specification
 
-    private static func put(_ specification: AgentSpecification, to writer: inout ByteWriter) {
+    static func put(_ specification: AgentSpecification, to writer: inout ByteWriter) {
         writer.uint8(specification.type.rawValue)
         writer.boolean(specification.terminal)
         writer.zigzag(Int64(specification.maximumConcurrentTasks))
@@ -70,7 +70,7 @@ extension RecordCoding {
         if specification.settings != .emptyObject { writer.data(specification.settings.utf8) }
     }
 
-    private static func agentSpecification(
+    static func agentSpecification(
         from reader: inout ByteReader
     ) throws(ByteReaderError) -> AgentSpecification {
         var specification = AgentSpecification(type: try raw(from: &reader))

@@ -120,6 +120,7 @@ package struct GatewayPending: Sendable {
         case schedule(GatewaySchedulePurpose)
         case resource(GatewayResourcePurpose)
         case workflow(GatewayWorkflowPurpose)
+        case pool(GatewayPoolPurpose)
     }
 
     let purpose: Purpose

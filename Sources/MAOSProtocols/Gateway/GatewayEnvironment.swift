@@ -182,6 +182,8 @@ package protocol GatewayEnvironment: AnyObject, Sendable {
 
 /// What an operator may set about the gateway.
 package struct GatewayConfiguration: Sendable {
+    /// The pool that makes agents on demand, as the engine has it.
+    package var onDemand = EngineConfiguration.OnDemandPool()
     /// Where the rules of time zones come from, as the engine has it.
     package var timeZones: any TimeZoneSource = UniversalTimeOnly()
     /// The folder inside which clients may choose a workspace; `nil` for anywhere.

@@ -127,7 +127,7 @@ extension GatewayMessages {
         return change
     }
 
-    private static func capabilities(_ names: JSONValue) -> [Capability] {
+    static func capabilities(_ names: JSONValue) -> [Capability] {
         var seen: Set<String> = []
         return (names.arrayValue ?? []).compactMap(\.stringValue).filter { seen.insert($0).inserted }
             .map { Capability(name: $0) }
@@ -137,7 +137,7 @@ extension GatewayMessages {
         value?.intValue.map { Milliseconds(Int64($0)) }
     }
 
-    private static func resources(_ value: JSONValue) -> ResourceRequirements {
+    static func resources(_ value: JSONValue) -> ResourceRequirements {
         ResourceRequirements(
             cpu: value["cpu"]?.doubleValue ?? 0, memory: value["memory"]?.doubleValue ?? 0,
             gpu: value["gpu"]?.doubleValue, storage: value["storage"]?.doubleValue,

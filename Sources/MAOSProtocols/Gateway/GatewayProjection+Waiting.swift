@@ -41,7 +41,7 @@ extension GatewayProjection {
             write("draining", "The server is about to stop; it starts after the next start", to: &writer)
         case .noCapableAgent, .agentStarting, .agentsPaused, .noFreeSlot:
             writeAgents(reason, to: &writer)
-        case .concurrency, .rate, .turn:
+        case .concurrency, .quota, .rate, .turn:
             writeLimits(reason, to: &writer)
         }
     }
@@ -81,6 +81,13 @@ extension GatewayProjection {
                 $0.member("concurrencyKey", key)
                 $0.member("limit", limit)
                 $0.member("taskIds", ids: running)
+            }
+        case .quota(let key, let limit, let inUse):
+            write("quota", "The \(key) has as many tasks under way as it may", to: &writer) {
+                $0.member("scope", key.scope.name)
+                $0.member("id", key.id)
+                $0.member("limit", limit)
+                $0.member("inUse", inUse)
             }
         case .rate(let key, let count, let period, let until):
             write(

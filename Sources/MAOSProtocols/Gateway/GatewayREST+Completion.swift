@@ -29,6 +29,8 @@ extension GatewayREST {
                 return fail(.internalError, context, now)
             }
             return respondSettled(outcomes, settlement, remaining: remaining, context, now)
+        case .success(.pool(let pool)):
+            return complete(pending, with: pool, now)
         case .success(.allocation(let allocation)):
             return complete(pending, with: allocation, now)
         case .success(.resources(let report)):
@@ -198,6 +200,10 @@ extension GatewayREST {
     ) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch (pending.purpose, result) {
+        case (.pool, .entity(let row)):
+            return completePool(pending, found: row, now)
+        case (.pool(.list(let page, let limit)), .entities(let found)):
+            return respondPools(found, page: page, limit: limit, context, now)
         case (.resource, .entity(let row)):
             return completeAllocation(pending, found: row, now)
         case (.resource(.list(let page, let limit)), .entities(let found)):

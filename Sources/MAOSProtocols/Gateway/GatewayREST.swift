@@ -73,6 +73,8 @@ package final class GatewayREST {
             return handleAgents(endpoint, method, route.id, request, context, now)
         case .deadLetters, .deadLetter, .deadLetterRequeue, .deadLettersRequeue, .deadLettersDiscard:
             return handleDeadLetters(endpoint, method, route.id, request, context, now)
+        case .pool(let part):
+            return handlePools(part, method, route.id, request, context, now)
         case .resource(let part):
             return handleResources(part, method, route.id, request, context, now)
         case .schedule(let part):

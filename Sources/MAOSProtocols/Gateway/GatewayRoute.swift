@@ -9,6 +9,7 @@ enum GatewayEndpoint: Sendable, Hashable {
     case schedule(GatewayScheduleEndpoint)
     case resource(GatewayResourceEndpoint)
     case workflow(GatewayWorkflowEndpoint)
+    case pool(GatewayPoolEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
     /// On the server's root, in the text form of Prometheus; open to this host.
@@ -37,6 +38,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case (.workflow(let part), _): part.permission(for: method)
         case (.metrics, .get), (.performance, .get), (.scrape, .get): .metricsRead
         case (.resource(let part), _): part.permission(for: method)
+        case (.pool(let part), _): part.permission(for: method)
         case (.liveness, .get), (.readiness, .get), (.minimalHealth, .get): []
         default: nil
         }
@@ -51,6 +53,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .schedule(let part): part.allowed
         case .resource(let part): part.allowed
         case .workflow(let part): part.allowed
+        case .pool(let part): part.allowed
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
@@ -160,6 +163,7 @@ struct GatewayRoute: Sendable {
     /// What a path below a collection leads to, of those that are asked for less often.
     private static func place(_ collection: String, _ path: [String]) -> (endpoint: GatewayEndpoint, id: String)? {
         switch collection {
+        case "agent-pools": GatewayPoolEndpoint.at(path).map { (.pool($0), $1) }
         case "resources": GatewayResourceEndpoint.at(path).map { (.resource($0), $1) }
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
         case "workflows", "executions", "approvals":

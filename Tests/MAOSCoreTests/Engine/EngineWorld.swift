@@ -291,7 +291,7 @@ extension Command {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
             .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow,
-            .resource:
+            .resource, .pool:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
             .attemptProgressed,
