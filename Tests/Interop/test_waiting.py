@@ -30,7 +30,7 @@ def test_tasks_with_one_concurrency_key_run_one_at_a_time(http):
     assert reason["concurrencyKey"] == "interop-one" and reason["limit"] == 1 and reason["taskIds"] == [tasks[0]]
     ended = [wait_for_end(http, task) for task in tasks]
     assert {task["status"] for task in ended} == {"completed"}
-    spans = sorted((task["startedAt"], task["completedAt"]) for task in ended)
+    spans = sorted((task["startedAt"], task["finishedAt"]) for task in ended)
     assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:]))
 
 
@@ -67,7 +67,7 @@ def test_dependencies_pause_missing_capability_and_end(http):
     for task in (first, skilled):
         assert http.delete(f"/api/v1/tasks/{task}").status_code == 200
     assert reasons(http, first) == {} and reasons(http, skilled) == {}
-    check_error(http.get("/api/v1/tasks/nobody/waiting"), 404, "NOT_FOUND")
+    check_error(http.get("/api/v1/tasks/nobody/waiting"), 404, "RESOURCE_NOT_FOUND")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, 7, ["k"]])
