@@ -8,7 +8,7 @@ enum Program {
     static let commands: [Command] =
         TaskCommands.all + AgentCommands.all + ScheduleCommands.all + PoolCommands.all + ResourceCommands.all
         + QuotaCommands.all
-        + DeadLetterCommands.all
+        + DeadLetterCommands.all + BudgetCommands.all
         + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
         + TokenCommands.all + [
@@ -19,6 +19,7 @@ enum Program {
     static let groups: [(name: String, summary: String)] = [
         ("task", "give work, watch it and change its course"),
         ("agent", "start, see and end those who do the work"),
+        ("budget", "limit what projects may use"),
         ("dead-letter", "see to tasks that used up their attempts"),
         ("pool", "keep as many agents as are needed"),
         ("resource", "see and take what the host has"),

@@ -72,6 +72,7 @@ final class Application {
             makeToken: { launch in Application.attemptToken(launch, signer: signer, now: clock.now()) })
         agents.workspaceRoot = configuration.workspaceRoot
         agents.isExclusive = true
+        agents.log = log
         agents.controlGroups = ControlGroups.delegated()
         do throws(SystemError) {
             runtime = try ProcessAgentRuntime(agents, output: outputs, time: clock)

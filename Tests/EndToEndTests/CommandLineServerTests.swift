@@ -75,6 +75,28 @@ struct CommandLineServerTests {
         #expect(try program.run("metrics", "engine").status == 2)
     }
 
+    @Test("a real process reports its cost, which its task and its project show, and a ceiling stops it")
+    func budgets() throws {
+        let server = try ServerProcess()
+        let program: CommandLineProgram = program(server)
+        let set: ProgramOutcome = try program.run("budget", "set", "apollo", "--max-cost", "0.50")
+        #expect(set.status == 0 && set.output.contains("0 of 0.5"), "\(set.errors)")
+        let paid: ProgramOutcome = try program.run(
+            "task", "create", "code", "x", "--project", "apollo", "--wait", "--shell",
+            "echo ::maos cost=0.2 tokens=12; echo ::maos cost=0.05")
+        #expect(paid.status == 0, "\(paid.errors)")
+        let shown: ProgramOutcome = try program.run("budget", "get", "apollo", "--json")
+        #expect(shown.json?["settled"]?["cost"] == 0.25 && shown.json?["settled"]?["tokens"] == 12, "\(shown.output)")
+        let limited: ProgramOutcome = try program.run(
+            "task", "create", "code", "x", "--project", "apollo", "--max-cost", "0.1", "--wait", "--shell",
+            "while :; do echo ::maos cost=0.03; sleep 0.2; done")
+        #expect(limited.status == 1 && limited.errors.contains("ceiling of a cost of 0.1"), "\(limited.errors)")
+        let list: ProgramOutcome = try program.run("budget", "list")
+        #expect(list.output.contains("apollo") && list.output.contains("of 0.5"), "\(list.output)")
+        #expect(try program.run("budget", "get", "gemini").status == 1)
+        #expect(try program.run("budget", "set", "apollo", "--max-cost", "much").status == 2)
+    }
+
     @Test("dead letters are listed, explained, requeued edited, and discarded")
     func deadLetters() throws {
         let server = try ServerProcess()

@@ -103,6 +103,14 @@ struct RecordCodingTests {
         #expect(refused > 5_000)
     }
 
+    @Test("an attempt that is held back is so after a restart, too")
+    func suspension() throws {
+        var state = TaskState(status: .paused, priority: .low, updatedAt: Instant(milliseconds: 5))
+        #expect(try !RecordCoding.taskState(bytes { RecordCoding.write(state, to: &$0) }[...]).isSuspended)
+        state.agent = AgentID(unchecked: "x")
+        #expect(try RecordCoding.taskState(bytes { RecordCoding.write(state, to: &$0) }[...]).isSuspended)
+    }
+
     @Test("a record of a later version is refused as such")
     func versions() {
         var samples = RecordSamples(seed: 6)

@@ -54,5 +54,7 @@ extension SimulatedDomain {
 
 /// The parts that a simulation has, in the order in which they act and look.
 enum Domains {
-    static let all: [any SimulatedDomain.Type] = [ServerDomain.self, TaskDomain.self, AgentDomain.self]
+    static let all: [any SimulatedDomain.Type] = [
+        ServerDomain.self, TaskDomain.self, AgentDomain.self, BudgetDomain.self,
+    ]
 }

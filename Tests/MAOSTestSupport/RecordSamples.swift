@@ -64,7 +64,18 @@ package struct RecordSamples {
         if flip() { specification.constraints = json() }
         if flip() { specification.context = json() }
         if flip() { specification.metadata = json() }
+        if !isFirstForm, flip() {
+            specification.budget = Budget(
+                wallTime: maybe(Milliseconds(number(1_000) + 1)), processorTime: maybe(Milliseconds(number(1_000) + 1)),
+                cost: maybe(Cost(micros: Int64(number(1_000)) + 1)))
+        }
         return specification
+    }
+
+    private mutating func usage() -> Usage {
+        Usage(
+            wallTime: Milliseconds(number(10_000)), processorTime: Milliseconds(number(10_000)),
+            cost: Cost(micros: Int64(number(1_000_000))), tokens: Int64(number(1_000)))
     }
 
     /// A state with some of its parts.
@@ -99,6 +110,9 @@ package struct RecordSamples {
             }
         }
         if flip() { state.requeuedAs = TaskID(unchecked: "task-\(number(50))") }
+        if flip() { state.spent = usage() }
+        if flip() { state.attemptUsage = usage() }
+        if flip() { state.resumedAt = now + Milliseconds(number(1_000) - 1_000) }
     }
 
     // MARK: - Agents

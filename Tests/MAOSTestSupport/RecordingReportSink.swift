@@ -22,7 +22,7 @@ package final class RecordingReportSink: ReportSink {
         let all: [Command] = try await commands.wait(for: "end of \(attempt)", seconds: seconds) { commands in
             commands.contains { $0.endedAttempt == attempt }
         }
-        for case .attemptEnded(attempt, let outcome) in all { return outcome }
+        for case .attemptEnded(attempt, let outcome, _) in all { return outcome }
         throw WaitedTooLong(description: "no end of \(attempt)")
     }
 
@@ -61,6 +61,6 @@ package final class RecordingReportSink: ReportSink {
 extension Command {
     /// The attempt whose end this reports.
     package var endedAttempt: AttemptID? {
-        if case .attemptEnded(let id, _) = self { id } else { nil }
+        if case .attemptEnded(let id, _, _) = self { id } else { nil }
     }
 }

@@ -1,25 +1,37 @@
 internal import CLinux
 internal import Glibc
+package import MAOSCore
 
-/// What a run says about how far it is.
+/// What a run says about how far it is, and what it has cost.
 package struct ProgressUpdate: Hashable, Sendable {
     /// 0…1.
     package var progress: Double?
     /// What it is doing, at most 500 characters.
     package var step: String?
+    /// What was added to the cost.
+    package var cost: Cost = .zero
+    /// Tokens that were added.
+    package var tokens: Int64 = 0
+    /// Words that said something impossible, such as `cost=-1`; the first few.
+    package var refused: [String] = []
 
     /// Makes an update.
-    package init(progress: Double? = nil, step: String? = nil) {
+    package init(progress: Double? = nil, step: String? = nil, cost: Cost = .zero, tokens: Int64 = 0) {
         self.progress = progress
         self.step = step
+        self.cost = cost
+        self.tokens = tokens
     }
 
-    var isEmpty: Bool { progress == nil && step == nil }
+    var isEmpty: Bool { progress == nil && step == nil && cost == .zero && tokens == 0 && refused.isEmpty }
 
     /// Takes over what a newer update says.
     mutating func merge(_ newer: ProgressUpdate) {
         progress = newer.progress ?? progress
         step = newer.step ?? step
+        cost = min(Cost.limit, Cost(micros: cost.micros + newer.cost.micros))
+        tokens = min(ProgressParser.tokenLimit, tokens + newer.tokens)
+        if refused.count < ProgressParser.refusedLimit { refused += newer.refused }
     }
 }
 
@@ -40,6 +52,10 @@ package struct ProgressParser {
     package static let lineLimit: Int = 4_096
     /// Characters of a step.
     package static let stepLimit: Int = 500
+    /// Tokens of one line, and of one run.
+    package static let tokenLimit: Int64 = 1_000_000_000_000_000
+    /// Words that are kept of those that said something impossible.
+    static let refusedLimit: Int = 4
 
     private var state: State = .lineBegin
     private var found = ProgressUpdate()
@@ -139,14 +155,22 @@ package struct ProgressParser {
         var update = ProgressUpdate()
         var key: Substring = ""
         var value: String = ""
+        func refuse() { update.refused.append("\(key)=\(value.prefix(100))") }
         func close() {
             switch key {
             case "progress":
                 if let number = Double(value), (0...1).contains(number) { update.progress = number }
             case "step":
                 update.step = String(value.prefix(ProgressParser.stepLimit))
+            case "cost":
+                guard let cost = Cost(value) else { return refuse() }
+                update.cost = cost
+            case "tokens":
+                guard let tokens = Int64(value), (0...ProgressParser.tokenLimit).contains(tokens) else {
+                    return refuse()
+                }
+                update.tokens = tokens
             default:
-                // `cost` and `tokens` are known, and nobody asks for them yet.
                 break
             }
         }

@@ -17,6 +17,15 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
     private var unreported: ProgressUpdate?
     private var reportedAt: Int64 = .min
     private var hadOutput: Bool = false
+    private let watchesProcessorTime: Bool
+    /// What the run has said to have cost.
+    private var said = Usage()
+    private var reported = Usage()
+    /// What it has used in all, once it has ended.
+    private(set) var used = Usage()
+    private var sampledAt: Int64 = .min
+    /// Milliseconds between two looks at the processor time.
+    private static let sampleInterval: Int64 = 1_000
 
     /// Takes over the process that was started for an attempt.
     init(_ parts: consuming Parts, _ launch: AttemptLaunch, folder: RunFolder, host: ProcessHost) throws(SystemError) {
@@ -24,6 +33,7 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
         agent = launch.agent.id
         self.folder = folder
         self.host = host
+        watchesProcessorTime = launch.watchesProcessorTime
         try super.init(parts)
     }
 
@@ -47,7 +57,28 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
         guard let update: ProgressUpdate = unreported else { return }
         unreported = nil
         reportedAt = loop.now
+        for word: String in update.refused { host.noteRefused(word, of: id) }
+        if update.cost > .zero || update.tokens > 0 {
+            said = said + Usage(cost: update.cost, tokens: update.tokens)
+            reportUsage(processorTime: reported.processorTime.count)
+        }
+        guard update.progress != nil || update.step != nil else { return }
         host.outbox.report(.attemptProgressed(id, progress: update.progress, step: update.step))
+    }
+
+    /// Reports what has been used so far, unless that is known.
+    private func reportUsage(processorTime: Int64) {
+        var used: Usage = said
+        used.processorTime = Milliseconds(max(processorTime, reported.processorTime.count))
+        guard used != reported else { return }
+        reported = used
+        host.outbox.report(.attemptUsed(id, used))
+    }
+
+    override func lookedAfter() {
+        guard watchesProcessorTime, loop.now - AttemptProcess.sampleInterval >= sampledAt else { return }
+        sampledAt = loop.now
+        reportUsage(processorTime: processorTime)
     }
 
     override func store(_ chunk: [UInt8], _ stream: OutputStream) {
@@ -68,6 +99,9 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
             if unreported == nil { unreported = last } else { unreported?.merge(last) }
         }
         reportProgress()
+        var used: Usage = said
+        used.processorTime = Milliseconds(max(end.processorTime, reported.processorTime.count))
+        self.used = used
         host.attemptEnded(self, outcome(of: end), hadOutput: hadOutput)
     }
 

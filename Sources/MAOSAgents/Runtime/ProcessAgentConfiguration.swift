@@ -1,4 +1,5 @@
 package import MAOSCore
+package import MAOSSystem
 
 /// What a ``ProcessAgentRuntime`` needs to know.
 package struct ProcessAgentConfiguration: Sendable {
@@ -26,6 +27,9 @@ package struct ProcessAgentConfiguration: Sendable {
     package var isExclusive: Bool = false
     /// Where limits can be enforced for whole trees; nil to watch them instead.
     package var controlGroups: ControlGroups?
+
+    /// Where it is noted that a task reports something impossible.
+    package var log: Log?
 
     /// Takes what has no usual value.
     package init(

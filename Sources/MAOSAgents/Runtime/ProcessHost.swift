@@ -202,13 +202,21 @@ final class ProcessHost: @unchecked Sendable {
     func attemptEnded(_ process: AttemptProcess, _ outcome: AttemptOutcome, hadOutput: Bool) {
         attempts[process.id] = nil
         starter.giveBack(process.folder)
-        end(process.id, of: process.agent, outcome, hadOutput: hadOutput)
+        end(process.id, of: process.agent, outcome, used: process.used, hadOutput: hadOutput)
     }
 
-    private func end(_ id: AttemptID, of agent: AgentID, _ outcome: AttemptOutcome, hadOutput: Bool) {
-        outbox.reportEnd(.attemptEnded(id, outcome), hadOutput: hadOutput)
+    private func end(
+        _ id: AttemptID, of agent: AgentID, _ outcome: AttemptOutcome, used: Usage = Usage(), hadOutput: Bool
+    ) {
+        outbox.reportEnd(.attemptEnded(id, outcome, used: used), hadOutput: hadOutput)
         agents[agent]?.attempts -= 1
         forgetIfStopped(agent, hadOutput: hadOutput)
+    }
+
+    /// Notes that a run said something impossible of itself.
+    func noteRefused(_ word: String, of attempt: AttemptID) {
+        configuration.log?(
+            .warn, "a task reported a value that cannot be, which is ignored", ["attempt": "\(attempt)", "value": word])
     }
 
     /// Reports an attempt's progress when it is time for the next report.

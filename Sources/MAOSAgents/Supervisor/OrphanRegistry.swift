@@ -97,7 +97,7 @@ struct OrphanRegistry {
         let owner: Owner = owner(of: status, supervisor)
         switch owner {
         case .process(let process):
-            if hasEnded(pid) { return }
+            if hasEnded(pid, of: process) { return }
             process.orphans.insert(pid)
             process.remember(status)
         case .oneOf(let candidates):
@@ -115,8 +115,8 @@ struct OrphanRegistry {
     /// Looks again at an orphan that was there before.
     private mutating func look(at pid: Int32, _ known: Orphan, _ supervisor: ProcessSupervisor) {
         switch known.owner {
-        case .process:
-            if hasEnded(pid) { forget(pid) }
+        case .process(let process):
+            if hasEnded(pid, of: process) { forget(pid) }
         case .oneOf(let candidates):
             if hasEnded(pid) { return forget(pid) }
             if candidates.isEmpty { return killTree(of: pid) }
@@ -157,8 +157,14 @@ struct OrphanRegistry {
     }
 
     /// Takes an ended child off the kernel's list.
-    private func hasEnded(_ pid: Int32) -> Bool {
-        ProcessExit.collect(pid) != .running
+    private func hasEnded(_ pid: Int32, of process: SupervisedProcess? = nil) -> Bool {
+        switch ProcessExit.collect(pid) {
+        case .running: return false
+        case .ended(let child):
+            process?.orphanTime += child.processorTime
+            return true
+        case .notOurs: return true
+        }
     }
 
     private mutating func forget(_ pid: Int32) {

@@ -162,7 +162,10 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
 
     override func deadlineReached() {
         refreshOrphans()
-        for process in allProcesses { process.checkLimits() }
+        for process in allProcesses {
+            process.checkLimits()
+            process.lookedAfter()
+        }
         guard isIdle else { return setDeadline(after: ProcessSupervisor.roundInterval) }
         whenIdle?()
     }

@@ -23,6 +23,8 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
     /// How it came to an end.
     struct End {
         let root: EndedChild
+        /// Milliseconds of processor time of its whole tree.
+        let processorTime: Int64
         /// Whether it was asked to stop while its root still ran.
         let wasStopped: Bool
         /// The limit that it reached.
@@ -49,6 +51,8 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
     let limits: ResourceLimits
     /// Descendants that lost their parents; the registry keeps this.
     var orphans: Set<Int32> = []
+    /// Milliseconds of processor time of descendants that lost their parents and have ended.
+    var orphanTime: Int64 = 0
     /// Sessions and process groups that its processes were seen in.
     private(set) var groups: Set<Int32>
 
@@ -97,6 +101,9 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
     /// Hears how far a stop has come.
     func stageReached(_ stage: CancellationStage) {}
 
+    /// Called a few times a second while it runs.
+    func lookedAfter() {}
+
     /// Nothing is left of it, and all of its output was handed over.
     func ended(_ end: End) {}
 
@@ -131,6 +138,12 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         let members: [ProcessStatus] = ProcessTree.living(from: roots)
         for member in members { remember(member) }
         return members
+    }
+
+    /// Milliseconds of processor time that its whole tree has used, as far as the kernel tells.
+    var processorTime: Int64 {
+        let ticks: UInt64 = living().reduce(0) { $0 + $1.processorTicks }
+        return orphanTime + (root?.processorTime ?? 0) + Int64(ticks) * 1_000 / Int64(ProcessTable.ticksPerSecond)
     }
 
     // MARK: - Stopping
@@ -267,7 +280,8 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         readers = []
         noteReachedLimit(root)
         controlGroup?.remove()
-        ended(End(root: root, wasStopped: wasStopped, reached: reached))
+        let time: Int64 = root.processorTime + orphanTime
+        ended(End(root: root, processorTime: time, wasStopped: wasStopped, reached: reached))
         supervisor.forget(self)
     }
 

@@ -25,6 +25,7 @@ public enum Command: Sendable {
     case workflow(WorkflowCommand)
     indirect case resource(ResourceCommand)
     indirect case pool(PoolCommand)
+    indirect case budget(BudgetCommand)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -36,8 +37,11 @@ public enum Command: Sendable {
     case attemptStarted(AttemptID, process: ProcessIdentity?)
     /// Progress 0…1.
     case attemptProgressed(AttemptID, progress: Double?, step: String?)
+    /// What the attempt has used since its start, all of it each time; its wall time is not looked at.
+    case attemptUsed(AttemptID, Usage)
     case attemptStopping(AttemptID, CancellationStage)
-    case attemptEnded(AttemptID, AttemptOutcome)
+    /// Everything of the attempt is gone; `used` is what ``attemptUsed(_:_:)`` would tell of it last.
+    case attemptEnded(AttemptID, AttemptOutcome, used: Usage = Usage())
 
     // What the orchestrator itself sends.
     /// Sees to the timers that are due.
@@ -56,7 +60,7 @@ extension Command {
         switch self {
         case .createTask(let specification, _, _): specification.weight
         case .requeueDeadLetter(_, let specification): specification?.weight ?? 0
-        case .attemptEnded(_, .completed(let result)): result?.utf8.count ?? 0
+        case .attemptEnded(_, .completed(let result), _): result?.utf8.count ?? 0
         case .spawnAgent(let specification, _): specification.weight
         case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
         case .schedule(let command): command.weight
@@ -150,6 +154,8 @@ public enum Reply: Sendable {
     case quotas(QuotaReport)
     /// Why the task has not started.
     case waiting(TaskRecord, [WaitingReason])
+    /// Accounts of projects, in order of the projects' names.
+    case budgets([BudgetStanding])
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
     case workflow(WorkflowRecord)

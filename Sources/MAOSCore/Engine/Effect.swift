@@ -19,6 +19,8 @@ public enum StopReason: UInt8, Sendable {
     case deadline
     case agentTerminated
     case draining
+    /// A ceiling is reached.
+    case budget
 }
 
 /// All that is needed to start an attempt.
@@ -31,6 +33,8 @@ public struct AttemptLaunch: Sendable {
     public var agent: AgentRecord
     /// Results of the tasks it depends on; filled in by the orchestrator after the commit.
     public var inputs: [AttemptInput] = []
+    /// Whether a ceiling of processor time holds, so that its use has to be reported while the attempt runs.
+    public var watchesProcessorTime: Bool = false
 
     /// Puts a launch together; the engine does.
     public init(id: AttemptID, task: TaskRecord, agent: AgentRecord, inputs: [AttemptInput] = []) {

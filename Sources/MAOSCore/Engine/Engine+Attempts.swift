@@ -76,7 +76,9 @@ extension Engine {
         if let timeout: Milliseconds = task.specification.timeout ?? usual {
             state.timers.set(.attemptTimeout(attempt), at: state.now + timeout)
         }
-        batch.effects.append(.startAttempt(AttemptLaunch(id: attempt, task: task, agent: agent)))
+        var launch = AttemptLaunch(id: attempt, task: task, agent: agent)
+        launch.watchesProcessorTime = openAccount(of: task)
+        batch.effects.append(.startAttempt(launch))
         if agent.state.currentTasks.count < agent.specification.maximumConcurrentTasks {
             _ = state.ready.offerSeat(of: agentID, load: agent.state.currentTasks.count)
         }
@@ -107,6 +109,7 @@ extension Engine {
         _ = try liveTask(of: id)
         guard state.tasks[id.task]?.start(process, at: state.now) == true else { return }
         touch(id.task)
+        runningChanged(of: id.task)
         emitTaskNow(.started, id.task)
     }
 
@@ -132,8 +135,9 @@ extension Engine {
         emitTaskNow(.cancelStage, id.task)
     }
 
-    mutating func attemptEnded(_ id: AttemptID, outcome: AttemptOutcome) throws(Rejection) {
+    mutating func attemptEnded(_ id: AttemptID, outcome: AttemptOutcome, used: Usage) throws(Rejection) {
         let task: EngineState.LiveTask = try liveTask(of: id)
+        _ = noteUsage(of: task.record, used)
         let isCancelled: Bool = task.record.state.cancellation != nil
         switch outcome {
         case .completed(let result):
@@ -156,7 +160,7 @@ extension Engine {
     }
 
     /// The task of a report, if the report is about its current attempt.
-    private func liveTask(of id: AttemptID) throws(Rejection) -> EngineState.LiveTask {
+    func liveTask(of id: AttemptID) throws(Rejection) -> EngineState.LiveTask {
         guard let task: EngineState.LiveTask = state.tasks[id.task] else {
             throw .notFound(.task, id: id.task.rawValue)
         }
@@ -177,9 +181,11 @@ extension Engine {
         let failures: Int = task.state.failures + 1
         state.tasks[id]?.record.state.failures = failures
         state.tasks[id]?.record.state.noteCause(failure, at: state.now)
-        guard failures < policy.maximumAttempts, failure.code != .deadline else {
+        let reached: TaskFailure? = failure.code == .budget ? failure : reachedCeiling(of: task)
+        guard failures < policy.maximumAttempts, failure.code != .deadline, reached == nil else {
             state.tasks[id]?.record.state.isDeadLetter = failure.code != .deadline
-            endTask(id, as: .failed, failure: failure)
+            let isLast: Bool = failures >= policy.maximumAttempts || failure.code == .deadline
+            endTask(id, as: .failed, failure: isLast ? failure : reached ?? failure)
             return
         }
         let delay: Milliseconds = backoff(after: failures, first: policy.backoff, factor: policy.factor)
@@ -202,9 +208,10 @@ extension Engine {
         let reason: String = isTooOften ? "interrupted \(interruptions) times" : "interrupted"
         let failure = TaskFailure(.interrupted, "The attempt was \(reason)")
         state.tasks[id]?.record.state.noteCause(failure, at: state.now)
-        guard task.specification.retryPolicy.onInterruption == .retry, !isTooOften else {
+        let reached: TaskFailure? = reachedCeiling(of: task)
+        guard task.specification.retryPolicy.onInterruption == .retry, !isTooOften, reached == nil else {
             state.tasks[id]?.record.state.isDeadLetter = true
-            endTask(id, as: .failed, failure: failure)
+            endTask(id, as: .failed, failure: reached ?? failure)
             return
         }
         let wasPaused: Bool = task.status == .paused
@@ -270,7 +277,8 @@ extension Engine {
         var record: TaskRecord = task.record
         if let entry: Int = task.entry { state.ready.withdraw(entry, at: state.now) }
         if record.state.holdsAgent, let agent: AgentID = record.state.agent {
-            if task.timeoutAt != nil || task.timeoutLeft != nil { abandonTimer() }
+            if task.timeoutAt != nil || task.timeoutLeft != nil || task.hasBudgetTimer { abandonTimer() }
+            closeAccount(of: &record)
             release(agent, from: record, completed: ending.countsAsCompleted)
         }
         let agent: AgentID? = record.state.agent
@@ -324,7 +332,9 @@ extension Engine {
 
     /// Takes a live task from its agent, and gives the agent back; `completed` is how the attempt counts, if at all.
     private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
-        guard let task: TaskRecord = state.tasks[id]?.record, let agent: AgentID = task.state.agent else { return nil }
+        guard var task: TaskRecord = state.tasks[id]?.record, let agent: AgentID = task.state.agent else { return nil }
+        closeAccount(of: &task)
+        state.tasks[id]?.record.state = task.state
         if state.tasks[id]?.endAttempt() == true { abandonTimer() }
         release(agent, from: task, completed: completed)
         return agent
@@ -353,15 +363,17 @@ extension Engine {
         let runTimers: [ScheduleID: UInt64] = state.runTimers
         let flows: FlowState = state.flows
         let allocations: EntityTable<AllocationRecord> = state.allocations
+        let budgetTimers: [BudgetID: EngineState.BudgetTimer] = state.budgetTimers
         state.timers.removeAll { (reason: TimerReason) in
             switch reason {
             case .taskDeadline(let id), .taskRetry(let id):
                 tasks[id] == nil
-            case .attemptTimeout(let id):
+            case .attemptTimeout(let id), .attemptBudget(let id):
                 tasks[id.task].map { $0.record.state.attempt != id.number || !$0.record.state.holdsAgent } ?? true
             case .scheduleRun(let id, let timer): runTimers[id] != timer
             case .allocationEnd(let id): allocations[id]?.endedAt != nil || allocations[id] == nil
             case .poolCheck: false
+            case .projectBudget(let id, let timer): budgetTimers[id]?.number != timer
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
             case .agentHeartbeat, .agentRestart, .agentIdle, .gate: false

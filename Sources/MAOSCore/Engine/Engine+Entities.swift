@@ -38,6 +38,7 @@ extension Engine {
     ///
     /// - Throws: ``RecordCodingError`` when a row is damaged.
     package mutating func loadEntities(_ recovered: RecoveredState) throws(RecordCodingError) {
+        loadBudgets(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.budget] ?? 0)
         loadSchedules(try records(of: recovered), lastNumber: recovered.lastEntityNumbers[.schedule] ?? 0)
         try loadFlows(recovered)
         loadResources(
@@ -61,6 +62,7 @@ extension Engine {
         state.pools.takeRows(into: &rows)
         state.allocations.takeRows(into: &rows)
         state.quotas.takeRows(into: &rows)
+        state.budgets.takeRows(into: &rows)
         return rows
     }
 }

@@ -174,11 +174,16 @@ extension Engine {
         if let deadline: Instant = task.specification.deadline, deadline <= state.now {
             throw .conflict(reason: "deadline_passed", message: "The deadline of task \(id) has passed")
         }
+        if let failure: TaskFailure = reachedCeiling(of: task) {
+            throw .conflict(
+                reason: "budget_exhausted", message: "Task \(id) cannot be tried again: \(failure.message)")
+        }
         let open: [TaskID] = task.specification.dependencies.filter { state.tasks[$0] != nil }
         var fresh = TaskState(
             status: open.isEmpty ? .queued : .pending, priority: task.state.priority, updatedAt: state.now)
         fresh.attempt = task.state.attempt
         fresh.causes = task.state.causes
+        fresh.spent = task.state.spent
         fresh.queuedAt = open.isEmpty ? state.now : nil
         task.state = fresh
         begin(task, openDependencies: open.count)
@@ -220,6 +225,7 @@ extension Engine {
         try requireNoStop(of: task)
         if task.state.holdsAgent {
             state.tasks[id]?.suspend(at: state.now)
+            runningChanged(of: id)
             batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), true))
         }
         withdraw(id)
@@ -268,6 +274,7 @@ extension Engine {
         if let due: Instant = state.tasks[id]?.resume(at: state.now) {
             state.timers.set(.attemptTimeout(AttemptID(task: id, number: attempt)), at: due)
         }
+        runningChanged(of: id)
     }
 
     // MARK: Shared

@@ -7,6 +7,8 @@ extension Engine {
             case .taskDeadline(let id): deadlineDue(id)
             case .attemptTimeout(let id): timeoutDue(id)
             case .taskRetry(let id): retryDue(id)
+            case .attemptBudget(let id): attemptBudgetDue(id)
+            case .projectBudget(let id, let number): projectBudgetDue(id, number)
             case .agentHeartbeat(let id): heartbeatDue(id)
             case .agentRestart(let id): restartDue(id)
             case .agentIdle(let id): idleDue(id)
@@ -91,6 +93,7 @@ extension Engine {
         state.isDraining = other.state.isDraining
         state.ready.adopt(other.state.ready, at: state.now)
         setGateTimers()
+        stopAgain()
         let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }
         for agent: EngineState.LiveAgent in agents {
             let id: AgentID = agent.record.id
@@ -178,6 +181,7 @@ extension Engine {
         recoverAgents()
         let active: [TaskRecord] = state.tasks.values.map(\.record).filter(\.state.holdsAgent)
         for task: TaskRecord in active.sorted(by: { $0.number < $1.number }) {
+            countInterruptedRun(of: task.id)
             if task.state.cancellation != nil {
                 endTask(task.id, as: .cancelled, failure: nil)
             } else if let deadline: Instant = task.specification.deadline, deadline <= state.now {

@@ -13,6 +13,7 @@ extension Engine {
         if let timeout: Milliseconds = specification.timeout {
             try check("timeout", timeout, in: .seconds(1)...(.seconds(86_400)))
         }
+        try validate(specification.budget)
         let policy: RetryPolicy = specification.retryPolicy
         try check("retryPolicy.maximumAttempts", policy.maximumAttempts, in: 1...100)
         try check("retryPolicy.backoff", policy.backoff, in: 0...(.seconds(86_400)))

@@ -64,7 +64,10 @@ extension Engine {
                 reasons.append(.rate(key: key, count: count, period: per, until: gate.opens(at: state.now)))
             case (.quota(let key), .underWay(let limit)):
                 reasons.append(.quota(key, limit: Int(limit), inUse: Int(gate.used)))
-            case (.concurrency, .started), (.quota, .started), (.rate, .underWay):
+            case (.budget(let project, let part), .underWay(let limit)):
+                reasons.append(
+                    .budget(project: project, part, needed: use.cost, remaining: max(0, limit - gate.used)))
+            case (.concurrency, .started), (.quota, .started), (.rate, .underWay), (.budget, .started):
                 preconditionFailure("each kind of gate has its kind of rule")
             }
         }

@@ -87,6 +87,8 @@ package struct Engine: Sendable {
             reply = try resumeAgent(id, by: principal)
         case .terminateAgent(let id, let graceful):
             reply = try terminateAgent(id, graceful: graceful, by: principal)
+        case .budget(let command):
+            reply = try budget(command, by: principal)
         case .schedule(let command):
             reply = try apply(command, by: principal)
         case .workflow(let command):
@@ -96,7 +98,7 @@ package struct Engine: Sendable {
         case .pool(let command):
             reply = try apply(command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
-            .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
+            .attemptUsed, .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
             try applyReport(request.command)
             reply = .none
@@ -121,8 +123,9 @@ package struct Engine: Sendable {
         case .attemptStarted(let id, let process): try attemptStarted(id, process: process)
         case .attemptProgressed(let id, let progress, let step):
             try attemptProgressed(id, progress: progress, step: step)
+        case .attemptUsed(let id, let usage): try attemptUsed(id, usage)
         case .attemptStopping(let id, let stage): try attemptStopping(id, stage: stage)
-        case .attemptEnded(let id, let outcome): try attemptEnded(id, outcome: outcome)
+        case .attemptEnded(let id, let outcome, let used): try attemptEnded(id, outcome: outcome, used: used)
         case .tick: fireTimers()
         case .recover:
             recover()
@@ -132,7 +135,7 @@ package struct Engine: Sendable {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent, .schedule, .workflow, .resource, .pool:
+            .terminateAgent, .schedule, .workflow, .resource, .pool, .budget:
             preconditionFailure("a client's command is not a report")
         }
     }

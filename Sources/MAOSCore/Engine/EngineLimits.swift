@@ -14,6 +14,8 @@ public struct EngineLimits: Sendable, Hashable {
     public var dependencies: Int = 1_000
     /// Capabilities that one task asks for, or one agent has.
     public var capabilities: Int = 100
+    /// Projects that have an account.
+    public var budgets: Int = 10_000
     /// Tasks that one command is about.
     public var bulk: Int = 1_000
     /// Commands of clients that wait for the orchestrator at the same time.

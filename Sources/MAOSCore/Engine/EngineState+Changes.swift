@@ -51,7 +51,8 @@ extension EngineState.LiveTask {
 
     /// Holds the attempt back; its time stands still.
     mutating func suspend(at now: Instant) {
-        record.state.isSuspended = true
+        record.state.countRunning(until: now, resumedAt: nil)
+        record.state.status = .paused
         timeoutLeft = timeoutAt.map { $0 - now }
         timeoutAt = nil
     }
@@ -60,7 +61,7 @@ extension EngineState.LiveTask {
     ///
     /// - Returns: When it will have taken too long.
     mutating func resume(at now: Instant) -> Instant? {
-        record.state.isSuspended = false
+        record.state.resumedAt = now
         record.state.status = hasStarted ? .running : .assigned
         timeoutAt = timeoutLeft.map { now + $0 }
         timeoutLeft = nil
@@ -71,13 +72,13 @@ extension EngineState.LiveTask {
     ///
     /// - Returns: Whether a timer is left over.
     mutating func endAttempt() -> Bool {
-        let hadTimeout: Bool = timeoutAt != nil || timeoutLeft != nil
+        let hadTimeout: Bool = timeoutAt != nil || timeoutLeft != nil || hasBudgetTimer
         record.state.agent = nil
         record.state.process = nil
-        record.state.isSuspended = false
         pendingFailure = nil
         timeoutAt = nil
         timeoutLeft = nil
+        hasBudgetTimer = false
         hasStarted = false
         return hadTimeout
     }
@@ -168,7 +169,6 @@ extension TaskState {
         error = failure
         notBefore = nil
         process = nil
-        isSuspended = false
         if step == "cancelling" { step = nil }
         guard status == .completed else { return }
         progress = 1

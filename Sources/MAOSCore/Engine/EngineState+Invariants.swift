@@ -41,6 +41,7 @@ extension EngineState {
         }
         try checkDependents()
         try checkGates(timers)
+        try checkBudgets(timers)
         try checkCounters(configuration)
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)

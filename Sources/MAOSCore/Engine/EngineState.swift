@@ -15,6 +15,8 @@ package struct EngineState: Sendable {
         var timeoutAt: Instant?
         /// What was left until then when the attempt was suspended.
         var timeoutLeft: Milliseconds?
+        /// Whether a timer waits for the attempt to reach the task's ceiling of wall time.
+        var hasBudgetTimer = false
         /// Whether the running attempt has been reported as started.
         var hasStarted = false
         /// Whether tasks wait for it.
@@ -82,6 +84,12 @@ package struct EngineState: Sendable {
     var idleOnDemandAgents: Int = 0
     /// On-demand agents that have not started yet, by type.
     var startingAgents: [AgentType: Int] = [:]
+    var budgets = EntityTable<BudgetAccount>()
+    var budgetOfProject: [String: BudgetID] = [:]
+    /// What live attempts take up; only of accounts of which they do.
+    var budgetLoads: [BudgetID: BudgetLoad] = [:]
+    var budgetTimers: [BudgetID: BudgetTimer] = [:]
+    var lastBudgetTimer: UInt64 = 0
     var schedules = EntityTable<ScheduleRecord>()
     /// When the schedules run; one whose zone is not known has none.
     var timetables: [ScheduleID: Timetable] = [:]

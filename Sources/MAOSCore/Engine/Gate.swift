@@ -6,6 +6,8 @@ enum GateKey: Hashable, Sendable {
     case rate(String)
     /// Tasks of one user, team or project that are under way at the same time.
     case quota(QuotaKey)
+    /// What is left of a ceiling of a project.
+    case budget(String, BudgetPart)
 
     /// Whether it goes by time, and not by who is under way.
     var isRate: Bool {
@@ -15,8 +17,8 @@ enum GateKey: Hashable, Sendable {
     /// What people call it.
     var name: String {
         switch self {
-        case .concurrency(let name), .rate(let name): name
         case .quota(let key): key.description
+        case .concurrency(let name), .rate(let name), .budget(let name, _): name
         }
     }
 }

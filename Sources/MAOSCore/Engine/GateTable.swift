@@ -5,6 +5,8 @@ struct GateTable: Sendable {
     let limits: [String: ConcurrencyLimit]
     /// How many tasks users, teams and projects may have under way, where that is limited.
     var quotas: [QuotaKey: Int] = [:]
+    /// What is left of the ceilings of projects for tasks under way to take up, by part.
+    private(set) var ceilings: [String: [BudgetPart: Int64]] = [:]
     /// When the state was loaded: what was started before is known of live tasks only.
     var loadedAt: Instant?
 
@@ -13,6 +15,7 @@ struct GateTable: Sendable {
     /// What a task has to pass; nothing for most.
     func uses(of task: TaskRecord) -> [GateUse] {
         var uses: [GateUse] = quotas.isEmpty ? [] : quotaUses(of: task)
+        if !ceilings.isEmpty { uses += budgetUses(of: task) }
         guard let key: String = task.specification.concurrencyKey else { return uses }
         let configured: ConcurrencyLimit? = limits[key] ?? limits["*"]
         if configured == nil || configured?.limit != nil { uses.append(GateUse(key: .concurrency(key))) }
@@ -25,12 +28,41 @@ struct GateTable: Sendable {
             .filter { quotas[$0] != nil }.map { GateUse(key: .quota($0)) }
     }
 
+    /// Of its project's ceilings, what is left of its own; where it has none, anything.
+    func budgetUses(of task: TaskRecord) -> [GateUse] {
+        guard let project: String = task.specification.project, let limits = ceilings[project] else { return [] }
+        return BudgetPart.allCases.compactMap { (part: BudgetPart) in
+            guard limits[part] != nil else { return nil }
+            let own: Int64? = task.specification.budget[part].map { max(0, $0 - task.state.spent[part]) }
+            return GateUse(key: .budget(project, part), cost: own ?? 1)
+        }
+    }
+
+    /// Says what is left of a project's ceilings; no task may be before or behind a gate of a part that comes or goes.
+    ///
+    /// - Returns: The gates that let more pass than before.
+    mutating func setCeilings(_ limits: [BudgetPart: Int64], of project: String) -> [GateKey] {
+        let before: [BudgetPart: Int64] = ceilings[project] ?? [:]
+        guard before != limits else { return [] }
+        ceilings[project] = limits.isEmpty ? nil : limits
+        var widened: [GateKey] = []
+        for part: BudgetPart in BudgetPart.allCases {
+            let key = GateKey.budget(project, part)
+            guard let limit: Int64 = limits[part], gates[key] != nil else { continue }
+            gates[key]?.rule = .underWay(limit: limit)
+            if limit > before[part] ?? .min { widened.append(key) }
+        }
+        return widened
+    }
+
     private func rule(of key: GateKey) -> GateRule {
         switch key {
         case .quota(let key):
             return .underWay(limit: Int64(quotas[key] ?? .max))
         case .concurrency(let name):
             return .underWay(limit: Int64((limits[name] ?? limits["*"])?.limit ?? 1))
+        case .budget(let project, let part):
+            return .underWay(limit: ceilings[project]?[part] ?? .max)
         case .rate(let name):
             guard let rate = (limits[name] ?? limits["*"])?.rate else {
                 preconditionFailure("only keys with a rate have such a gate")

@@ -323,6 +323,11 @@ struct ReadyQueue: Sendable {
         }
     }
 
+    /// Says what is left of a project's ceilings, and lets those go on that there is room for now.
+    mutating func setCeilings(_ limits: [BudgetPart: Int64], of project: String, at now: Instant) {
+        for key: GateKey in gates.setCeilings(limits, of: project) { open(key, at: now) }
+    }
+
     /// A timer looks at a gate: lets those go on that it has room for.
     mutating func look(at key: GateKey, at now: Instant) {
         guard let timer: Instant = gates.gates[key]?.timer, timer <= now else { return }

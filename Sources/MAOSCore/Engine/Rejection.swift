@@ -10,6 +10,7 @@ public enum Rejection: Error, Hashable, Sendable {
         case approval
         case allocation
         case pool
+        case budget
     }
 
     /// One value that was not acceptable.

@@ -5,6 +5,10 @@ enum TimerReason: Hashable, Sendable {
     case taskDeadline(TaskID)
     case attemptTimeout(AttemptID)
     case taskRetry(TaskID)
+    /// A task's own ceiling of wall time may be reached.
+    case attemptBudget(AttemptID)
+    /// A project's ceiling of wall time may be reached; the number is that of its newest timer.
+    case projectBudget(BudgetID, UInt64)
     case agentHeartbeat(AgentID)
     case agentRestart(AgentID)
     case agentIdle(AgentID)

@@ -33,6 +33,8 @@ public enum WaitingReason: Hashable, Sendable {
     case quota(QuotaKey, limit: Int, inUse: Int)
     /// As many tasks with its concurrency key have been started lately as may be.
     case rate(key: String, count: Int, period: Milliseconds, until: Instant?)
+    /// Too little is left of a ceiling of its project, in milliseconds or millionths; without a ceiling of its own it needs 1.
+    case budget(project: String, BudgetPart, needed: Int64, remaining: Int64)
     /// Others come first.
     ///
     /// - Parameters:

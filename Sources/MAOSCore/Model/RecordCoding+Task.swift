@@ -1,8 +1,8 @@
 /// Tasks and their parts.
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
-    private static let specificationParts: UInt64 = 15
-    private static let stateParts: UInt64 = 17
+    private static let specificationParts: UInt64 = 16
+    private static let stateParts: UInt64 = 20
 
     // MARK: - Task
 
@@ -75,6 +75,7 @@ extension RecordCoding {
         mask.append(specification.metadata != .emptyObject)
         mask.append(specification.workflow != nil)
         mask.append(specification.concurrencyKey != nil)
+        mask.append(!specification.budget.isEmpty)
         writer.varint(mask.bits)
 
         if !specification.capabilities.isEmpty {
@@ -101,6 +102,7 @@ extension RecordCoding {
         if specification.metadata != .emptyObject { writer.data(specification.metadata.utf8) }
         if let origin: WorkflowTaskOrigin = specification.workflow { put(origin, to: &writer) }
         if let key: String = specification.concurrencyKey { writer.string(key) }
+        if !specification.budget.isEmpty { put(specification.budget, to: &writer) }
     }
 
     static func specification(from reader: inout ByteReader) throws(ByteReaderError) -> TaskSpecification {
@@ -135,6 +137,7 @@ extension RecordCoding {
         if mask.take() { specification.metadata = try json(from: &reader) }
         if mask.take() { specification.workflow = try workflowTaskOrigin(from: &reader) }
         if mask.take() { specification.concurrencyKey = try reader.string() }
+        if mask.take() { specification.budget = try budget(from: &reader) }
         return specification
     }
 
@@ -195,6 +198,9 @@ extension RecordCoding {
         mask.append(state.isDeadLetter)
         mask.append(!state.causes.isEmpty)
         mask.append(state.requeuedAs != nil)
+        mask.append(state.spent != Usage())
+        mask.append(state.attemptUsage != Usage())
+        mask.append(state.resumedAt != nil)
         writer.varint(mask.bits)
 
         writer.zigzag(state.updatedAt.milliseconds)
@@ -230,6 +236,9 @@ extension RecordCoding {
             }
         }
         if let task: TaskID = state.requeuedAs { writer.identifier(task) }
+        if state.spent != Usage() { put(state.spent, to: &writer) }
+        if state.attemptUsage != Usage() { put(state.attemptUsage, to: &writer) }
+        if let time: Instant = state.resumedAt { put(time, relativeTo: state.updatedAt, to: &writer) }
     }
 
     static func taskState(from reader: inout ByteReader) throws(ByteReaderError) -> TaskState {
@@ -255,6 +264,9 @@ extension RecordCoding {
         state.isDeadLetter = mask.take()
         if mask.take() { state.causes = try causes(relativeTo: updatedAt, from: &reader) }
         if mask.take() { state.requeuedAs = try taskID(from: &reader) }
+        if mask.take() { state.spent = try usage(from: &reader) }
+        if mask.take() { state.attemptUsage = try usage(from: &reader) }
+        if mask.take() { state.resumedAt = try instant(relativeTo: updatedAt, from: &reader) }
         return state
     }
 

@@ -109,6 +109,8 @@ public struct TaskFailure: Hashable, Sendable, Error {
         case agentLost
         case limitExceeded
         case invalidResult
+        /// A ceiling is reached: the task's own, or its project's.
+        case budget
 
         /// The name on the wire.
         public var name: String {
@@ -122,6 +124,7 @@ public struct TaskFailure: Hashable, Sendable, Error {
             case .agentLost: "TASK_AGENT_LOST"
             case .limitExceeded: "TASK_LIMIT_EXCEEDED"
             case .invalidResult: "TASK_RESULT_INVALID"
+            case .budget: "TASK_BUDGET_EXCEEDED"
             }
         }
     }

@@ -107,6 +107,8 @@ public struct TaskSpecification: Hashable, Sendable {
     public var project: String?
     /// Tasks with the same key keep to a limit together (``EngineConfiguration/concurrency``); 1…255 characters.
     public var concurrencyKey: String?
+    /// What all attempts together may use.
+    public var budget = Budget()
     /// What to run; without one the runner of the agent's type applies.
     public var command: RunnerCommand?
     /// Variables of its process, beside the agent's and those that the runtime sets.

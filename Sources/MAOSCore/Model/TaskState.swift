@@ -9,8 +9,6 @@ public struct TaskState: Hashable, Sendable {
     public var priority: Priority
     /// How far a requested cancellation has come; `nil` when none was.
     public var cancellation: CancellationStage?
-    /// Whether a paused task still holds its agent and a stopped process.
-    public var isSuspended: Bool = false
     /// Whether it failed because its attempts are used up, and nobody has seen to it yet.
     public var isDeadLetter: Bool = false
     /// 0…1.
@@ -105,6 +103,27 @@ public struct TaskState: Hashable, Sendable {
         set { if newValue != nil || rare != nil { change { $0.requeuedAs = newValue } } }
     }
 
+    /// What the attempts that have ended used.
+    public var spent: Usage {
+        get { rare?.parts.spent ?? Usage() }
+        set { if newValue != Usage() || rare != nil { change { $0.spent = newValue } } }
+    }
+
+    /// What the attempt under way has used, as far as it was reported, and how long it ran before it was last held back.
+    public var attemptUsage: Usage {
+        get { rare?.parts.attemptUsage ?? Usage() }
+        set { if newValue != Usage() || rare != nil { change { $0.attemptUsage = newValue } } }
+    }
+
+    /// When the attempt under way last went on.
+    package var resumedAt: Instant? {
+        get { rare?.parts.resumedAt }
+        set { if newValue != nil || rare != nil { change { $0.resumedAt = newValue } } }
+    }
+
+    /// Whether a paused task still holds its agent and a stopped process; one that waits while it is paused has no agent.
+    public var isSuspended: Bool { status == .paused && agent != nil }
+
     /// Whether an attempt is bound to an agent and may have a process.
     public var holdsAgent: Bool { status == .assigned || status == .running || isSuspended }
 
@@ -139,6 +158,9 @@ extension TaskState {
         var notBefore: Instant?
         var causes: [AttemptFailure] = []
         var requeuedAs: TaskID?
+        var spent = Usage()
+        var attemptUsage = Usage()
+        var resumedAt: Instant?
     }
 
     /// There is one only while it holds something, so that equal states look equal.

@@ -121,6 +121,7 @@ package struct GatewayPending: Sendable {
         case resource(GatewayResourcePurpose)
         case workflow(GatewayWorkflowPurpose)
         case pool(GatewayPoolPurpose)
+        case budget(GatewayBudgetPurpose)
     }
 
     let purpose: Purpose

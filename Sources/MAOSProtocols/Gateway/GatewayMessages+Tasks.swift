@@ -72,6 +72,7 @@ extension GatewayMessages {
             .optional("deadline", .string(20...64, .timestamp), "When the task fails if it has not ended by then."),
             .optional("context", .object(taskContext), "What to run, and whatever the agent should know."),
             .optional("timeout", .integer(timeouts), "How long one attempt may take, in milliseconds."),
+            .optional("budget", .object(budget), "What all attempts together may use."),
             .optional("retryPolicy", .object(retryPolicy), "When and how often a failed task is tried again."),
             .optional(
                 "dependencies", .array(of: .string(1...100, .identifier), count: 0...1_000),
@@ -140,6 +141,8 @@ extension GatewayMessages {
                 specification.timeout = value.intValue.map { Milliseconds(Int64($0)) }
             case ("retryPolicy", let value):
                 specification.retryPolicy = retryPolicy(value)
+            case ("budget", let value):
+                specification.budget = budget(value)
             case ("dependencies", .array(let ids)):
                 specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
             case ("context", .object(let context)):

@@ -72,6 +72,11 @@ extension GatewayProjection {
             writeTime("estimatedCompletion", estimatedCompletion(of: task, at: now), to: &builder)
         }
         writeTime("deadline", task.specification.deadline, to: &builder)
+        let usage: Usage = state.usage(at: now)
+        if usage != Usage() { builder.member("usage") { GatewayProjection.write(usage, to: &$0) } }
+        if !task.specification.budget.isEmpty {
+            builder.member("budget") { GatewayProjection.write(task.specification.budget, to: &$0) }
+        }
         if let project = task.specification.project {
             builder.piece(#","project":"#)
             builder.string(project)
@@ -134,6 +139,10 @@ extension GatewayProjection {
         if let error = state.error {
             writer.member("error", error.message)
             writer.member("errorCode", error.code.name)
+        }
+        if state.usage != Usage() {
+            writer.key("usage")
+            write(state.usage, to: &writer)
         }
         if state.isDeadLetter { writer.member("deadLetter", true) }
         writer.memberIfPresent("requeuedAs", state.requeuedAs?.rawValue)

@@ -41,7 +41,7 @@ extension GatewayProjection {
             write("draining", "The server is about to stop; it starts after the next start", to: &writer)
         case .noCapableAgent, .agentStarting, .agentsPaused, .noFreeSlot:
             writeAgents(reason, to: &writer)
-        case .concurrency, .quota, .rate, .turn:
+        case .concurrency, .quota, .rate, .budget, .turn:
             writeLimits(reason, to: &writer)
         }
     }
@@ -97,6 +97,13 @@ extension GatewayProjection {
                 $0.member("count", count)
                 $0.member("perSeconds", Double(period.count) / 1_000)
                 $0.memberIfPresent("until", timestamp: until?.milliseconds)
+            }
+        case .budget(let project, let part, let needed, let remaining):
+            write("budget", "Too little is left of its project's budget", to: &writer) {
+                $0.member("project", project)
+                $0.member("part", part.name)
+                $0.member("needed", part == .cost ? Double(needed) / 1_000_000 : Double(needed))
+                $0.member("remaining", part == .cost ? Double(remaining) / 1_000_000 : Double(remaining))
             }
         case .turn(let tasks, let projects):
             write("fair_share", "Other tasks come first", to: &writer) {

@@ -37,6 +37,9 @@ extension GatewayREST {
             return respond(report, context, now)
         case .success(.quotas(let report)):
             return respond(report, context, now)
+        case .success(.budgets(let standings)):
+            guard case .budget(let purpose) = pending.purpose else { return fail(.internalError, context, now) }
+            return respond(standings, purpose, context, now)
         case .success(.schedule(let schedule)):
             return complete(pending, with: schedule, now)
         case .success(.workflow(let workflow)):

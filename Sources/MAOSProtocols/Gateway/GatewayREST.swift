@@ -77,6 +77,8 @@ package final class GatewayREST {
             return handlePools(part, method, route.id, request, context, now)
         case .resource(let part):
             return handleResources(part, method, route.id, request, context, now)
+        case .budget(let part):
+            return handleBudgets(part, method, route.id, request, context, now)
         case .schedule(let part):
             return handleSchedules(part, method, route.id, request, context, now)
         case .workflow(let part):

@@ -10,6 +10,7 @@ enum GatewayEndpoint: Sendable, Hashable {
     case resource(GatewayResourceEndpoint)
     case workflow(GatewayWorkflowEndpoint)
     case pool(GatewayPoolEndpoint)
+    case budget(GatewayBudgetEndpoint)
     /// On the server's root, open to everybody.
     case liveness, readiness, minimalHealth
     /// On the server's root, in the text form of Prometheus; open to this host.
@@ -36,6 +37,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case (.events, .get), (.health, .get): .systemRead
         case (.schedule(let part), _): part.permission(for: method)
         case (.workflow(let part), _): part.permission(for: method)
+        case (.budget(let part), _): part.permission(for: method)
         case (.metrics, .get), (.performance, .get), (.scrape, .get): .metricsRead
         case (.resource(let part), _): part.permission(for: method)
         case (.pool(let part), _): part.permission(for: method)
@@ -54,6 +56,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case .resource(let part): part.allowed
         case .workflow(let part): part.allowed
         case .pool(let part): part.allowed
+        case .budget(let part): part.allowed
         case .taskRetry, .taskPause, .taskResume, .agentPause, .agentResume, .deadLetterRequeue, .deadLettersRequeue,
             .deadLettersDiscard:
             "POST"
@@ -168,6 +171,7 @@ struct GatewayRoute: Sendable {
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
         case "workflows", "executions", "approvals":
             GatewayWorkflowEndpoint.at([collection] + path).map { (.workflow($0), $1) }
+        case "budgets": GatewayBudgetEndpoint.at(path).map { (.budget($0), $1) }
         case "dead-letters": placeOfDeadLetters(path)
         case "metrics": placeOfMetrics(path)
         default: nil

@@ -47,7 +47,8 @@ enum TaskCreate {
         ],
         operands: [type, description, argv],
         flags: [
-            shell, priority, timeout, deadline, dependsOn, capability, retry, backoff, environment, directory, project,
+            shell, priority, timeout, BudgetCommands.wallTime, BudgetCommands.processorTime, BudgetCommands.cost,
+            deadline, dependsOn, capability, retry, backoff, environment, directory, project,
             key, wait, body,
         ],
         examples: [
@@ -125,6 +126,9 @@ enum TaskCreate {
             "requirements": .array(
                 arguments.texts(capability).map { .object(["type": "capability", "name": .string($0)]) }),
         ]
+        if let budget: JSONObject = try BudgetCommands.ceilings(arguments, for: "task create") {
+            request["budget"] = .object(budget)
+        }
         if let timeout: Int64 = arguments.milliseconds(timeout) { request["timeout"] = .integer(timeout) }
         if let deadline: String = arguments.text(deadline).flatMap({ TimeText.iso($0) }) {
             request["deadline"] = .string(deadline)

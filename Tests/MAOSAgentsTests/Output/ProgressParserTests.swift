@@ -1,4 +1,5 @@
 import MAOSAgents
+import MAOSCore
 import MAOSTestSupport
 import Testing
 
@@ -17,6 +18,19 @@ struct ProgressParserTests {
         }
         merge(parser.finish())
         return found
+    }
+
+    @Test("costs and tokens add up line by line, and what is no amount is noted and ignored")
+    func costs() {
+        var parser = ProgressParser()
+        let text: String =
+            "::maos cost=0.0123 tokens=456\n::maos cost=1 step=on\nno ::maos cost=9\n"
+            + "::maos cost=-1 tokens=many\n::maos tokens=4 cost=1e3\n"
+        for byte in Array(text.utf8) { [byte].withUnsafeBytes { parser.receive($0) } }
+        let found: ProgressUpdate? = parser.finish()
+        #expect(found?.cost.micros == 1_012_300 && found?.tokens == 460 && found?.step == "on")
+        #expect(found?.refused == ["cost=-1", "tokens=many", "cost=1e3"])
+        #expect(parser.take() == nil)
     }
 
     @Test(
@@ -42,7 +56,7 @@ struct ProgressParserTests {
         arguments: [
             "", "\n", ":", "::maos\n", "::maos \n", " ::maos progress=0.5\n", "x::maos progress=0.5\n",
             "::MAOS progress=0.5\n", "::maosprogress=0.5\n", "::maos progress=half\n", "::maos progress=1.5\n",
-            "::maos progress=-0.1\n", "::maos progress=nan\n", "::maos progress=50%\n", "::maos cost=1\n", "::maos",
+            "::maos progress=-0.1\n", "::maos progress=nan\n", "::maos progress=50%\n", "::maos price=1\n", "::maos",
             "::maos other=1 progres=2\n", "a\0::maos progress=0.5\n",
         ])
     func nothing(text: String) {

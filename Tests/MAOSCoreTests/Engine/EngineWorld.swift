@@ -291,10 +291,10 @@ extension Command {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
             .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow,
-            .resource, .pool:
+            .resource, .pool, .budget:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
-            .attemptProgressed,
+            .attemptProgressed, .attemptUsed,
             .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             true
         }

@@ -39,7 +39,7 @@ struct FunctionAgentRuntimeTests {
         for command in sink.commands.value {
             switch command {
             case .attemptStarted(let id, _): started.insert(id)
-            case .attemptEnded(let id, _):
+            case .attemptEnded(let id, _, _):
                 #expect(started.contains(id))
                 #expect(ended.insert(id).inserted)
             default: break

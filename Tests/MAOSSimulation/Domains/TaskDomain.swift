@@ -98,7 +98,7 @@ struct TaskDomain: SimulatedDomain {
         if !pastReports.isEmpty, !world.random.chance(in: 3) {
             let command: Command = world.random.one(of: pastReports)
             // An attempt that has not ended may be told of twice, but its end is told of once.
-            if case .attemptEnded(let id, _) = command, world.machine.attempts.contains(where: { $0.id == id }) {
+            if case .attemptEnded(let id, _, _) = command, world.machine.attempts.contains(where: { $0.id == id }) {
                 return .tick
             }
             return command

@@ -1,0 +1,424 @@
+import MAOSCore
+import Testing
+
+/// Ceilings of tasks and projects, and what is counted against them.
+@Suite struct BudgetTests {
+    private func world(slots: Int = 4) throws -> EngineWorld {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x", slots: slots)
+        return world
+    }
+
+    private func cost(_ text: String) -> Cost { Cost(text) ?? .zero }
+
+    private func use(_ world: inout EngineWorld, _ id: TaskID, _ usage: Usage) throws {
+        try world.report(.attemptUsed(world.attempt(of: id), usage))
+    }
+
+    private func stops(_ world: inout EngineWorld) -> [Effect.Stop] { world.takeEffects().compactMap(\.stop) }
+
+    private func standing(_ world: inout EngineWorld, _ project: String = "apollo") throws -> BudgetStanding {
+        guard case .budgets(let standings) = try world.send(.budget(.show(project: project))) else {
+            throw Missing()
+        }
+        return try #require(standings.first)
+    }
+
+    private struct Missing: Error {}
+
+    private func setBudget(_ world: inout EngineWorld, _ ceiling: Budget, anew: Bool = false) throws {
+        try world.send(.budget(.set(project: "apollo", ceiling, countsAnew: anew)))
+    }
+
+    // MARK: Tasks
+
+    @Test("what attempts use is added up on the task, and a report that is late or comes twice changes nothing")
+    func usage() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") { $0.retryPolicy = RetryPolicy(maximumAttempts: 2, backoff: 0) }
+        try world.start("a")
+        let first = Usage(processorTime: 300, cost: cost("0.02"), tokens: 40)
+        try use(&world, "a", first)
+        let events: Int = world.events.count
+        try use(&world, "a", Usage(processorTime: 200, cost: cost("0.01"), tokens: 30))
+        try use(&world, "a", first)
+        #expect(world.events.count == events)
+        #expect(try world.task("a").state.usage == first)
+        try world.pass(1_000)
+        #expect(try world.task("a").state.usage(at: world.now).wallTime == 1_000)
+        try world.fail("a")
+        try world.pass(1)
+        try world.start("a")
+        try use(&world, "a", Usage(processorTime: 50, cost: cost("0.005"), tokens: 2))
+        try world.pass(500)
+        try world.end("a")
+        let used: Usage = try world.task("a").state.usage
+        #expect(used == Usage(wallTime: 1_500, processorTime: 350, cost: cost("0.025"), tokens: 42))
+        #expect(try world.task("a").state.attemptUsage == Usage())
+    }
+
+    @Test("a reported cost that reaches the task's ceiling stops the run, for good and with the ceiling's name")
+    func costCeiling() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") {
+            $0.budget = Budget(cost: Cost("0.05"))
+            $0.retryPolicy = RetryPolicy(maximumAttempts: 5, backoff: 0)
+        }
+        try world.start("a")
+        try use(&world, "a", Usage(cost: cost("0.049999")))
+        _ = world.takeEffects()
+        try use(&world, "a", Usage(cost: cost("0.06")))
+        #expect(stops(&world) == [Effect.Stop(attempt: world.attempt(of: "a"), reason: .budget)])
+        try use(&world, "a", Usage(cost: cost("0.07")))
+        #expect(stops(&world).isEmpty, "it is asked to stop once")
+        try world.end("a", .stopped)
+        let state: TaskState = try world.task("a").state
+        #expect(state.status == .failed && state.error?.code == .budget && state.attempt == 1)
+        #expect(state.error?.message == "The task's ceiling of a cost of 0.05 is reached: it has used a cost of 0.06")
+        #expect(state.isDeadLetter && state.usage.cost == cost("0.07"))
+        #expect(world.refusal(of: .retryTask("a"))?.conflict == "budget_exhausted")
+        var richer: TaskSpecification = try world.task("a").specification
+        richer.budget = Budget(cost: Cost("1"))
+        #expect(try world.send(.requeueDeadLetter("a", as: richer)).task?.status == .assigned)
+    }
+
+    @Test("processor time that reaches the ceiling stops the run, and launches say that it is to be watched")
+    func processorCeiling() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") { $0.budget = Budget(processorTime: 1_000) }
+        try world.create("b")
+        let watched: [Bool] = world.takeLaunches().map(\.watchesProcessorTime)
+        #expect(watched == [true, false])
+        try world.start("a")
+        try use(&world, "a", Usage(processorTime: 1_000))
+        #expect(stops(&world).count == 1)
+    }
+
+    @Test("wall time is counted by the engine's own clock, and not while the attempt is held back")
+    func wallCeiling() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") { $0.budget = Budget(wallTime: .seconds(10)) }
+        try world.pass(.seconds(2))
+        try world.start("a")
+        try world.pass(.seconds(6))
+        try world.send(.pauseTask("a"))
+        try world.pass(.seconds(100))
+        try world.send(.resumeTask("a"))
+        try world.pass(.seconds(3))
+        _ = world.takeEffects()
+        try world.pass(999)
+        #expect(stops(&world).isEmpty)
+        try world.pass(1)
+        #expect(stops(&world).map(\.reason) == [.budget])
+        try world.end("a", .stopped)
+        #expect(try world.task("a").state.error?.message.contains("10000 ms of wall time") == true)
+        #expect(try world.task("a").state.usage.wallTime == .seconds(10))
+    }
+
+    @Test("attempts share the ceiling: what one has used the next has not, and none begins when nothing is left")
+    func attempts() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") {
+            $0.budget = Budget(wallTime: .seconds(10), cost: Cost("1"))
+            $0.retryPolicy = RetryPolicy(maximumAttempts: 9, backoff: 0)
+        }
+        try world.start("a")
+        try world.pass(.seconds(7))
+        try world.fail("a")
+        try world.pass(1)
+        try world.start("a")
+        _ = world.takeEffects()
+        try world.pass(.seconds(3))
+        #expect(stops(&world).count == 1)
+        try world.create("b") {
+            $0.budget = Budget(cost: Cost("1"))
+            $0.retryPolicy = RetryPolicy(maximumAttempts: 9, backoff: 0)
+        }
+        try world.start("b")
+        try use(&world, "b", Usage(cost: cost("1")))
+        try world.fail("b")
+        #expect(world.status("b" as TaskID) == .failed)
+        #expect(try world.task("b").state.causes.count == 1)
+    }
+
+    @Test("an attempt that completes before it has been stopped has completed")
+    func race() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") { $0.budget = Budget(cost: Cost("0.5")) }
+        try world.start("a")
+        try use(&world, "a", Usage(cost: cost("0.6")))
+        try world.end("a")
+        #expect(world.status("a" as TaskID) == .completed)
+    }
+
+    @Test("ceilings out of range are refused by name")
+    func badCeilings() throws {
+        var world: EngineWorld = try world()
+        func field(_ budget: Budget) -> String? {
+            var specification = TaskSpecification(kind: .code, description: "x")
+            specification.budget = budget
+            return world.refusal(of: .createTask(specification, id: nil, idempotency: nil))?.field
+        }
+        #expect(field(Budget(wallTime: 0)) == "budget.wallTimeMs")
+        #expect(field(Budget(processorTime: -1)) == "budget.cpuTimeMs")
+        #expect(field(Budget(cost: .zero)) == "budget.cost")
+        #expect(field(Budget(cost: Cost(micros: .max))) == "budget.cost")
+    }
+
+    // MARK: Projects
+
+    @Test("a project's account settles what its attempts used when they end, whatever the end")
+    func settling() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("10")))
+        for id: TaskID in ["a", "b", "c"] {
+            try world.create(id) { $0.project = "apollo" }
+            try world.start(id)
+            try use(&world, id, Usage(processorTime: 10, cost: cost("0.5"), tokens: 5))
+        }
+        try world.create("d") { $0.project = "gemini" }
+        try world.pass(100)
+        var now: BudgetStanding = try standing(&world)
+        #expect(now.attempts == 3 && now.taken.cost == cost("1.5") && now.account.settled == Usage())
+        #expect(now.remaining(.cost) == 8_500_000 && now.remaining(.wallTime) == nil)
+        try world.end("a")
+        try world.fail("b")
+        try world.send(.cancelTask("c", reason: nil))
+        try world.end("c", .stopped)
+        now = try standing(&world)
+        #expect(now.attempts == 0 && now.taken == Usage())
+        #expect(
+            now.account.settled == Usage(wallTime: 300, processorTime: 30, cost: cost("1.5"), tokens: 15))
+        #expect(now.account.attempts == 3)
+    }
+
+    @Test("when a project's ceiling is reached, everything that runs on it is stopped, and nothing else")
+    func projectCeiling() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("1")))
+        for id: TaskID in ["a", "b"] {
+            try world.create(id) { $0.project = "apollo" }
+            try world.start(id)
+        }
+        try world.create("c") { $0.project = "gemini" }
+        try world.start("c")
+        _ = world.takeEffects()
+        try use(&world, "a", Usage(cost: cost("0.6")))
+        #expect(stops(&world).isEmpty)
+        try use(&world, "b", Usage(cost: cost("0.4")))
+        #expect(stops(&world).map(\.attempt.task) == ["a", "b"])
+        try world.end("a", .stopped)
+        #expect(
+            try world.task("a").state.error
+                == TaskFailure(.budget, "The ceiling of project apollo, a cost of 1, is reached"))
+        #expect(try world.task("a").state.isDeadLetter)
+    }
+
+    @Test("what a task's own ceiling promises it cannot be used by others")
+    func reservation() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("1")))
+        try world.create("a") {
+            $0.project = "apollo"
+            $0.budget = Budget(cost: Cost("0.7"))
+        }
+        try world.start("a")
+        try world.create("b") { $0.project = "apollo" }
+        try world.start("b")
+        _ = world.takeEffects()
+        #expect(try standing(&world).taken.cost == cost("0.7"))
+        try use(&world, "b", Usage(cost: cost("0.3")))
+        #expect(stops(&world).map(\.attempt.task) == ["b"])
+        try use(&world, "a", Usage(cost: cost("0.69")))
+        #expect(stops(&world).isEmpty)
+        try world.end("b", .stopped)
+        try world.end("a")
+        #expect(try standing(&world).account.settled.cost == cost("0.99"))
+    }
+
+    private func reasons(_ world: inout EngineWorld, _ id: TaskID) throws -> [WaitingReason] {
+        guard case .waiting(_, let reasons) = try world.send(.explainWaiting(id)) else { throw Missing() }
+        return reasons
+    }
+
+    @Test("without room a task waits, and says for what; it starts when there is room")
+    func waiting() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("1")))
+        try world.create("a") {
+            $0.project = "apollo"
+            $0.budget = Budget(cost: Cost("0.7"))
+        }
+        try world.start("a")
+        try world.create("b") {
+            $0.project = "apollo"
+            $0.budget = Budget(cost: Cost("0.5"))
+        }
+        try world.create("c") { $0.project = "gemini" }
+        #expect(world.status("b" as TaskID) == .queued && world.status("c" as TaskID) == .assigned)
+        let expected = WaitingReason.budget(project: "apollo", .cost, needed: 500_000, remaining: 300_000)
+        #expect(try reasons(&world, "b").contains(expected))
+        try use(&world, "a", Usage(cost: cost("0.2")))
+        try world.end("a")
+        #expect(world.status("b" as TaskID) == .assigned, "what was not used is there again")
+        try world.start("b")
+        try use(&world, "b", Usage(cost: cost("0.49")))
+        try world.end("b")
+        try world.create("d") {
+            $0.project = "apollo"
+            $0.budget = Budget(cost: Cost("0.4"))
+        }
+        #expect(world.status("d" as TaskID) == .queued)
+        try world.restart(recovering: false)
+        #expect(world.status("d" as TaskID) == .queued)
+        try setBudget(&world, Budget(cost: Cost("2")))
+        #expect(world.status("d" as TaskID) == .assigned, "a higher ceiling makes room")
+    }
+
+    @Test("when nothing is left of a project's ceiling nothing begins, until it is raised, lifted or counted anew")
+    func exhausted() throws {
+        for (ceiling, anew) in [(Budget(cost: Cost("2")), false), (Budget(), false), (Budget(cost: Cost("1")), true)] {
+            var world: EngineWorld = try world()
+            try setBudget(&world, Budget(cost: Cost("1")))
+            try world.create("a") { $0.project = "apollo" }
+            try world.start("a")
+            try use(&world, "a", Usage(cost: cost("1")))
+            try world.end("a", .stopped)
+            try world.create("b") { $0.project = "apollo" }
+            #expect(world.status("b" as TaskID) == .queued)
+            try world.restart()
+            try world.report(.agentStarted("x", process: nil))
+            #expect(world.status("b" as TaskID) == .queued)
+            try setBudget(&world, ceiling, anew: anew)
+            #expect(world.status("b" as TaskID) == .assigned)
+            try world.start("b")
+            try world.end("b")
+            #expect(world.status("b" as TaskID) == .completed)
+        }
+    }
+
+    @Test("an account that is opened holds tasks back that waited already")
+    func openedLater() throws {
+        var world: EngineWorld = try world(slots: 1)
+        try world.create("a") { $0.project = "apollo" }
+        try world.create("b") {
+            $0.project = "apollo"
+            $0.budget = Budget(wallTime: .seconds(60))
+        }
+        try setBudget(&world, Budget(wallTime: .seconds(50)))
+        try world.end("a")
+        #expect(world.status("b" as TaskID) == .queued)
+        try setBudget(&world, Budget(cost: Cost("1")))
+        #expect(world.status("b" as TaskID) == .assigned)
+        try setBudget(&world, Budget(wallTime: .seconds(90), cost: Cost("1")))
+        #expect(try standing(&world).taken.wallTime == .seconds(60))
+        try world.end("b")
+        #expect(try standing(&world).attempts == 0)
+    }
+
+    @Test("a project's wall time runs out as fast as attempts run on it")
+    func projectWallTime() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(wallTime: .seconds(30)))
+        for id: TaskID in ["a", "b", "c"] {
+            try world.create(id) { $0.project = "apollo" }
+            try world.start(id)
+        }
+        try world.pass(.seconds(5))
+        try world.send(.pauseTask("c"))
+        _ = world.takeEffects()
+        try world.pass(7_499)
+        #expect(stops(&world).isEmpty)
+        try world.pass(1)
+        #expect(Set(stops(&world).map(\.attempt.task)) == ["a", "b", "c"])
+    }
+
+    @Test("an account can be changed, counted anew, and opened while attempts run")
+    func changes() throws {
+        var world: EngineWorld = try world()
+        try world.create("a") { $0.project = "apollo" }
+        try world.start("a")
+        try use(&world, "a", Usage(cost: cost("0.4")))
+        try setBudget(&world, Budget(cost: Cost("5")))
+        #expect(try standing(&world).taken.cost == cost("0.4"))
+        try world.end("a")
+        try setBudget(&world, Budget(processorTime: 5))
+        var now: BudgetStanding = try standing(&world)
+        #expect(now.account.settled.cost == cost("0.4") && now.remaining(.cost) == nil)
+        try world.pass(5)
+        try setBudget(&world, Budget(cost: Cost("5")), anew: true)
+        now = try standing(&world)
+        #expect(now.account.settled == Usage() && now.account.since == world.now && now.account.number == 1)
+        let changes: Int = world.events.count { $0.type == "quota_changed" }
+        #expect(changes == 3)
+    }
+
+    @Test("a lower ceiling counts at once")
+    func lowering() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("5")))
+        try world.create("a") { $0.project = "apollo" }
+        try world.start("a")
+        try use(&world, "a", Usage(cost: cost("2")))
+        _ = world.takeEffects()
+        try setBudget(&world, Budget(cost: Cost("1")))
+        #expect(stops(&world).count == 1)
+    }
+
+    @Test("after a crash the ledger adds up: what was stored is settled once, and nothing stays taken up")
+    func crash() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(wallTime: .seconds(100), cost: Cost("10")))
+        try world.create("a") { $0.project = "apollo" }
+        try world.start("a")
+        try world.pass(.seconds(3))
+        try use(&world, "a", Usage(cost: cost("0.5"), tokens: 7))
+        try world.pass(.seconds(50))
+        try world.restart()
+        try world.report(.agentStarted("x", process: nil))
+        let now: BudgetStanding = try standing(&world)
+        #expect(now.account.settled == Usage(wallTime: .seconds(3), cost: cost("0.5"), tokens: 7))
+        #expect(try world.task("a").state.usage.cost == cost("0.5"))
+        #expect(now.account.attempts == 1)
+        try world.restart(recovering: false)
+        #expect(try standing(&world).account == now.account)
+    }
+
+    @Test("a run of the server that goes on after a failed commit still stops what reached a ceiling")
+    func failedCommit() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(wallTime: .seconds(20), cost: Cost("10")))
+        try world.create("a") {
+            $0.project = "apollo"
+            $0.budget = Budget(wallTime: .seconds(10))
+        }
+        try world.create("b") { $0.project = "apollo" }
+        for id: TaskID in ["a", "b"] { try world.start(id) }
+        try world.pass(.seconds(2))
+        try use(&world, "b", Usage(cost: cost("0.5")))
+        try world.restart(recovering: false)
+        _ = world.takeEffects()
+        try world.pass(.seconds(8))
+        #expect(Set(stops(&world).map(\.attempt.task)) == ["a", "b"])
+    }
+
+    @Test(
+        "permissions and reach: setting takes resources:quota, looking resources:read, and projects keep to themselves")
+    func permissions() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: Cost("1")))
+        let viewer = Principal(subject: "bob", permissions: .viewer)
+        let set = Command.budget(.set(project: "apollo", Budget(), countsAnew: false))
+        #expect(world.refusal(of: set, as: viewer) == .forbidden(.resourcesQuota))
+        let nobody = Principal(subject: "eve", permissions: [.tasksRead])
+        #expect(world.refusal(of: .budget(.list), as: nobody) == .forbidden(.resourcesRead))
+        let gemini = Principal(subject: "tom", permissions: .all, projects: ["gemini"])
+        #expect(world.refusal(of: .budget(.show(project: "apollo")), as: gemini) == .notFound(.budget, id: "apollo"))
+        #expect(world.refusal(of: set, as: gemini) == .notFound(.budget, id: "apollo"))
+        guard case .budgets(let seen) = try world.send(.budget(.list), as: gemini) else { throw Missing() }
+        #expect(seen.isEmpty)
+        #expect(world.refusal(of: .budget(.show(project: "gemini"))) == .notFound(.budget, id: "gemini"))
+        let long = String(repeating: "p", count: 101)
+        #expect(world.refusal(of: .budget(.set(project: long, Budget(), countsAnew: false)))?.field == "project")
+    }
+}
