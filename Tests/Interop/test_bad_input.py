@@ -312,7 +312,7 @@ def test_unknown_paths(http):
     for path in (
         "/api", "/api/", "/api/v1", "/api/v1/", "/api/v3/tasks", "/api/v1/Tasks", "/api/v1/tasks/", "/api/v1//tasks",
         "/api/v1/tasks/x/nothing", "/api/v1/tasks/x/", "/api/v1/health/more", "/", "/etc/passwd", "/api/v1/../tasks",
-        "/api/v1/workflows", "/metrics/x", "/wsx", "/livez/x", "/favicon.ico",
+        "/api/v1/flows", "/metrics/x", "/wsx", "/livez/x", "/favicon.ico",
     ):
         check_error(http.get(path), 404, "RESOURCE_NOT_FOUND")
 
