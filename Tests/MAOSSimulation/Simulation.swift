@@ -367,6 +367,7 @@ package struct Simulation {
         world.note("— calm")
         isCalm = true
         world.stage.refuse(appends: 0)
+        try settle()
         if world.isDraining { try restart(afterPowerCut: false) }
         if world.clock < world.latest { world.setClock(world.latest) }
         try settle()
