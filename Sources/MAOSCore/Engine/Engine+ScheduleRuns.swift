@@ -123,8 +123,7 @@ extension Engine {
             subject: record.owner, permissions: .tasksCreate, projects: record.project.map { [$0] } ?? [],
             team: record.team)
         do throws(Rejection) {
-            guard case .task(var specification) = record.specification.target else { return }
-            specification.metadata = metadata(of: specification, id, time)
+            let specification: TaskSpecification = taskOfRun(of: record, at: time)
             guard case .task(let task) = try createTask(specification, id: nil, idempotency: nil, by: owner) else {
                 return
             }
@@ -142,6 +141,15 @@ extension Engine {
                 record.updatedAt = now
             }
             emitSchedule("schedule_failed", id, time: time)
+        }
+    }
+
+    /// What a run of a schedule is to do.
+    func taskOfRun(of record: ScheduleRecord, at time: Instant) -> TaskSpecification {
+        switch record.specification.target {
+        case .task(var task):
+            task.metadata = metadata(of: task, record.id, time)
+            return task
         }
     }
 

@@ -48,8 +48,9 @@ extension Engine {
             record.error = nil
         }
         if specification.overlap == .allow { forgetActiveRuns(of: id) }
-        plan(id, after: state.now)
+        if record.status == .active { plan(id, after: state.now) }
         emitSchedule("schedule_updated", id)
+        completeIfDone(id)
         return try reply(with: id)
     }
 
@@ -78,6 +79,7 @@ extension Engine {
         }
         plan(id, after: state.now)
         emitSchedule("schedule_resumed", id)
+        completeIfDone(id)
         return try reply(with: id)
     }
 
@@ -87,6 +89,11 @@ extension Engine {
         if record.specification.overlap == .skip, !record.active.isEmpty {
             throw .conflict(reason: "overlap", message: "The last run of schedule \(id) has not ended")
         }
+        let waits: Bool = record.specification.overlap != .allow && !record.active.isEmpty
+        if waits, record.status == .paused {
+            throw .conflict(reason: "paused", message: "Schedule \(id) is paused, and its last run has not ended")
+        }
+        if !waits { try requireRoom(forTaskOf: taskOfRun(of: record, at: state.now).weight) }
         if let maximum: Int = record.specification.maximumRuns, record.runs + record.waiting.count >= maximum {
             throw .conflict(reason: "max_runs", message: "Schedule \(id) has had all of its \(maximum) runs")
         }

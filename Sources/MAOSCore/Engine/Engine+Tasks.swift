@@ -74,7 +74,8 @@ extension Engine {
         if let deadline: Instant = record.specification.deadline { state.timers.set(.taskDeadline(id), at: deadline) }
     }
 
-    private func requireRoom(forTaskOf weight: Int) throws(Rejection) {
+    /// Refuses another live task where there are too many.
+    func requireRoom(forTaskOf weight: Int) throws(Rejection) {
         let limit: Int = configuration.limits.liveTasks
         guard state.tasks.count < limit else { throw .limitReached("live tasks", limit: limit) }
         let bytes: Int = configuration.limits.liveTaskBytes

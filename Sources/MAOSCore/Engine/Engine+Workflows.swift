@@ -47,6 +47,10 @@ extension Engine {
         }
         guard principal.reaches(project: known.project) else { throw .notFound(.workflow, id: id.rawValue) }
         let (definition, compiled) = try checked(wanted, by: principal)
+        let limit: Int = configuration.limits.workflows
+        guard known.endedAt == nil || state.flows.workflows.liveCount < limit else {
+            throw .limitReached("workflows", limit: limit)
+        }
         let current = WorkflowPartID(id, version: known.version)
         if known.endedAt == nil, state.flows.versions[current]?.definition == definition { return known }
         let version: Int = known.version + 1
@@ -66,6 +70,7 @@ extension Engine {
     private mutating func deleteWorkflow(_ id: WorkflowID, by principal: Principal) throws(Rejection) -> WorkflowRecord
     {
         try principal.require(.workflowsCreate)
+        try requireWholeReach(principal, for: .workflowsCreate)
         var record: WorkflowRecord = try workflow(id, by: principal)
         record.endedAt = state.now
         let now: Instant = state.now
@@ -286,6 +291,7 @@ extension Engine {
             state.flows.executions[id] == nil
         {
             try principal.require(.workflowsCancel)
+            try requireWholeReach(principal, for: .workflowsCancel)
             guard principal.reaches(project: ended.project) else { throw .notFound(.execution, id: id.rawValue) }
             return ExecutionSnapshot(record: ended, steps: [])
         }
@@ -325,7 +331,13 @@ extension Engine {
             throw .conflict(
                 reason: "compensated", message: "What execution \(id) did has been undone; execute the workflow again")
         }
-        guard let reset: [StepRecord] = FlowRecovery.resetForRetry(known.steps) else {
+        let limit: Int = configuration.limits.executions
+        guard state.flows.executions[id] != nil || state.flows.executions.count < limit else {
+            throw .limitReached("executions", limit: limit)
+        }
+        let part = WorkflowPartID(known.record.workflow, version: known.record.version)
+        let compiled: CompiledWorkflow = try compiledWorkflow(part, overrides: [])
+        guard let reset: [StepRecord] = FlowRecovery.resetForRetry(known.steps, of: compiled) else {
             throw .conflict(reason: "nothing_to_retry", message: "No step of execution \(id) failed or was cancelled")
         }
         var record: ExecutionRecord = known.record
@@ -335,7 +347,6 @@ extension Engine {
         record.error = nil
         record.endedAt = nil
         record.attempt += 1
-        let part = WorkflowPartID(record.workflow, version: record.version)
         var live: LiveExecution = try rebuild(record, reset, of: part)
         live.record.deadline = live.workflow.timeout.map { state.now + $0 }
         for (index, step) in live.steps.enumerated() where step.record != known.steps[index + 1] {

@@ -45,6 +45,7 @@ extension EngineState {
         try checkCounters(configuration)
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)
+        try checkWorkflows(timers, configuration)
         try checkResources(timers, configuration)
         try checkPools(timers, configuration)
         try ready.checkInvariants()

@@ -5,9 +5,16 @@
 enum FlowRecovery {
     /// Makes the steps runnable again whose end made an execution fail, and those that were cancelled with it.
     ///
-    /// - Parameter steps: In order of entering, the execution itself first.
+    /// - Parameters:
+    ///   - steps: In order of entering, the execution itself first.
+    ///   - workflow: What they are steps of.
     /// - Returns: All steps; `nil` when no step can be tried again, or one that has to cannot.
-    static func resetForRetry(_ steps: [StepRecord]) -> [StepRecord]? {
+    static func resetForRetry(_ steps: [StepRecord], of workflow: CompiledWorkflow) -> [StepRecord]? {
+        /// Of steps one after the other the newest: what came before it has been passed.
+        var newest: [FrameKey: Int] = [:]
+        for (ordinal, step) in steps.enumerated().dropFirst() where workflow.isChained(step) {
+            newest[FrameKey(owner: step.scope, round: step.round)] = ordinal
+        }
         var isReset: [Bool] = Array(repeating: false, count: steps.count)
         var hasResetChild: [Bool] = Array(repeating: false, count: steps.count)
         var hasChild: [Bool] = Array(repeating: false, count: steps.count)
@@ -15,6 +22,8 @@ enum FlowRecovery {
             guard step.scope < ordinal else { return nil }
             hasChild[step.scope] = true
             guard step.status == .cancelled || step.isCause, step.scope == 0 || isReset[step.scope] else { continue }
+            let frame = FrameKey(owner: step.scope, round: step.round)
+            guard newest[frame, default: ordinal] == ordinal else { continue }
             isReset[ordinal] = true
             hasResetChild[step.scope] = true
         }
@@ -36,12 +45,20 @@ enum FlowRecovery {
     }
 }
 
-extension Engine {
-    private struct FrameKey: Hashable {
-        var owner: Int
-        var round: Int
+extension CompiledWorkflow {
+    /// Whether a step stands in an array of which each leads to the next.
+    fileprivate func isChained(_ step: StepRecord) -> Bool {
+        places[step.step].map { !regions[steps[$0].region].isGraph } ?? false
     }
+}
 
+/// Names the steps of one round of what is around them.
+private struct FrameKey: Hashable {
+    var owner: Int
+    var round: Int
+}
+
+extension Engine {
     /// Puts an execution together; `steps` begin with the execution itself.
     mutating func rebuild(
         _ record: ExecutionRecord, _ steps: [StepRecord], of part: WorkflowPartID

@@ -102,6 +102,47 @@ struct ScheduleTests {
         #expect(tasks(in: world).count == 1, "a pause is no downtime")
     }
 
+    @Test("a paused one that is replaced stays paused, and one that is past its end completes when it is resumed")
+    func pausedChanges() throws {
+        var world = EngineWorld()
+        let end: Instant = world.now + .seconds(2 * 3_600)
+        let id: ScheduleID = try create(try specification(), in: &world)
+        try world.send(.schedule(.pause(id)))
+        try world.send(.schedule(.replace(id, try specification { $0.end = end })))
+        let replaced: ScheduleRecord = try record(id, in: world)
+        #expect(replaced.status == .paused && replaced.nextRun == nil && replaced.nextDue == nil)
+        try world.pass(.seconds(3 * 3_600))
+        try world.send(.schedule(.resume(id)))
+        #expect(try record(id, in: world).status == .completed)
+        #expect(types(in: world).suffix(2) == ["schedule_resumed", "schedule_completed"])
+        #expect(tasks(in: world).isEmpty)
+    }
+
+    @Test("one that is replaced by nothing but the present moment completes")
+    func replacedByNow() throws {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification(), in: &world)
+        let now: Instant = world.now
+        try world.send(.schedule(.replace(id, try specification { $0.recurrence = .instant(now) })))
+        #expect(try record(id, in: world).status == .completed)
+    }
+
+    @Test("a run by hand that cannot begin is refused, and leaves no trace")
+    func refusedRun() throws {
+        var world = EngineWorld { $0.limits.liveTasks = 1 }
+        let id: ScheduleID = try create(try specification { $0.overlap = .queue }, in: &world)
+        try world.create("other")
+        let told: Int = world.events.count
+        #expect(world.refusal(of: .schedule(.run(id))) == .limitReached("live tasks", limit: 1))
+        #expect(world.events.count == told)
+        #expect(try record(id, in: world).error == nil)
+        try world.send(.cancelTask("other", reason: nil))
+        try world.send(.schedule(.run(id)))
+        try world.send(.schedule(.pause(id)))
+        #expect(world.refusal(of: .schedule(.run(id)))?.conflict == "paused", "nothing would ever start it")
+        #expect(try record(id, in: world).waiting.isEmpty)
+    }
+
     @Test("it can be run by hand, replaced and deleted")
     func changes() throws {
         var world = EngineWorld()

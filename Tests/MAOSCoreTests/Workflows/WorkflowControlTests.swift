@@ -88,6 +88,27 @@ struct WorkflowControlTests {
         #expect(try world.execution(id).status == .completed)
     }
 
+    @Test("a retry leaves what the execution has passed")
+    func retryChain() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"a","type":"task","onFailure":"b"},{"id":"b","type":"task"}],
+            "configuration":{"retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.engine.send(.cancelTask(try world.task(of: "a", in: id), reason: nil))
+        _ = try world.confirmStops()
+        #expect(try world.course(of: id) == "a:cancelled b:running")
+        try world.fail("b", in: id)
+        #expect(try world.execution(id).status == .failed)
+        try world.send(.retry(id))
+        #expect(try world.course(of: id) == "a:cancelled b:running")
+        try world.complete("b", in: id)
+        #expect(try world.execution(id).status == .completed)
+    }
+
     @Test("a cancelled execution can be retried too")
     func retryCancelled() throws {
         var world = try FlowWorld()
@@ -99,6 +120,28 @@ struct WorkflowControlTests {
         try world.send(.retry(id))
         try world.complete("a", in: id)
         #expect(try world.running(in: id) == ["b"])
+    }
+
+    @Test("what is deleted or has ended comes back only where limits leave room for it")
+    func limits() throws {
+        var world = try FlowWorld { (configuration: inout EngineConfiguration) in
+            configuration.limits.workflows = 1
+            configuration.limits.executions = 1
+        }
+        try world.define(WorkflowControlTests.two)
+        let first: ExecutionID = try world.execute()
+        try world.fail("a", in: first)
+        let second: ExecutionID = try world.execute()
+        #expect(world.refusal(.retry(first)) == .limitReached("executions", limit: 1))
+        try world.fail("a", in: second)
+        try world.send(.retry(first))
+        #expect(try world.running(in: first) == ["a"])
+        try world.send(.delete("w"))
+        try world.define(#"{"steps":[{"id":"n","type":"task"}]}"#, id: "other")
+        let again: WorkflowDefinition = try FlowWorld.definition(WorkflowControlTests.two)
+        #expect(world.refusal(.put("w", again)) == .limitReached("workflows", limit: 1))
+        try world.send(.delete("other"))
+        #expect(try world.define(WorkflowControlTests.two).version == 2)
     }
 
     @Test("an execution that takes too long fails, and stops its tasks")
@@ -188,6 +231,12 @@ struct WorkflowControlTests {
         let stranger = Principal(subject: "eve", permissions: .all, projects: ["other"])
         #expect(world.refusal(execute, as: stranger) == .notFound(.workflow, id: "w"))
         #expect(world.refusal(.cancel(id, reason: nil), as: stranger) == .notFound(.execution, id: id.rawValue))
+        let attempt = Principal(subject: "ann", permissions: .all, task: "t")
+        #expect(world.refusal(.delete("w"), as: attempt) == .forbidden(.workflowsCreate))
+        _ = world.engine.takeEffects()
+        try world.send(.cancel(id, reason: nil))
+        try world.confirmStops()
+        #expect(world.refusal(.cancel(id, reason: nil), as: attempt) == .forbidden(.workflowsCancel))
     }
 
     @Test("a step's task is made for whoever executes, and fails where that subject may make none")
