@@ -237,6 +237,7 @@ struct Configuration {
             gpu: Double(number(values, "capacity.gpu")), storage: Double(number(values, "capacity.storage")),
             network: Double(number(values, "capacity.network")))
         engine.limits.agents = Int(number(values, "agents.max"))
+        engine.learning.every = Int(number(values, "learning.every"))
         engine.onDemand.maximum = Int(number(values, "pools.default.max"))
         engine.onDemand.idleTime = .seconds(number(values, "pools.default.idleSeconds"))
         engine.onDemand.fallbackType = AgentType(name: values["pools.default.type"]?.stringValue ?? "") ?? .coder

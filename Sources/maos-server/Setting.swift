@@ -107,6 +107,9 @@ struct Setting {
             summary:
                 "concurrency key, or *, to {limit, rate: {count, perSeconds}}; a key that is not named: one at a time"),
         Setting(
+            key: "learning.every", flag: nil, form: .number(1...1_000_000), fallback: 25,
+            summary: "ended attempts of an agent at a capability, after which its proficiency changes"),
+        Setting(
             key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the gateway need a token"),
         Setting(

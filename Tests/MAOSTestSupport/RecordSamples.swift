@@ -147,9 +147,29 @@ package struct RecordSamples {
         if flip() { state.error = text() }
         if flip() { state.process = process() }
         state.terminatedAt = state.status == .terminated ? now : nil
+        var learning = AgentLearning()
+        if !isFirstForm { addLaterParts(to: &specification, &state, &learning, at: now) }
         return AgentRecord(
-            id: AgentID(unchecked: id), number: number, origin: flip() ? .spawned : .onDemand, owner: text(),
-            createdAt: now, specification: specification, state: state)
+            id: AgentID(unchecked: id), number: number, origin: flip() ? .spawned : .onDemand,
+            holder: AgentHolder(owner: text()), createdAt: now, specification: specification, state: state,
+            learning: learning)
+    }
+
+    private mutating func addLaterParts(
+        to specification: inout AgentSpecification, _ state: inout AgentState, _ learning: inout AgentLearning,
+        at now: Instant
+    ) {
+        for place: Int in specification.capabilities.indices where flip() {
+            specification.capabilities[place].learningRate = fraction()
+        }
+        if flip() { state.statistics.capabilityImprovements = Int(number(100)) }
+        guard flip() else { return }
+        learning.cycles = Int(number(100)) + 1
+        learning.progress = specification.capabilities.map {
+            AgentLearning.Progress(
+                capability: $0.name, estimate: fraction(), outcomes: Int(number(25)), cycle: Int(number(100)),
+                startedAt: now + Milliseconds(-number(5_000)))
+        }
     }
 
     // MARK: - Events

@@ -106,6 +106,8 @@ public struct AgentChange: Hashable, Sendable {
     public var resources: ResourceRequirements?
     /// All that it can do; replaces what it could.
     public var capabilities: [Capability]?
+    /// Names of ``capabilities`` that stay as they are, with what was learned, where the agent has them already.
+    public var keptCapabilities: Set<String> = []
     /// The model that its runner is told.
     public var model: String?
     /// The folder its processes start in.

@@ -35,7 +35,12 @@ extension Engine {
         let agent: AgentRecord = try liveAgent(id)
         var specification: AgentSpecification = agent.specification
         if let resources = change.resources { specification.resources = resources }
-        if let capabilities = change.capabilities { specification.capabilities = capabilities }
+        if let capabilities = change.capabilities {
+            specification.capabilities = capabilities.map { (wanted: Capability) in
+                guard change.keptCapabilities.contains(wanted.name) else { return wanted }
+                return agent.specification.capabilities.first { $0.name == wanted.name } ?? wanted
+            }
+        }
         if let model = change.model { specification.model = model }
         if let workspace = change.workspace { specification.workspace = workspace }
         if let environment = change.environment { specification.environment.merge(environment) { $1 } }
@@ -51,6 +56,13 @@ extension Engine {
         state.resources.remove(agent)
         state.resources.add(configured)
         state.agents[id]?.record.configure(specification)
+        if change.capabilities != nil {
+            // What was learned from another start is worth nothing.
+            state.agents[id]?.record.learning.keep { (name: String) in
+                let before: Capability? = agent.specification.capabilities.first { $0.name == name }
+                return before != nil && before == specification.capabilities.first { $0.name == name }
+            }
+        }
         touch(id)
         emitAgent(.configured, id)
         if change.heartbeatInterval != nil, state.agents[id]?.heartbeatDue != nil { watchHeartbeat(of: id) }
@@ -145,8 +157,10 @@ extension Engine {
     }
 
     func profile(of specification: AgentSpecification) -> ReadyQueue.ProfileKey {
-        ReadyQueue.ProfileKey(
-            type: specification.type, capabilities: specification.capabilities.sorted { $0.name < $1.name })
+        let capabilities: [Capability] = specification.capabilities.map {
+            Capability(name: $0.name, proficiency: $0.proficiency)
+        }
+        return ReadyQueue.ProfileKey(type: specification.type, capabilities: capabilities.sorted { $0.name < $1.name })
     }
 
     // MARK: On demand

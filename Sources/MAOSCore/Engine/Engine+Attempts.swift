@@ -189,7 +189,7 @@ extension Engine {
             return
         }
         let delay: Milliseconds = backoff(after: failures, first: policy.backoff, factor: policy.factor)
-        let agent: AgentID? = releaseAgent(of: id, completed: false)
+        let agent: AgentID? = releaseAgent(of: id, completed: false, failure: failure)
         state.tasks[id]?.record.state.error = failure
         state.tasks[id]?.record.state.notBefore = state.now + delay
         if task.status != .paused { state.tasks[id]?.record.state.status = .retrying }
@@ -215,7 +215,7 @@ extension Engine {
             return
         }
         let wasPaused: Bool = task.status == .paused
-        let agent: AgentID? = releaseAgent(of: id, completed: nil)
+        let agent: AgentID? = releaseAgent(of: id, completed: nil, failure: nil)
         state.tasks[id]?.record.state.status = wasPaused ? .paused : .pending
         touch(id)
         if let record: TaskRecord = state.tasks[id]?.record { emitTask(.interrupted, record, agent: agent) }
@@ -279,7 +279,7 @@ extension Engine {
         if record.state.holdsAgent, let agent: AgentID = record.state.agent {
             if task.timeoutAt != nil || task.timeoutLeft != nil || task.hasBudgetTimer { abandonTimer() }
             closeAccount(of: &record)
-            release(agent, from: record, completed: ending.countsAsCompleted)
+            release(agent, from: record, completed: ending.countsAsCompleted, failure: ending.failure)
         }
         let agent: AgentID? = record.state.agent
         if task.openDependencies > 0 { leaveDependencies(of: task) }
@@ -331,16 +331,18 @@ extension Engine {
     }
 
     /// Takes a live task from its agent, and gives the agent back; `completed` is how the attempt counts, if at all.
-    private mutating func releaseAgent(of id: TaskID, completed: Bool?) -> AgentID? {
+    private mutating func releaseAgent(of id: TaskID, completed: Bool?, failure: TaskFailure?) -> AgentID? {
         guard var task: TaskRecord = state.tasks[id]?.record, let agent: AgentID = task.state.agent else { return nil }
         closeAccount(of: &task)
         state.tasks[id]?.record.state = task.state
         if state.tasks[id]?.endAttempt() == true { abandonTimer() }
-        release(agent, from: task, completed: completed)
+        release(agent, from: task, completed: completed, failure: failure)
         return agent
     }
 
-    private mutating func release(_ agent: AgentID, from task: TaskRecord, completed: Bool?) {
+    private mutating func release(
+        _ agent: AgentID, from task: TaskRecord, completed: Bool?, failure: TaskFailure?
+    ) {
         leaveGates(task)
         guard
             let released = state.agents[agent]?.release(
@@ -348,6 +350,9 @@ extension Engine {
         else { return }
         if released.isNews { changedAgents.append(agent) }
         agentsWithNewWork.append(agent)
+        if let completed, !task.specification.capabilities.isEmpty, completed || failure?.code.isAgentsOwn == true {
+            learn(from: task, on: agent, isSuccess: completed)
+        }
         switch released.next {
         case .work: break
         case .rest: becomeIdle(agent)

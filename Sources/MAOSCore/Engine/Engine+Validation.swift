@@ -29,6 +29,7 @@ extension Engine {
         for (index, capability) in specification.capabilities.enumerated() {
             try check("capabilities.\(index).name", length: capability.name, in: 1...100)
             try check("capabilities.\(index).proficiency", capability.proficiency, in: 0...1)
+            try check("capabilities.\(index).learningRate", capability.learningRate, in: 0...1)
         }
         try check("maximumConcurrentTasks", specification.maximumConcurrentTasks, in: 1...1_000)
         try check("heartbeatInterval", specification.heartbeatInterval, in: .seconds(1)...(.seconds(3_600)))

@@ -12,6 +12,8 @@ public struct EngineConfiguration: Sendable {
     public var fairness = Fairness()
     /// Limits by concurrency key, `*` for keys that are not named; where nothing is said, one task runs at a time.
     public var concurrency: [String: ConcurrencyLimit] = [:]
+    /// How agents learn from what becomes of their attempts.
+    public var learning = Learning()
     /// Heartbeats an agent may miss before it counts as lost.
     public var missedHeartbeats: Int = 3
     /// How often pools that change by themselves are looked at.
@@ -34,6 +36,15 @@ public struct EngineConfiguration: Sendable {
         public var fallbackType: AgentType = .coder
 
         /// Four agents at most, each for a minute of idleness.
+        public init() {}
+    }
+
+    /// When what was learned is applied.
+    public struct Learning: Sendable, Hashable {
+        /// Ended attempts of one agent that asked for one capability, after which a cycle completes; 1 at least.
+        public var every: Int = 25
+
+        /// After each 25.
         public init() {}
     }
 

@@ -38,6 +38,7 @@ extension EngineState {
             try check(agent, id)
             try checkTimers(of: agent, id, timers)
             try checkSeat(of: agent, id)
+            try checkLearning(of: agent, id)
         }
         try checkDependents()
         try checkGates(timers)

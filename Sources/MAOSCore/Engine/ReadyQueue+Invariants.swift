@@ -1,6 +1,7 @@
 /// What is true of the queue between any two commands, and what the state's own rules look at.
 extension ReadyQueue {
     func isMember(_ agent: AgentID) -> Bool { members[agent] != nil }
+    func profile(of agent: AgentID) -> ProfileKey? { members[agent].flatMap { profiles[$0.profile]?.key } }
     func hasSeat(_ agent: AgentID) -> Bool { members[agent]?.seat != nil }
 
     /// Where a task waits; `nil` when it does not.

@@ -59,13 +59,19 @@ public enum AgentStatus: UInt8, Sendable, CaseIterable {
 public struct Capability: Hashable, Sendable {
     /// 1…100 characters; the same word as in the requirements of tasks.
     public var name: String
-    /// 0…1.
+    /// 0…1; moves with the outcomes of the agent's attempts (``AgentLearning``).
     public var proficiency: Double
+    /// 0…1: how far one outcome moves it towards 1 or 0; with 0 it stays as it is.
+    public var learningRate: Double
+
+    /// The ``learningRate`` where nothing is said.
+    public static let usualLearningRate: Double = 0.1
 
     /// A capability, of middling proficiency unless said.
-    public init(name: String, proficiency: Double = 0.5) {
+    public init(name: String, proficiency: Double = 0.5, learningRate: Double = Capability.usualLearningRate) {
         self.name = name
         self.proficiency = proficiency
+        self.learningRate = learningRate
     }
 }
 
@@ -196,12 +202,15 @@ public struct AgentRecord: Hashable, Sendable {
     @usableFromInline private(set) var identity: Identity
     /// The part that changes.
     public var state: AgentState
+    /// What it has learned since its proficiency was last changed.
+    public package(set) var learning = AgentLearning()
 
     /// Puts a record together; for journals.
     public init(
         id: AgentID, number: UInt64, origin: Origin, holder: AgentHolder, createdAt: Instant,
-        specification: AgentSpecification, state: AgentState
+        specification: AgentSpecification, state: AgentState, learning: AgentLearning = AgentLearning()
     ) {
+        self.learning = learning
         identity = Identity(
             id: id, number: number, origin: origin, holder: holder, createdAt: createdAt, specification: specification)
         self.state = state
@@ -235,7 +244,7 @@ public struct AgentRecord: Hashable, Sendable {
     @inlinable public var holder: AgentHolder { identity.holder }
     /// When it was made.
     @inlinable public var createdAt: Instant { identity.createdAt }
-    /// What it is like, as it was last configured.
+    /// What it is like, as it was last configured; its proficiency is what it has become.
     @inlinable public var specification: AgentSpecification { identity.specification }
     /// Where it stands.
     @inlinable public var status: AgentStatus { state.status }
@@ -316,6 +325,8 @@ public struct AgentStatistics: Hashable, Sendable {
     public var tasksFailed: Int = 0
     /// The time its ended attempts took together.
     public var totalRuntime: Milliseconds = 0
+    /// Learning cycles that raised a proficiency.
+    public var capabilityImprovements: Int = 0
 
     /// Nothing done yet.
     public init() {}

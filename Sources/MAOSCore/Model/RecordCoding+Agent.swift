@@ -1,20 +1,22 @@
 /// Agents and their parts.
 extension RecordCoding {
-    private static let agentSpecificationParts: UInt64 = 8
-    private static let agentStateParts: UInt64 = 8
+    private static let agentSpecificationParts: UInt64 = 9
+    private static let agentStateParts: UInt64 = 9
 
     static func put(_ agent: AgentRecord, to writer: inout ByteWriter) {
         writer.identifier(agent.id)
         writer.varint(agent.number)
-        // The upper bits say what of the holder follows.
+        // The upper bits say what of the holder follows, and whether it has learned anything.
         let parts: [String?] = [agent.team, agent.project, agent.pool]
         let mask: UInt8 = parts.enumerated().reduce(0) { $1.element == nil ? $0 : $0 | 0x10 << UInt8($1.offset) }
-        writer.uint8(agent.origin.rawValue | mask)
+        let hasLearned: Bool = agent.learning != AgentLearning()
+        writer.uint8(agent.origin.rawValue | mask | (hasLearned ? 0x80 : 0))
         writer.string(agent.owner)
         for case let part? in parts { writer.string(part) }
         writer.zigzag(agent.createdAt.milliseconds)
         put(agent.specification, to: &writer)
         put(agent.state, to: &writer)
+        if hasLearned { put(agent.learning, to: &writer) }
     }
 
     static func agent(from reader: inout ByteReader) throws(ByteReaderError) -> AgentRecord {
@@ -22,9 +24,7 @@ extension RecordCoding {
         let number: UInt64 = try reader.varint()
         let start: Int = reader.offset
         let tag: UInt8 = try reader.uint8()
-        guard let origin = AgentRecord.Origin(rawValue: tag & 0x0F), tag & 0x80 == 0 else {
-            throw .malformed(offset: start)
-        }
+        guard let origin = AgentRecord.Origin(rawValue: tag & 0x0F) else { throw .malformed(offset: start) }
         var holder = AgentHolder(owner: try reader.string())
         if tag & 0x10 != 0 { holder.team = try reader.string() }
         if tag & 0x20 != 0 { holder.project = try reader.string() }
@@ -32,7 +32,8 @@ extension RecordCoding {
         return AgentRecord(
             id: id, number: number, origin: origin, holder: holder,
             createdAt: Instant(milliseconds: try reader.zigzag()), specification: try agentSpecification(from: &reader),
-            state: try agentState(from: &reader))
+            state: try agentState(from: &reader),
+            learning: tag & 0x80 == 0 ? AgentLearning() : try learning(from: &reader))
     }
 
     // MARK: - Specification
@@ -52,6 +53,8 @@ extension RecordCoding {
         mask.append(specification.commandTimeout != nil)
         mask.append(specification.resources != nil)
         mask.append(specification.settings != .emptyObject)
+        let hasOwnRates: Bool = specification.capabilities.contains { $0.learningRate != Capability.usualLearningRate }
+        mask.append(hasOwnRates)
         writer.varint(mask.bits)
 
         if let name: String = specification.name { writer.string(name) }
@@ -68,6 +71,9 @@ extension RecordCoding {
         if let timeout: Milliseconds = specification.commandTimeout { writer.zigzag(timeout.count) }
         if let resources: ResourceRequirements = specification.resources { put(resources, to: &writer) }
         if specification.settings != .emptyObject { writer.data(specification.settings.utf8) }
+        if hasOwnRates {
+            for capability: Capability in specification.capabilities { writer.double(capability.learningRate) }
+        }
     }
 
     static func agentSpecification(
@@ -91,6 +97,11 @@ extension RecordCoding {
         if mask.take() { specification.commandTimeout = Milliseconds(try reader.zigzag()) }
         if mask.take() { specification.resources = try resources(from: &reader) }
         if mask.take() { specification.settings = try json(from: &reader) }
+        if mask.take() {
+            for place: Int in specification.capabilities.indices {
+                specification.capabilities[place].learningRate = try reader.double()
+            }
+        }
         return specification
     }
 
@@ -126,6 +137,7 @@ extension RecordCoding {
         mask.append(state.error != nil)
         mask.append(state.process != nil)
         mask.append(state.terminatedAt != nil)
+        mask.append(state.statistics.capabilityImprovements != 0)
         writer.varint(mask.bits)
 
         if !state.currentTasks.isEmpty {
@@ -139,6 +151,8 @@ extension RecordCoding {
         if let error: String = state.error { writer.string(error) }
         if let process: ProcessIdentity = state.process { put(process, to: &writer) }
         if let time: Instant = state.terminatedAt { put(time, relativeTo: state.updatedAt, to: &writer) }
+        let improvements: Int = state.statistics.capabilityImprovements
+        if improvements != 0 { writer.zigzag(Int64(improvements)) }
     }
 
     static func agentState(from reader: inout ByteReader) throws(ByteReaderError) -> AgentState {
@@ -159,6 +173,7 @@ extension RecordCoding {
         if mask.take() { state.error = try reader.string() }
         if mask.take() { state.process = try process(from: &reader) }
         if mask.take() { state.terminatedAt = try instant(relativeTo: updatedAt, from: &reader) }
+        if mask.take() { state.statistics.capabilityImprovements = Int(try reader.zigzag()) }
         return state
     }
 }

@@ -3,7 +3,18 @@ package import MAOSCore
 extension GatewayMessages {
     private static let quantity: Constraint = .number(0 ... .greatestFiniteMagnitude)
 
-    private static let capabilityNames: Constraint = .array(of: .string(1...100), count: 0...1_000)
+    /// A capability in its long form.
+    package static let capability = MessageSchema(
+        "Capability",
+        [
+            .required("name", .string(1...100), "The word that tasks ask for it by."),
+            .optional("proficiency", .number(0...1), "How good it is at it; 0.5 by default."),
+            .optional("learningRate", .number(0...1), "How far an outcome moves the proficiency; 0.1 by default."),
+        ])
+
+    /// Capabilities, each as a name or in its long form.
+    static let capabilities: Constraint = .array(
+        of: .either([.string(1...100), .object(capability)]), count: 0...1_000)
 
     /// What an agent may use of the network.
     package static let networkRequirements = MessageSchema(
@@ -46,7 +57,7 @@ extension GatewayMessages {
         [
             .required("type", .enumeration(GatewayVocabulary.agentTypes), "The role that it plays."),
             .optional("name", .string(0...200), "The name that people see."),
-            .optional("capabilities", capabilityNames, "What it can do."),
+            .optional("capabilities", capabilities, "What it can do; a string stands for an object with that name."),
             .optional("configuration", .object(agentConfig), "How it works."),
             .optional("resources", .object(resourceRequirements), "What it may use."),
         ])
@@ -56,7 +67,9 @@ extension GatewayMessages {
         "UpdateAgentConfigRequest",
         [
             .optional("resources", .object(resourceRequirements), "Replaces what it may use."),
-            .optional("capabilities", capabilityNames, "Replaces what it can do."),
+            .optional(
+                "capabilities", capabilities,
+                "Replaces what it can do; what is only named stays as it is where the agent has it."),
             .optional("configuration", .object(agentConfig), "Changes these parts of how it works."),
         ])
 
@@ -114,7 +127,10 @@ extension GatewayMessages {
             ])
         }
         var change = AgentChange()
-        if let names: JSONValue = object["capabilities"] { change.capabilities = capabilities(names) }
+        if let wanted: JSONValue = object["capabilities"] {
+            change.capabilities = capabilities(wanted)
+            change.keptCapabilities = namesOnly(wanted)
+        }
         if let resources: JSONValue = object["resources"] { change.resources = self.resources(resources) }
         guard let configuration: JSONValue = object["configuration"] else { return change }
         change.model = configuration["model"]?.stringValue
@@ -129,8 +145,27 @@ extension GatewayMessages {
 
     static func capabilities(_ names: JSONValue) -> [Capability] {
         var seen: Set<String> = []
-        return (names.arrayValue ?? []).compactMap(\.stringValue).filter { seen.insert($0).inserted }
-            .map { Capability(name: $0) }
+        var capabilities: [Capability] = []
+        for value: JSONValue in names.arrayValue ?? [] {
+            guard let name: String = value.stringValue ?? value["name"]?.stringValue, seen.insert(name).inserted else {
+                continue
+            }
+            var capability = Capability(name: name)
+            if let proficiency: Double = value["proficiency"]?.doubleValue { capability.proficiency = proficiency }
+            if let rate: Double = value["learningRate"]?.doubleValue { capability.learningRate = rate }
+            capabilities.append(capability)
+        }
+        return capabilities
+    }
+
+    /// The capabilities of which nothing but the name is said.
+    private static func namesOnly(_ wanted: JSONValue) -> Set<String> {
+        var names: Set<String> = []
+        for value: JSONValue in wanted.arrayValue ?? []
+        where value["proficiency"] == nil && value["learningRate"] == nil {
+            if let name: String = value.stringValue ?? value["name"]?.stringValue { names.insert(name) }
+        }
+        return names
     }
 
     private static func duration(_ value: JSONValue?) -> Milliseconds? {

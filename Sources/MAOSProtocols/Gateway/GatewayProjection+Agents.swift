@@ -11,6 +11,8 @@ extension GatewayProjection {
         writer.member("status", GatewayVocabulary.name(of: agent.state))
         writer.member("coreStatus", agent.status.name)
         writer.member("capabilities", specification.capabilities.map(\.name))
+        writer.key("capabilityDetails")
+        GatewayProjection.writeCapabilities(of: agent, to: &writer)
         writer.member("currentTasks", ids: reachable(agent.state.currentTasks, by: principal))
         writer.key("health")
         writeHealth(of: agent.id, agent.state, since: agent.createdAt, at: now, to: &writer)
@@ -46,6 +48,20 @@ extension GatewayProjection {
         writer.member("createdAt", timestamp: agent.createdAt.milliseconds)
         writer.member("lastHeartbeat", timestamp: agent.state.lastHeartbeat.milliseconds)
         writer.endObject()
+    }
+
+    /// Writes how good an agent is at what it can do, and how far the learning cycles under way have come.
+    private static func writeCapabilities(of agent: AgentRecord, to writer: inout JSONWriter) {
+        writer.beginArray()
+        for capability: Capability in agent.specification.capabilities {
+            writer.beginObject()
+            writer.member("name", capability.name)
+            writer.member("proficiency", capability.proficiency)
+            writer.member("learningRate", capability.learningRate)
+            writer.member("outcomes", agent.learning[capability.name]?.outcomes ?? 0)
+            writer.endObject()
+        }
+        writer.endArray()
     }
 
     /// Writes a `SpawnAgentResponse`.
@@ -110,7 +126,7 @@ extension GatewayProjection {
         writer.member("tasksFailed", statistics.tasksFailed)
         writer.member("successRate", statistics.successRate)
         writer.member("averageResponseTimeMs", statistics.averageRuntime)
-        writer.member("capabilityImprovements", 0)
+        writer.member("capabilityImprovements", statistics.capabilityImprovements)
         writer.member("totalRuntimeMs", statistics.totalRuntime.count)
         writer.endObject()
     }

@@ -270,7 +270,7 @@ extension GatewayMessages {
             .required("maxSize", size, "Agents it has at most."),
             .optional("targetSize", size, "Agents it has at first; minSize by default."),
             .optional("agentType", .enumeration(GatewayVocabulary.agentTypes), "Their role; coder by default."),
-            .optional("capabilities", .array(of: .string(1...100), count: 0...1_000), "What they can do."),
+            .optional("capabilities", capabilities, "What they can do; a string stands for an object with that name."),
             .optional("resources", .object(resourceRequirements), "What each may use."),
             .optional("maxConcurrentTasks", .integer(1...1_000), "Tasks that each works on at a time; 1 by default."),
             .optional("autoscaling", .object(poolAutoscaling), "When it grows and shrinks."),

@@ -26,7 +26,7 @@ enum AgentGet {
         sheet.add("name", data["name"]?.stringValue)
         sheet.add("type", data["type"]?.stringValue)
         sheet.add("status", status, TaskView.style(of: status))
-        sheet.add("capabilities", list(data["capabilities"]))
+        sheet.add("capabilities", capabilities(data) ?? list(data["capabilities"]))
         sheet.add("tasks now", list(data["currentTasks"]))
         if let statistics: JSONValue = data["statistics"] {
             let completed: Int = statistics["tasksCompleted"]?.intValue ?? 0
@@ -55,5 +55,15 @@ enum AgentGet {
         sheet.add("terminated", data["terminatedAt"]?.stringValue)
         sheet.add("error", data["error"]?.stringValue, .red)
         return sheet
+    }
+
+    /// `swift 0.65, sql 0.5`: what it can do, and how well.
+    private static func capabilities(_ data: JSONValue) -> String? {
+        let known: [String]? = data["capabilityDetails"]?.arrayValue?.compactMap { (capability: JSONValue) in
+            guard let name: String = capability["name"]?.stringValue, let value: JSONValue = capability["proficiency"]
+            else { return nil }
+            return "\(name) \(JSONText(value))"
+        }
+        return known?.joined(separator: ", ")
     }
 }
