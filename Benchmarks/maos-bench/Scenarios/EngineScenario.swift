@@ -45,7 +45,7 @@ enum EngineScenario {
     /// Commands a second of the thread's CPU time while tasks are created, assigned, started and completed.
     private static func mix(for duration: Int64) throws -> Double {
         var bench = EngineBench(projects: 1)
-        try bench.spawnAgents(16, slots: 16)
+        try bench.spawnAgents(256, slots: 1)
         try bench.live(20_000, batch: batch)
         let start: Int64 = ProcessProbe.ownThreadNanoseconds()
         let commands: Int = bench.commands
@@ -62,7 +62,8 @@ struct EngineBench {
     /// Attempts that have been launched and not ended, the oldest first from `next` on.
     private var launched: [AttemptID] = []
     private var next: Int = 0
-    private let specifications: [TaskSpecification]
+    /// What creates a task of each project in turn.
+    private let creations: [Request]
     private var created: Int = 0
     /// Commands applied so far.
     private(set) var commands: Int = 0
@@ -72,10 +73,11 @@ struct EngineBench {
         var configuration = EngineConfiguration()
         configuration.onDemand.maximum = 0
         engine = Engine(configuration: configuration, seed: 1)
-        specifications = (0..<max(1, projects)).map { (project: Int) in
-            TaskSpecification(
+        creations = (0..<max(1, projects)).map { (project: Int) in
+            let specification = TaskSpecification(
                 kind: .code, description: "measure", project: projects > 1 ? "project-\(project)" : nil,
                 command: .arguments(["/bin/true"]))
+            return Request(.createTask(specification, id: nil, idempotency: nil), from: .system)
         }
     }
 
@@ -92,8 +94,7 @@ struct EngineBench {
     /// Creates tasks.
     mutating func create(_ count: Int, batch: Int) throws {
         for number in 0..<count {
-            try apply(.createTask(specifications[created % specifications.count], id: nil, idempotency: nil))
-            created += 1
+            try create()
             if number % batch == batch - 1 { take() }
         }
         take()
@@ -103,8 +104,7 @@ struct EngineBench {
     mutating func live(_ tasks: Int, batch: Int) throws {
         var fresh: Int = 0
         for _ in 0..<tasks {
-            try apply(.createTask(specifications[created % specifications.count], id: nil, idempotency: nil))
-            created += 1
+            try create()
             fresh += 1
             if next < launched.count {
                 let attempt: AttemptID = launched[next]
@@ -118,6 +118,12 @@ struct EngineBench {
             fresh = 0
         }
         take()
+    }
+
+    private mutating func create() throws {
+        _ = try engine.apply(creations[created % creations.count], at: now)
+        created += 1
+        commands += 1
     }
 
     private mutating func apply(_ command: Command) throws {

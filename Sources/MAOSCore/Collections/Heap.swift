@@ -42,6 +42,9 @@ struct Heap<Element: Comparable & Sendable>: Sendable {
         return count
     }
 
+    /// Takes all elements out.
+    mutating func removeAll(keepingCapacity: Bool) { elements.removeAll(keepingCapacity: keepingCapacity) }
+
     /// Keeps only the elements that satisfy the condition; O(n).
     mutating func removeAll(where shouldRemove: (Element) -> Bool) {
         elements.removeAll(where: shouldRemove)

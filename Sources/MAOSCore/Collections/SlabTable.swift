@@ -4,12 +4,6 @@
 /// is rebuilt when it fills up is one of many small indexes of numbers. Iteration goes by place, not by hash: the same
 /// changes give the same order everywhere.
 struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    fileprivate struct Slot: Sendable {
-        var key: Key
-        /// `nil` where the place is free.
-        var value: Value?
-    }
-
     /// Places by hash, in open addressing: the upper half of an entry is a part of the hash, the lower half place + 1.
     fileprivate struct Index: Sendable {
         var entries: [UInt64] = Array(repeating: 0, count: 8)
@@ -20,7 +14,10 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     fileprivate static var pageSize: Int { 1 << pageBits }
     private static var indexCount: Int { 64 }
 
-    private var pages: [[Slot]] = []
+    /// The keys by place, apart from the values, so that looking for one touches no value.
+    private var keys: [[Key]] = []
+    /// The values by place; `nil` where the place is free.
+    private var pages: [[Value?]] = []
     private var indexes: [Index] = Array(repeating: Index(), count: SlabTable.indexCount)
     /// Places that have become free, the last one is used first.
     private var free: [Int] = []
@@ -28,22 +25,24 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private var used: Int = 0
     /// How many values there are.
     private(set) var count: Int = 0
+    /// The place that was changed last, if it is taken: whoever changes something mostly looks at it before and after.
+    private var recent: Int = -1
 
     var isEmpty: Bool { count == 0 }
 
     /// The value of a key; setting `nil` removes it.
     subscript(key: Key) -> Value? {
-        _read {
-            if let place: Int = place(of: key) {
-                yield pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value
-            } else {
-                yield nil
-            }
+        // Inlined, so that whoever wants a part of the value gets that and not a copy of the whole.
+        @inline(__always)
+        get {
+            guard let place: Int = place(of: key) else { return nil }
+            return pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)]
         }
         _modify {
             if let place: Int = place(of: key) {
-                yield &pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value
-                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value == nil {
+                recent = place
+                yield &pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)]
+                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] == nil {
                     leave(place, key)
                 }
             } else {
@@ -63,15 +62,15 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             insert(value, for: key)
             return nil
         }
-        let old: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value.take()
-        pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value = value
+        let old: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].take()
+        pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = value
         return old
     }
 
     /// Takes a key and its value out.
     mutating func removeValue(forKey key: Key) -> Value? {
         guard let place: Int = place(of: key) else { return nil }
-        let value: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].value.take()
+        let value: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].take()
         leave(place, key)
         return value
     }
@@ -80,8 +79,8 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     var values: [Value] {
         var values: [Value] = []
         values.reserveCapacity(count)
-        for page: [Slot] in pages {
-            for slot: Slot in page { if let value: Value = slot.value { values.append(value) } }
+        for page: [Value?] in pages {
+            for case let value? in page { values.append(value) }
         }
         return values
     }
@@ -90,7 +89,18 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private static func hash(of key: Key) -> UInt64 { UInt64(bitPattern: Int64(key.hashValue)) }
 
+    @inline(__always)
     private func place(of key: Key) -> Int? {
+        if recent >= 0 {
+            let slot: Int = recent & (SlabTable.pageSize - 1)
+            let page: Int = recent >> SlabTable.pageBits
+            if keys[page][slot] == key { return recent }
+        }
+        return search(for: key)
+    }
+
+    @inline(never)
+    private func search(for key: Key) -> Int? {
         let hash: UInt64 = SlabTable.hash(of: key)
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         let mask: Int = indexes[number].entries.count - 1
@@ -101,7 +111,7 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             guard entry != 0 else { return nil }
             if entry >> 32 == tag {
                 let place: Int = Int(entry & 0xFFFF_FFFF) - 1
-                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].key == key { return place }
+                if keys[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] == key { return place }
             }
             position = (position + 1) & mask
         }
@@ -111,18 +121,23 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         let place: Int
         if let vacant: Int = free.popLast() {
             place = vacant
-            pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = Slot(key: key, value: value)
+            keys[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = key
+            pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = value
         } else {
             place = used
             precondition(place < 0xFFFF_FFFF, "a table has fewer places than an index can name")
             used += 1
             if place & (SlabTable.pageSize - 1) == 0 {
-                var page: [Slot] = []
+                var (names, page): ([Key], [Value?]) = ([], [])
+                names.reserveCapacity(SlabTable.pageSize)
                 page.reserveCapacity(SlabTable.pageSize)
+                keys.append(names)
                 pages.append(page)
             }
-            pages[place >> SlabTable.pageBits].append(Slot(key: key, value: value))
+            keys[place >> SlabTable.pageBits].append(key)
+            pages[place >> SlabTable.pageBits].append(value)
         }
+        recent = place
         let hash: UInt64 = SlabTable.hash(of: key)
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         indexes[number].insert((hash >> 32) << 32 | UInt64(place + 1))
@@ -131,6 +146,7 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Forgets the place of a key, whose value has been taken out.
     private mutating func leave(_ place: Int, _ key: Key) {
+        recent = -1
         let hash: UInt64 = SlabTable.hash(of: key)
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         indexes[number].remove((hash >> 32) << 32 | UInt64(place + 1))
@@ -183,13 +199,17 @@ extension SlabTable.Index {
 
 extension SlabTable: Sequence {
     /// Goes by place.
-    func makeIterator() -> Iterator { Iterator(pages: pages) }
+    func makeIterator() -> Iterator { Iterator(keys: keys, pages: pages) }
 
     struct Iterator: IteratorProtocol {
-        private let pages: [[SlabTable.Slot]]
+        private let keys: [[Key]]
+        private let pages: [[Value?]]
         private var place: Int = 0
 
-        fileprivate init(pages: [[SlabTable.Slot]]) { self.pages = pages }
+        fileprivate init(keys: [[Key]], pages: [[Value?]]) {
+            self.keys = keys
+            self.pages = pages
+        }
 
         mutating func next() -> (key: Key, value: Value)? {
             while place >> SlabTable.pageBits < pages.count {
@@ -197,7 +217,7 @@ extension SlabTable: Sequence {
                 let offset: Int = place & (SlabTable.pageSize - 1)
                 guard offset < pages[page].count else { return nil }
                 place += 1
-                if let value: Value = pages[page][offset].value { return (pages[page][offset].key, value) }
+                if let value: Value = pages[page][offset] { return (keys[page][offset], value) }
             }
             return nil
         }

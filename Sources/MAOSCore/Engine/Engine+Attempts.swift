@@ -106,7 +106,7 @@ extension Engine {
     // MARK: Reports
 
     mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
-        _ = try liveTask(of: id)
+        try requireCurrent(id)
         guard state.tasks[id.task]?.start(process, at: state.now) == true else { return }
         touch(id.task)
         runningChanged(of: id.task)
@@ -114,7 +114,7 @@ extension Engine {
     }
 
     mutating func attemptProgressed(_ id: AttemptID, progress: Double?, step: String?) throws(Rejection) {
-        _ = try liveTask(of: id)
+        try requireCurrent(id)
         if let progress, progress.isFinite {
             state.tasks[id.task]?.record.state.progress = min(max(progress, 0), 1)
         }
@@ -126,8 +126,9 @@ extension Engine {
     }
 
     mutating func attemptStopping(_ id: AttemptID, stage: CancellationStage) throws(Rejection) {
-        let task: EngineState.LiveTask = try liveTask(of: id)
-        guard let current: CancellationStage = task.record.state.cancellation, current.rawValue < stage.rawValue else {
+        try requireCurrent(id)
+        let reached: CancellationStage? = state.tasks[id.task]?.record.state.cancellation
+        guard let current: CancellationStage = reached, current.rawValue < stage.rawValue else {
             return
         }
         state.tasks[id.task]?.record.state.cancellation = stage
@@ -136,9 +137,9 @@ extension Engine {
     }
 
     mutating func attemptEnded(_ id: AttemptID, outcome: AttemptOutcome, used: Usage) throws(Rejection) {
-        let task: EngineState.LiveTask = try liveTask(of: id)
-        _ = noteUsage(of: task.record, used)
-        let isCancelled: Bool = task.record.state.cancellation != nil
+        try requireCurrent(id)
+        if used != Usage(), let record: TaskRecord = state.tasks[id.task]?.record { _ = noteUsage(of: record, used) }
+        let isCancelled: Bool = state.tasks[id.task]?.record.state.cancellation != nil
         switch outcome {
         case .completed(let result):
             endTask(id.task, as: .completed, failure: nil, result: result)
@@ -146,12 +147,12 @@ extension Engine {
             if isCancelled {
                 endTask(id.task, as: .cancelled, failure: nil)
             } else {
-                attemptFailed(id.task, task.pendingFailure ?? failure)
+                attemptFailed(id.task, state.tasks[id.task]?.pendingFailure ?? failure)
             }
         case .stopped:
             if isCancelled {
                 endTask(id.task, as: .cancelled, failure: nil)
-            } else if let pending: TaskFailure = task.pendingFailure {
+            } else if let pending: TaskFailure = state.tasks[id.task]?.pendingFailure {
                 attemptFailed(id.task, pending)
             } else {
                 attemptInterrupted(id.task)
@@ -159,18 +160,17 @@ extension Engine {
         }
     }
 
-    /// The task of a report, if the report is about its current attempt.
-    func liveTask(of id: AttemptID) throws(Rejection) -> EngineState.LiveTask {
-        guard let task: EngineState.LiveTask = state.tasks[id.task] else {
+    /// Refuses a report that is not about the current attempt of a live task.
+    func requireCurrent(_ id: AttemptID) throws(Rejection) {
+        // Only what is asked for is copied, not the task.
+        guard let newest: Int = state.tasks[id.task]?.record.state.attempt else {
             throw .notFound(.task, id: id.task.rawValue)
         }
-        let newest: Int = task.record.state.attempt
-        guard task.record.state.holdsAgent, newest == id.number else {
+        guard newest == id.number, state.tasks[id.task]?.record.state.holdsAgent == true else {
             throw .conflict(
                 reason: "stale_attempt",
                 message: "Attempt \(id.number) of task \(id.task) is over; the newest is \(newest)")
         }
-        return task
     }
 
     // MARK: Ends

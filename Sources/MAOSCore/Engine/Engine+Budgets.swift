@@ -131,7 +131,8 @@ extension Engine {
     }
 
     mutating func attemptUsed(_ id: AttemptID, _ usage: Usage) throws(Rejection) {
-        let task: EngineState.LiveTask = try liveTask(of: id)
+        try requireCurrent(id)
+        guard let task: EngineState.LiveTask = state.tasks[id.task] else { return }
         guard noteUsage(of: task.record, usage) else { return }
         touch(id.task)
         emitTaskNow(.progressed, id.task)

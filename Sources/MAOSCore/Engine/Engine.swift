@@ -205,7 +205,7 @@ package struct Engine: Sendable {
     // MARK: Notes
 
     /// Adds an event, with the next sequence number.
-    mutating func emit(_ body: EventBody) {
+    mutating func emit(_ body: consuming EventBody) {
         state.lastSequence += 1
         batch.events.append(Event(sequence: state.lastSequence, time: state.now, body: body))
     }

@@ -68,7 +68,11 @@ extension ReadyQueue {
     // MARK: Lanes and profiles
 
     mutating func laneNumber(for key: LaneKey) -> Int {
-        if let known: Int = laneIndex[key] { return known }
+        if key.capabilities.isEmpty {
+            if let known: Int = plainLanes[Int(key.type?.rawValue ?? 0)] { return known }
+        } else if let known: Int = laneIndex[key] {
+            return known
+        }
         let index: Int = freeLanes.popLast() ?? lanes.count
         if index == lanes.count { lanes.append(nil) }
         lanes[index] = Lane(key: key)

@@ -56,9 +56,7 @@ extension ReadyQueue {
         let owners = Set(waiting.map(\.share))
         try hold(owners == Set(lane.queues.keys), "each project with tasks in a lane has a queue there", "\(lane.key)")
         for (share, number) in lane.queues {
-            guard let queue: Queue = queues[number] else {
-                throw BrokenInvariant(rule: "a lane's queues are there", detail: "\(lane.key)")
-            }
+            let queue: Queue = queues[number]
             let own: [UInt64] = waiting.filter { $0.share == share }.map(\.order)
             try hold(
                 queue.share == share && queue.waiting == own.count, "a queue counts the tasks of its project",

@@ -3,7 +3,8 @@ extension ReadyQueue {
     /// The next task of a lane with the best agent that is free for it, both taken out; `nil` when there is none.
     mutating func match(lane index: Int, at now: Instant) -> (task: TaskID, agent: AgentID)? {
         guard index < lanes.count, (lanes[index]?.waiting ?? 0) > 0 else { return nil }
-        guard let key: LaneKey = lanes[index]?.key, seatCounts[Int(key.type?.rawValue ?? 0)] > 0 else { return nil }
+        let type: AgentType? = lanes[index]?.key.type
+        guard seatCounts[Int(type?.rawValue ?? 0)] > 0 else { return nil }
         // Only the list is copied: a copy of the lane would make the heap's next change copy the heap.
         let candidates: [Fit] = lanes[index]?.profiles ?? []
         for fit: Fit in candidates where (profiles[fit.profile]?.available ?? 0) > 0 {

@@ -28,6 +28,8 @@ struct ReadyQueue: Sendable {
         var number: UInt64
         var lane: Int
         var share: Int
+        /// Where its place is, while it stands in its lane.
+        var queue: Int = 0
         /// The order of its valid place; a place in a heap with another is stale.
         var order: UInt64
         /// What it has to pass.
@@ -132,7 +134,7 @@ struct ReadyQueue: Sendable {
     let weights: [String: Double]
     var entries: [Entry?] = []
     private var freeEntries: [Int] = []
-    var queues: [Queue?] = []
+    var queues: [Queue] = []
     private var freeQueues: [Int] = []
     var shares = FairShares()
     var gates: GateTable
@@ -217,9 +219,10 @@ struct ReadyQueue: Sendable {
         let known: Int? = lanes[entry.lane]?.queues[entry.share]
         shares.wait(entry.share, isFirst: known == nil)
         let queue: Int = known ?? makeQueue(of: entry.share, inLane: entry.lane)
-        queues[queue]?.heap.insert(Place(key: entry.key, number: entry.number, order: nextOrder, entry: number))
-        queues[queue]?.waiting += 1
+        queues[queue].heap.insert(Place(key: entry.key, number: entry.number, order: nextOrder, entry: number))
+        queues[queue].waiting += 1
         lanes[entry.lane]?.waiting += 1
+        entries[number]?.queue = queue
         entries[number]?.order = nextOrder
         entries[number]?.parkedAt = nil
         nextOrder += 1
@@ -227,8 +230,9 @@ struct ReadyQueue: Sendable {
 
     private mutating func makeQueue(of share: Int, inLane lane: Int) -> Int {
         let queue: Int = freeQueues.popLast() ?? queues.count
-        if queue == queues.count { queues.append(nil) }
-        queues[queue] = Queue(share: share, life: nextOrder)
+        if queue == queues.count { queues.append(Queue(share: share, life: nextOrder)) }
+        queues[queue].share = share
+        queues[queue].life = nextOrder
         lanes[lane]?.queues[share] = queue
         let (tag, order): (Int64, UInt64) = (shares.shares[share]?.tag ?? 0, shares.shares[share]?.order ?? 0)
         lanes[lane]?.turns.insert(Turn(tag: tag, order: order, queue: queue, life: nextOrder))
@@ -237,35 +241,36 @@ struct ReadyQueue: Sendable {
     }
 
     private mutating func removeQueue(_ queue: Int, of share: Int, inLane lane: Int) {
-        queues[queue] = nil
+        // Its memory is kept for the next one; turns of this one are stale from now on.
+        queues[queue].life = .max
+        queues[queue].heap.removeAll(keepingCapacity: queues[queue].heap.count < 64)
         freeQueues.append(queue)
         lanes[lane]?.queues[share] = nil
         guard let turns: Int = lanes[lane]?.turns.count, let live: Int = lanes[lane]?.queues.count else { return }
         guard live > 0 else {
-            lanes[lane]?.turns = Heap()
+            lanes[lane]?.turns.removeAll(keepingCapacity: true)
             return
         }
         guard turns > 64, turns > 2 * live else { return }
-        let queues: [Queue?] = self.queues
-        lanes[lane]?.turns.removeAll { (turn: Turn) in queues[turn.queue]?.life != turn.life }
+        let queues: [Queue] = self.queues
+        lanes[lane]?.turns.removeAll { (turn: Turn) in queues[turn.queue].life != turn.life }
     }
 
     /// Takes a task's place in its lane away; the entry stays.
     private mutating func leaveQueue(_ number: Int) {
-        guard let entry: Entry = entries[number], let queue: Int = lanes[entry.lane]?.queues[entry.share] else {
-            return
-        }
+        guard let entry: Entry = entries[number] else { return }
+        let queue: Int = entry.queue
         shares.leave(entry.share)
         lanes[entry.lane]?.waiting -= 1
-        queues[queue]?.waiting -= 1
-        guard let left: Int = queues[queue]?.waiting, let stored: Int = queues[queue]?.heap.count else { return }
+        queues[queue].waiting -= 1
+        let (left, stored): (Int, Int) = (queues[queue].waiting, queues[queue].heap.count)
         if left == 0 {
             removeQueue(queue, of: entry.share, inLane: entry.lane)
         } else if stored > 1_024, stored > 2 * left {
             // The place of the task that leaves is stale too.
             entries[number]?.order = .max
             let entries: [Entry?] = self.entries
-            queues[queue]?.heap.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
+            queues[queue].heap.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
         }
         settleLane(entry.lane)
     }
@@ -404,12 +409,13 @@ struct ReadyQueue: Sendable {
     /// The task that is next in a lane; those whose gate is closed stand aside.
     mutating func next(inLane index: Int, at now: Instant) -> (share: Int, tag: Int64, place: Place)? {
         while let turn: Turn = firstTurn(inLane: index) {
-            guard let place: Place = firstPlace(in: turn.queue), let share: Int = queues[turn.queue]?.share else {
+            guard let place: Place = firstPlace(in: turn.queue) else {
                 preconditionFailure("a queue that has a turn has a task")
             }
+            let share: Int = queues[turn.queue].share
             if lookAtGates(of: place.entry, at: now) { continue }
             guard let gate: GateKey = closedGate(of: place.entry, at: now) else { return (share, turn.tag, place) }
-            _ = queues[turn.queue]?.heap.popFirst()
+            _ = queues[turn.queue].heap.popFirst()
             leaveQueueForGate(place.entry, gate, now)
         }
         return nil
@@ -428,8 +434,8 @@ struct ReadyQueue: Sendable {
 
     private mutating func firstTurn(inLane index: Int) -> Turn? {
         while let turn: Turn = lanes[index]?.turns.first {
-            guard let queue: (share: Int, life: UInt64) = queues[turn.queue]?.head, queue.life == turn.life,
-                let current: FairShares.Share = shares.shares[queue.share]
+            let queue: (share: Int, life: UInt64) = queues[turn.queue].head
+            guard queue.life == turn.life, let current: FairShares.Share = shares.shares[queue.share]
             else {
                 _ = lanes[index]?.turns.popFirst()
                 continue
@@ -442,9 +448,9 @@ struct ReadyQueue: Sendable {
     }
 
     private mutating func firstPlace(in queue: Int) -> Place? {
-        while let place: Place = queues[queue]?.heap.first {
+        while let place: Place = queues[queue].heap.first {
             if entries[place.entry]?.order == place.order { return place }
-            _ = queues[queue]?.heap.popFirst()
+            _ = queues[queue].heap.popFirst()
         }
         return nil
     }
@@ -452,7 +458,7 @@ struct ReadyQueue: Sendable {
     /// Takes a task out that has been found to be next: it is started.
     mutating func take(_ place: Place, at now: Instant) -> TaskID? {
         guard let entry: Entry = entries[place.entry] else { return nil }
-        if let queue: Int = lanes[entry.lane]?.queues[entry.share] { _ = queues[queue]?.heap.popFirst() }
+        _ = queues[entry.queue].heap.popFirst()
         shares.serve(entry.share)
         leaveQueue(place.entry)
         free(place.entry)
