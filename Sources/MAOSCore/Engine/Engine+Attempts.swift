@@ -53,6 +53,8 @@ extension Engine {
             return
         }
         guard let profile: Int = state.ready.offerSeat(of: id, load: load) else { return }
+        // A gate may have let somebody through who comes before those that this agent could take.
+        while let lane: Int = state.ready.takeReopened(beforeThoseOf: profile) { assignWaiting(inLane: lane) }
         while let match = state.ready.match(profile: profile, at: state.now) { assign(match.task, to: match.agent) }
     }
 

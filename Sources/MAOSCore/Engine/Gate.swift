@@ -51,10 +51,10 @@ struct Gate: Sendable {
     private(set) var starts = Deque<Instant>()
     /// Until then nothing is started, because it is not known what was before.
     var closedUntil: Instant?
-    /// Places of the tasks that wait before it, in the order in which they would be started; those that left are stale.
-    var parked = Heap<ReadyQueue.Place>()
-    /// How many of them wait.
-    var parkedCount: Int = 0
+    /// The tasks that wait before it, by lane.
+    private(set) var sides: [Int: GateSide] = [:]
+    /// How many of them there are.
+    private(set) var parkedCount: Int = 0
     /// When a timer looks at it next.
     var timer: Instant?
 
@@ -108,6 +108,27 @@ struct Gate: Sendable {
     mutating func leave(_ task: TaskID) {
         if let cost: Int64 = holders.removeValue(forKey: task) { used -= cost }
     }
+
+    /// A task comes to wait before it.
+    mutating func park(_ place: ReadyQueue.Place, lane: Int, share: Int) {
+        sides[lane, default: GateSide()].insert(place, share: share)
+        parkedCount += 1
+    }
+
+    /// A task waits before it no more; its place has become stale.
+    mutating func unpark(lane: Int, share: Int, isStale: (ReadyQueue.Place) -> Bool) {
+        sides[lane]?.remove(share: share, isStale: isStale)
+        parkedCount -= 1
+        if sides[lane]?.waiting == 0 { sides[lane] = nil }
+    }
+
+    /// The first task of a project in a lane that waits before it.
+    mutating func firstParked(lane: Int, share: Int, isStale: (ReadyQueue.Place) -> Bool) -> ReadyQueue.Place? {
+        sides[lane]?.first(share: share, isStale: isStale)
+    }
+
+    /// Notes which task of a lane it has let through.
+    mutating func letThrough(lane: Int, entry: Int, order: UInt64) { sides[lane]?.passing = (entry, order) }
 
     /// Forgets starts that the rule does not look at any more.
     mutating func forget(before now: Instant) {

@@ -103,6 +103,18 @@ struct GateTable: Sendable {
         return look
     }
 
+    /// The first task of a project in a lane that waits before a gate.
+    mutating func firstParked(
+        before key: GateKey, lane: Int, share: Int, isStale: (ReadyQueue.Place) -> Bool
+    ) -> ReadyQueue.Place? {
+        gates[key]?.firstParked(lane: lane, share: share, isStale: isStale)
+    }
+
+    /// Notes which task of a lane a gate has let through.
+    mutating func letThrough(_ key: GateKey, lane: Int, entry: Int, order: UInt64) {
+        gates[key]?.letThrough(lane: lane, entry: entry, order: order)
+    }
+
     /// Takes over the starts that an earlier engine of this run of the server has seen.
     ///
     /// - Parameters:

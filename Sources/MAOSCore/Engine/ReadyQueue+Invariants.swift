@@ -109,22 +109,26 @@ extension ReadyQueue {
         try hold(!gate.isIdle, "a gate is there for somebody", "\(key)")
         let parked: [Entry] = entries.compactMap { $0 }.filter { $0.parkedAt == key }
         try hold(gate.parkedCount == parked.count, "a gate counts the tasks before it", "\(key)")
-        let stored: Set<UInt64> = Set(gate.parked.unordered.map(\.order))
+        let stored: Set<UInt64> = Set(gate.sides.values.flatMap(\.places).map(\.order))
         try hold(
             stored.isSuperset(of: parked.map(\.order)), "a task that stands aside stands before its gate", "\(key)")
         try hold(gate.used == gate.holders.values.reduce(0, +), "what is taken up is the sum of its holders", "\(key)")
-        switch gate.rule {
-        case .underWay(let limit):
-            // A limit may have been lowered while tasks were under way; more than one may not begin then.
-            let smallest: Int64? = parked.compactMap { $0.gates.first { $0.key == key }?.cost }.min()
-            let isTaken: Bool = entries.contains { (entry: Entry?) in
-                entry.map { $0.parkedAt == nil && $0.gates.contains { $0.key == key } } ?? false
+        for (lane, side) in gate.sides {
+            let own: [Entry] = parked.filter { $0.lane == lane }
+            try hold(side.waiting == own.count && !own.isEmpty, "a gate knows its tasks by lane", "\(key)")
+            let isStood: Bool = entries.contains { (entry: Entry?) in
+                entry.map { $0.lane == lane && $0.parkedAt == nil && $0.gates.contains { $0.key == key } } ?? false
             }
-            if let smallest, !isTaken {
-                let first: Place? = gate.parked.unordered.filter { entries[$0.entry]?.order == $0.order }.min()
-                let cost: Int64 = first.flatMap { entries[$0.entry]?.gates.first { $0.key == key }?.cost } ?? smallest
+            guard !isStood, case .underWay(let limit) = gate.rule else { continue }
+            // The first of each project may be one that takes up more than there is room for.
+            for (_, tasks) in Dictionary(grouping: own, by: \.share) {
+                let first: Entry? = tasks.min { ($0.key, $0.number) < ($1.key, $1.number) }
+                let cost: Int64 = first?.gates.first { $0.key == key }?.cost ?? 1
                 try hold(gate.used + cost > limit, "nobody stands before an open gate", "\(key)")
             }
+        }
+        switch gate.rule {
+        case .underWay: break
         case .started:
             // One that has let tasks pass which have not been started is looked at when they are, or leave.
             let isTaken: Bool = entries.contains { (entry: Entry?) in

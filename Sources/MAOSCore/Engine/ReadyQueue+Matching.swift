@@ -76,7 +76,8 @@ extension ReadyQueue {
         return best?.place
     }
 
-    private func comesFirst(
+    /// Whose turn it is, of tasks in different lanes.
+    func comesFirst(
         _ left: (share: Int, tag: Int64, place: Place), _ right: (share: Int, tag: Int64, place: Place)
     ) -> Bool {
         if left.share == right.share { return left.place < right.place }

@@ -139,9 +139,9 @@ struct ReadyQueue: Sendable {
     var shares = FairShares()
     var gates: GateTable
     /// When gates are to be looked at, since the last time this was asked.
-    private var newLooks: [(key: GateKey, at: Instant)] = []
-    /// Lanes into which tasks have come back, since the last time this was asked.
-    private var reopened: [Int] = []
+    var newLooks: [(key: GateKey, at: Instant)] = []
+    /// Lanes into which tasks have come back, since the last time this was asked; the last is to be served first.
+    var reopened: [Int] = []
 
     var lanes: [Lane?] = []
     var freeLanes: [Int] = []
@@ -192,18 +192,15 @@ struct ReadyQueue: Sendable {
     /// Takes a task out that will not run after all.
     mutating func withdraw(_ entry: Int, at now: Instant) {
         guard let gone: Entry = entries[entry] else { return }
-        if let gate: GateKey = gone.parkedAt {
-            entries[entry]?.order = .max
-            lanes[gone.lane]?.parked -= 1
-            change(gate, at: now) { $0.parkedCount -= 1 }
-            discardStalePlaces(before: gate, at: now)
+        if gone.parkedAt != nil {
+            unpark(entry, gone, at: now)
             settleLane(gone.lane)
         } else {
             leaveQueue(entry)
         }
         free(entry)
         // It may have been let through in place of another.
-        if gone.parkedAt == nil { for use: GateUse in gone.gates { open(use.key, at: now) } }
+        if gone.parkedAt == nil { letThroughNext(gone, at: now) }
     }
 
     private mutating func free(_ entry: Int) {
@@ -214,7 +211,7 @@ struct ReadyQueue: Sendable {
     }
 
     /// Gives a task its place in its lane.
-    private mutating func stand(_ number: Int) {
+    mutating func stand(_ number: Int) {
         guard let entry: Entry = entries[number] else { return }
         let known: Int? = lanes[entry.lane]?.queues[entry.share]
         shares.wait(entry.share, isFirst: known == nil)
@@ -275,133 +272,9 @@ struct ReadyQueue: Sendable {
         settleLane(entry.lane)
     }
 
-    private mutating func settleLane(_ index: Int) {
+    mutating func settleLane(_ index: Int) {
         guard let lane: Lane = lanes[index], lane.waiting == 0, lane.parked == 0 else { return }
         if laneIndex.count > ReadyQueue.keptLanes { removeLane(index) }
-    }
-
-    // MARK: Gates
-
-    /// The gate that does not let a waiting task pass.
-    func closedGate(of entry: Int, at now: Instant) -> GateKey? {
-        guard let uses: [GateUse] = entries[entry]?.gates, !uses.isEmpty else { return nil }
-        return gates.closed(uses, at: now)
-    }
-
-    /// Sees to the gates of a task whose time has come, before their timers do: those that stand before them come first.
-    ///
-    /// - Returns: Whether there were any.
-    private mutating func lookAtGates(of entry: Int, at now: Instant) -> Bool {
-        guard let uses: [GateUse] = entries[entry]?.gates, !uses.isEmpty else { return false }
-        var isDue = false
-        for use: GateUse in uses where use.key.isRate {
-            guard let timer: Instant = gates.gates[use.key]?.timer, timer <= now else { continue }
-            look(at: use.key, at: now)
-            isDue = true
-        }
-        return isDue
-    }
-
-    private mutating func park(_ number: Int, before gate: GateKey, at now: Instant) {
-        guard let entry: Entry = entries[number] else { return }
-        let place = Place(key: entry.key, number: entry.number, order: nextOrder, entry: number)
-        entries[number]?.order = nextOrder
-        entries[number]?.parkedAt = gate
-        nextOrder += 1
-        lanes[entry.lane]?.parked += 1
-        change(gate, at: now) {
-            $0.parked.insert(place)
-            $0.parkedCount += 1
-        }
-    }
-
-    /// Notes that a task is under way from now on, behind the gates that it had to pass.
-    mutating func enter(_ uses: [GateUse], _ task: TaskID, at now: Instant) {
-        for use: GateUse in uses { change(use.key, at: now) { $0.enter(task, cost: use.cost, at: now) } }
-    }
-
-    /// Notes that a task is under way no more, and lets those go on that there is room for now.
-    mutating func leave(_ uses: [GateUse], _ task: TaskID, at now: Instant) {
-        for use: GateUse in uses where !use.key.isRate {
-            change(use.key, at: now) { $0.leave(task) }
-            open(use.key, at: now)
-        }
-    }
-
-    /// Says what is left of a project's ceilings, and lets those go on that there is room for now.
-    mutating func setCeilings(_ limits: [BudgetPart: Int64], of project: String, at now: Instant) {
-        for key: GateKey in gates.setCeilings(limits, of: project) { open(key, at: now) }
-    }
-
-    /// A timer looks at a gate: lets those go on that it has room for.
-    mutating func look(at key: GateKey, at now: Instant) {
-        guard let timer: Instant = gates.gates[key]?.timer, timer <= now else { return }
-        change(key, at: now) {
-            $0.timer = nil
-            $0.forget(before: now)
-        }
-        open(key, at: now)
-    }
-
-    /// Gives as many tasks their places back as a gate has room for.
-    private mutating func open(_ key: GateKey, at now: Instant) {
-        var passing: Int64 = 0
-        while let gate: Gate = gates.gates[key], let place: Place = gate.parked.first {
-            guard let entry: Entry = entries[place.entry], entry.order == place.order else {
-                change(key, at: now) { _ = $0.parked.popFirst() }
-                continue
-            }
-            let cost: Int64 = entry.gates.first { $0.key == key }?.cost ?? 1
-            guard gate.hasRoom(for: cost, beside: passing, at: now) else { return }
-            lanes[entry.lane]?.parked -= 1
-            // What it would have to wait for next, it waits for at once.
-            if let other: GateKey = closedGate(of: place.entry, at: now) {
-                park(place.entry, before: other, at: now)
-            } else {
-                passing += cost
-                stand(place.entry)
-                if !reopened.contains(entry.lane) { reopened.append(entry.lane) }
-            }
-            change(key, at: now) {
-                _ = $0.parked.popFirst()
-                $0.parkedCount -= 1
-            }
-        }
-    }
-
-    /// Clears places away that have been left, when they are the larger part.
-    private mutating func discardStalePlaces(before key: GateKey, at now: Instant) {
-        guard let gate: Gate = gates.gates[key], gate.parked.count > 1_024, gate.parked.count > 2 * gate.parkedCount
-        else { return }
-        let entries: [Entry?] = self.entries
-        change(key, at: now) { (gate: inout Gate) in
-            gate.parked.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
-        }
-    }
-
-    private mutating func change(_ key: GateKey, at now: Instant, _ body: (inout Gate) -> Void) {
-        if let look: Instant = gates.change(key, at: now, body) { newLooks.append((key, look)) }
-    }
-
-    /// Takes over what an earlier engine of this run of the server knows of starts.
-    mutating func adopt(_ other: ReadyQueue, at now: Instant) {
-        for key: GateKey in gates.adopt(other.gates, at: now) {
-            change(key, at: now) {
-                $0.timer = nil
-                $0.forget(before: now)
-            }
-            open(key, at: now)
-        }
-    }
-
-    /// A lane into which tasks have come back, for ``match(lane:at:)``; each is given once.
-    mutating func takeReopened() -> Int? { reopened.popLast() }
-
-    /// The timers that are to be set for gates; each is given once.
-    mutating func takeLooks() -> [(key: GateKey, at: Instant)] {
-        guard !newLooks.isEmpty else { return [] }
-        defer { newLooks.removeAll(keepingCapacity: true) }
-        return newLooks
     }
 
     // MARK: Whose turn it is
@@ -414,7 +287,10 @@ struct ReadyQueue: Sendable {
             }
             let share: Int = queues[turn.queue].share
             if lookAtGates(of: place.entry, at: now) { continue }
-            guard let gate: GateKey = closedGate(of: place.entry, at: now) else { return (share, turn.tag, place) }
+            guard let gate: GateKey = closedGate(of: place.entry, at: now) else {
+                if letThrough(before: place, at: now) { continue }
+                return (share, turn.tag, place)
+            }
             _ = queues[turn.queue].heap.popFirst()
             leaveQueueForGate(place.entry, gate, now)
         }
@@ -429,7 +305,7 @@ struct ReadyQueue: Sendable {
         lanes[lane]?.parked -= 1
         park(entry, before: gate, at: now)
         // It may have been let through another gate in place of another task.
-        for use: GateUse in entries[entry]?.gates ?? [] where use.key != gate { open(use.key, at: now) }
+        if let parked: Entry = entries[entry] { letThroughNext(parked, besides: gate, at: now) }
     }
 
     private mutating func firstTurn(inLane index: Int) -> Turn? {
@@ -463,6 +339,7 @@ struct ReadyQueue: Sendable {
         leaveQueue(place.entry)
         free(place.entry)
         enter(entry.gates, entry.task, at: now)
+        letThroughNext(entry, at: now)
         return entry.task
     }
 }

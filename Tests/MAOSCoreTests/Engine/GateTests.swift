@@ -145,6 +145,68 @@ struct GateTests {
         #expect(running(world) == ["3", "other"])
     }
 
+    @Test("one that a gate lets through and that waits for its agent does not hold up those for other agents")
+    func lanesApart() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x", slots: 2)
+        try world.spawn(.tester, "y")
+        try world.create("1") { $0.concurrencyKey = "db" }
+        try world.create("test") { $0.kind = .testing }
+        // Both stand before the gate; the tester, for which the first of them waits, is busy.
+        try world.create("2") {
+            $0.concurrencyKey = "db"; $0.kind = .testing
+        }
+        try world.create("3") { $0.concurrencyKey = "db" }
+        try world.create("4") { $0.concurrencyKey = "db" }
+        try world.end("1")
+        #expect(running(world) == ["test", "3"])
+        try world.end("test")
+        #expect(running(world) == ["3"])
+        // Both could run now, and the older one does.
+        try world.end("3")
+        #expect(running(world) == ["2"])
+        try world.end("2")
+        #expect(running(world) == ["4"])
+    }
+
+    @Test("nobody who comes later passes those that have stood before the gate")
+    func newcomers() throws {
+        var world = EngineWorld { $0.concurrency = ["two": ConcurrencyLimit(limit: 2)] }
+        try world.spawn(.coder, "x", slots: 2)
+        for id in ["1", "2", "3", "4"] as [TaskID] { try world.create(id) { $0.concurrencyKey = "two" } }
+        try world.send(.pauseAgent("x"))
+        try world.end("1")
+        try world.end("2")
+        try world.create("5") { $0.concurrencyKey = "two" }
+        try world.send(.resumeAgent("x"))
+        #expect(running(world) == ["3", "4"])
+        try world.end("3")
+        #expect(running(world) == ["4", "5"])
+    }
+
+    @Test("projects take turns before a gate that they share")
+    func sharedKey() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "x", slots: 4)
+        for id in ["a1", "a2", "a3", "a4"] as [TaskID] {
+            try world.create(id) {
+                $0.concurrencyKey = "db"; $0.project = "a"
+            }
+        }
+        for id in ["b1", "b2"] as [TaskID] {
+            try world.create(id) {
+                $0.concurrencyKey = "db"; $0.project = "b"
+            }
+        }
+        var order: [TaskID] = []
+        while let next: TaskID = running(world).first {
+            order.append(next)
+            try world.end(next)
+        }
+        #expect(order.count == 6)
+        #expect(Set(order[1...4]) == ["b1", "b2", "a2", "a3"], "\(order)")
+    }
+
     @Test("priority counts before a gate, too")
     func priorityChange() throws {
         var world = EngineWorld()

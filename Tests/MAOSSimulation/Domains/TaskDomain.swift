@@ -301,12 +301,11 @@ struct TaskDomain: SimulatedDomain {
         }
     }
 
-    /// Whether two tasks wait for the same agents in the same line, and for no gate: a task that comes to a gate while the
-    /// one that was let through has not been started yet may pass before those that stand there.
+    /// Whether two tasks wait for the same agents in the same line, before the same gates.
     private func isRival(_ one: TaskRecord, of other: TaskRecord) -> Bool {
         let (left, right): (TaskSpecification, TaskSpecification) = (one.specification, other.specification)
         return routing[left.kind] == routing[right.kind] && left.capabilities == right.capabilities
-            && left.project == right.project && left.concurrencyKey == nil && right.concurrencyKey == nil
+            && left.project == right.project && left.concurrencyKey == right.concurrencyKey
     }
 
     /// Where a waiting task stands: when it was queued, minus what its priority is worth, in milliseconds.
