@@ -92,9 +92,9 @@ extension Engine {
             guard task.record.state.holdsAgent else { continue }
             state.ready.enter(state.ready.gates.budgetUses(of: task.record), task.record.id, at: state.now)
         }
-        for id: TaskID in waiting {
-            if let task: TaskRecord = state.tasks[id]?.record { assignWaiting(inLane: stand(task)) }
-        }
+        // All have their places before the first is given to an agent.
+        let lanes: [Int] = waiting.compactMap { state.tasks[$0]?.record }.map { stand($0) }
+        for lane: Int in lanes { assignWaiting(inLane: lane) }
     }
 
     private func standings(_ ids: [BudgetID]) -> [BudgetStanding] {

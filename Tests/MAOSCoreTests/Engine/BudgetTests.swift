@@ -297,6 +297,29 @@ import Testing
         }
     }
 
+    @Test("when a ceiling is raised, those that it held back go on in their order")
+    func orderAfterRaise() throws {
+        var world: EngineWorld = try world(slots: 2)
+        try setBudget(&world, Budget(wallTime: 10))
+        try world.create("first") { $0.project = "apollo" }
+        try world.start("first")
+        try world.pass(10)
+        try world.end("first", .stopped)
+        try world.create("low") {
+            $0.project = "apollo"; $0.priority = .low
+        }
+        try world.create("high") {
+            $0.project = "apollo"; $0.priority = .high
+        }
+        #expect(world.status("low") == .queued && world.status("high") == .queued)
+        try setBudget(&world, Budget(cost: cost("1")))
+        #expect(world.status("high") == .assigned)
+        let assigned: [TaskID] = world.events.compactMap { (event: Event) in
+            if case .task(let task) = event.body, task.kind == .assigned { task.id } else { nil }
+        }
+        #expect(assigned == ["first", "high", "low"])
+    }
+
     @Test("an account that is opened holds tasks back that waited already")
     func openedLater() throws {
         var world: EngineWorld = try world(slots: 1)
