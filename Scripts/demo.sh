@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Shows the main job: builds MAOS, starts a server, and lets agents analyse a source tree (this one, or the one given).
+# Shows the main job: builds MAOS, starts a server, and lets agents carry out a workflow that analyses a source tree (this
+# one, or the one given): folders and files side by side, a decision, loops, a question that is answered here, a report.
 #
 # usage: Scripts/demo.sh [--keep] [PATH]
 #   --keep   leaves the server running and its data in place, and says how to reach it
@@ -10,7 +11,7 @@ tree=
 for argument in "$@"; do
     case $argument in
         --keep) keep=1 ;;
-        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
         -*) echo "demo: there is no flag $argument; see $0 --help" >&2; exit 2 ;;
         *) [ -z "$tree" ] || { echo "demo: one tree at a time" >&2; exit 2; }; tree=$argument ;;
     esac
@@ -30,9 +31,11 @@ bin=.build/release
 
 data=$(mktemp -d "${TMPDIR:-/tmp}/maos-demo.XXXXXX")
 server=
+answer=
 finish() {
     code=$?
     trap - EXIT INT TERM
+    [ -z "$answer" ] || kill "$answer" 2>/dev/null || true
     [ -z "$server" ] || { kill -TERM "$server" 2>/dev/null && wait "$server"; } || true
     rm -rf "$data"
     exit "$code"
@@ -50,27 +53,46 @@ until grep -sqx ready "$data/listening"; do
 done
 url=http://$(sed -n 's/^listening \([^ ]*\) .*/\1/p' "$data/listening" | head -n 1)
 
-hints=--no-hints
-[ -z "$keep" ] || hints=
-"$bin/maos-cli" --url "$url" --data "$data" demo $hints "$tree"
-
-# The same tree as a workflow: folders side by side, a decision, and a question that is answered from here.
 export MAOS_URL=$url MAOS_DATA=$data
-printf '\nthe same as a workflow, Docs/Examples/source-report.json\n\n'
-workflow=$("$bin/maos-cli" workflow apply Docs/Examples/source-report.json)
-execution=$("$bin/maos-cli" workflow execute "$workflow" --param "tree=$tree")
+cli=$bin/maos-cli
+
+# Whoever finds nobody to do its work gets an agent from the server; these are of our own choice.
+agents=
+for agent in coder:ada:4 coder:grace:4 tester:katherine:1 reviewer:barbara:2 documenter:donald:1; do
+    IFS=: read -r type name tasks <<<"$agent"
+    "$cli" agent spawn "$type" --name "$name" --max-tasks "$tasks" >/dev/null
+    agents+="${agents:+, }$name ($type)"
+done
+echo "tree      $tree"
+echo "agents    $agents"
+echo "workflow  Docs/Examples/source-report.json"
+echo
+
+workflow=$("$cli" workflow apply Docs/Examples/source-report.json)
+execution=$("$cli" workflow execute "$workflow" --param "tree=$tree" --param "scripts=$PWD/Docs/Examples/source-report")
+# Before it writes its report it asks; the answer comes from the command line.
 (
-    until approval=$("$bin/maos-cli" approval list | awk 'NR == 2 { print $1 }') && [ -n "$approval" ]; do sleep 0.2; done
-    "$bin/maos-cli" approval approve "$approval" --comment "the demo says so" >/dev/null
+    until approval=$("$cli" approval list 2>/dev/null | awk 'NR == 2 { print $1 }') && [ -n "$approval" ]; do sleep 0.2; done
+    "$cli" approval approve "$approval" --comment "maos-cli approval approve" >/dev/null
 ) &
-"$bin/maos-cli" execution watch "$execution"
-"$bin/maos-cli" execution get "$execution" | sed '1,/^$/d'
+answer=$!
+status=0
+"$cli" execution watch "$execution" || status=$?
+kill "$answer" 2>/dev/null || true
+if [ "$status" -eq 0 ]; then
+    echo
+    "$cli" execution get "$execution" --result
+fi
 
 if [ -n "$keep" ]; then
     cat <<TEXT
 
-the server goes on at $url (process $server)
-  export MAOS_URL=$url MAOS_DATA=$data     # for maos-cli
+look further; the server goes on at $url (process $server)
+  export MAOS_URL=$url MAOS_DATA=$data
+  $cli execution get $execution       # the steps, with their times and agents
+  $cli task list                      # the tasks that the steps made; task logs ID shows what one wrote
+  $cli events --types workflow_step_completed,approval_resolved
+  curl -s $url/api/v1/executions/$execution -H "Authorization: Bearer \$(cat $data/admin.token)"
   kill $server && sleep 1 && rm -r $data     # to end it
 TEXT
     trap - EXIT
@@ -78,3 +100,4 @@ TEXT
 else
     printf '\nthe server is stopped and its data removed; Scripts/demo.sh --keep leaves both, to look further\n'
 fi
+exit "$status"

@@ -12,7 +12,7 @@ enum Program {
         + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
         + TokenCommands.all + [
-            AgentScriptCommand.command, DemoCommand.command, CompletionCommand.command, HelpCommand.command,
+            AgentScriptCommand.command, CompletionCommand.command, HelpCommand.command,
         ]
 
     /// What the groups of commands are for.

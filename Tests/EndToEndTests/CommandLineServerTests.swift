@@ -318,40 +318,6 @@ struct CommandLineServerTests {
         #expect(process.terminationStatus == 0, "\(output.lines) \(errors.lines)")
         #expect(output.wait(seconds: 5) { $0.last?.contains("completed") == true }, "\(output.lines)")
     }
-
-    @Test("the demo reports what there is in a tree")
-    func demo() throws {
-        let server = try ServerProcess()
-        let tree: String = try TemporaryFolder.make()
-        defer { try? FileManager.default.removeItem(atPath: tree) }
-        for folder: String in ["lib", "odd name", "empty"] {
-            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: false)
-        }
-        let mark: String = "TO" + "DO"
-        for (path, text) in [
-            ("lib/long.py", String(repeating: "x = 1\n", count: 1_234)), ("lib/short.py", "# \(mark) say \"more\"\n\n"),
-            ("odd name/quote\"d.c", "int x; \nint y;\n"), ("top.txt", "one\n"),
-        ] {
-            try text.write(toFile: "\(tree)/\(path)", atomically: true, encoding: .utf8)
-        }
-        let outcome: ProgramOutcome = try program(server).run("demo", tree)
-        #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
-        let words: [[Substring]] = outcome.outputLines.map { $0.split(separator: " ") }
-        for row: [Substring] in [
-            ["lib", "2", "1,236", "1", "1,236", "py"], ["(top)", "1", "1", "0", "1", "txt"],
-            ["all", "4", "1,239", "1"], ["1,234", "lib/long.py"], ["Notes", "for", "later:", "1", mark[...]],
-        ] {
-            #expect(words.contains(row), "\(row): \(outcome.output)")
-        }
-        #expect(outcome.output.contains("1 trailing white space"))
-        #expect(outcome.output.contains("odd name"))
-        #expect(outcome.output.contains("task get "))
-        #expect(words.contains { $0.first == "report" && $0.contains("donald") && $0.contains("completed") })
-        try eventually("the agents of the demo are gone") {
-            let left: ProgramOutcome = try program(server).run("agent", "list", "--status", "active", "--json")
-            return left.json?["summary"]?["total"] == 0
-        }
-    }
 }
 
 /// Ports that nobody has.

@@ -38,7 +38,6 @@ struct CommandLineUsageTests {
             (["token", "create", "--sub", "a", "--ttl", "31536001"], "from 1 to 31536000"),
             (["completion", "tcsh"], "one of bash, zsh, fish"),
             (["help", "tusk"], "did you mean task?"),
-            (["demo", "/nonexistent"], "cannot find /nonexistent"),
             (["health", "--url", "localhost:7400"], "did you mean http://localhost:7400?"),
             (["health", "--url", "https://localhost"], "TLS"),
             (["health", "--token", "a b"], "characters that no token has"),

@@ -89,4 +89,55 @@ struct CommandLineWorkflowTests {
         #expect(try run("approval", "get", approval).output.contains("so"))
         #expect(try run("execution", "watch", id).status == status)
     }
+
+    @Test("the example reports what there is in a tree, once the question is answered")
+    func example() throws {
+        let examples: String = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Docs/Examples").path
+        let tree: String = try TemporaryFolder.make()
+        defer { try? FileManager.default.removeItem(atPath: tree) }
+        for folder: String in ["lib", "odd \"name", "empty", "node_modules"] {
+            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: false)
+        }
+        let mark: String = "TO" + "DO"
+        for (path, text) in [
+            ("lib/long.py", String(repeating: "x = 1\n", count: 1_234)), ("lib/short.py", "# \(mark) say \"more\"\n\n"),
+            ("odd \"name/quote\"d.c", "int x; \nint y;\n"), ("top.txt", "one\n"), ("node_modules/skipped.js", "x\n"),
+        ] {
+            try text.write(toFile: "\(tree)/\(path)", atomically: true, encoding: .utf8)
+        }
+        #expect(try run("workflow", "apply", "\(examples)/source-report.json").output == "source-report\n")
+        let id: String = try run(
+            "workflow", "execute", "source-report", "--param", "tree=\(tree)", "--param",
+            "scripts=\(examples)/source-report"
+        ).output.trimmingCharacters(in: .newlines)
+        try eventually("the question is asked") {
+            try run("approval", "list", "--json").json?["approvals"]?[0] != nil
+        }
+        let question: JSONValue = try #require(try run("approval", "list", "--json").json?["approvals"]?[0])
+        #expect(question["reason"] == "Write the report on 3 folders?")
+        let waiting: ProgramOutcome = try run("execution", "get", id)
+        for line: String in [
+            "completed folders", "completed look  parallel", "|-completed count  loop", "| |-completed [0] lines",
+            "`-completed notes", "completed advise", "running   ask",
+        ] {
+            #expect(waiting.output.contains(line), "\(line): \(waiting.output)")
+        }
+        let answer: String = try #require(question["id"]?.stringValue)
+        #expect(try run("approval", "approve", answer, "--comment", "go on").status == 0)
+        #expect(try run("execution", "watch", id).status == 0)
+        let report: ProgramOutcome = try run("execution", "get", id, "--result")
+        let words: [[Substring]] = report.outputLines.map { $0.split(separator: " ") }
+        for row: [Substring] in [
+            ["lib", "2", "1,236", "1", "1,236", "py"], ["(top)", "1", "1", "0", "1", "txt"],
+            ["all", "4", "1,239", "1"], ["1,234", "lib/long.py"], ["Notes", "for", "later:", "1", mark[...]],
+        ] {
+            #expect(words.contains(row), "\(row): \(report.output)")
+        }
+        for text: String in [
+            "odd \"name", "trailing white space", "lib/long.py has 1234 lines", "Approved by admin: go on",
+        ] {
+            #expect(report.output.contains(text), "\(text): \(report.output)")
+        }
+    }
 }

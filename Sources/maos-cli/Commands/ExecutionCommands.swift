@@ -12,6 +12,7 @@ enum ExecutionCommands {
 
     static let ids = Operand("ID", .many, .text, "the executions' ids")
     private static let id = Operand("ID", .one, .text, "the execution's id")
+    private static let only = Flag("--result", "only what it gave")
     private static let workflow = Flag("--workflow", "ID", .text, "only of this workflow")
     private static let status = Flag(
         "--status", "WORD", .words(["pending", "running", "paused", "completed", "failed", "cancelled"]),
@@ -46,26 +47,32 @@ enum ExecutionCommands {
 
     private static let get = Command(
         "execution get", "show an execution and its steps",
-        operands: [id],
+        operands: [id], flags: [only],
         examples: [
-            Example("execution get ID", "its steps"),
-            Example("execution get ID --json | jq .result", "what it gave"),
+            Example("execution get ID", "its steps, and what it gave"),
+            Example("execution get ID --result", "what it gave"),
         ]
     ) { (invocation) throws(Failure) in
         let text: String = invocation.arguments.text(id) ?? ""
-        let data: JSONValue = try invocation.server().call(
+        let server: Server = try invocation.server()
+        let data: JSONValue = try server.call(
             "get the execution \(text)", .get, APIPath("executions", text).text
         ).data
-        if invocation.wantsJSON { return invocation.printJSON(data) }
-        for line: String in ExecutionTree(data, invocation.output).lines() { invocation.output.line(line) }
-        showResult(data["result"] ?? .null, invocation)
+        let result: JSONValue = data["result"] ?? .null
+        if invocation.wantsJSON { return invocation.printJSON(invocation.arguments.has(only) ? result : data) }
+        if invocation.arguments.has(only) { return showResult(result, invocation) }
+        let tree = ExecutionTree(data, StepTasks(server), invocation.output)
+        for line: String in tree.lines() { invocation.output.line(line) }
+        guard !result.isNull else { return }
+        invocation.output.line("")
+        showResult(result, invocation)
     }
 
     /// What the execution gave: what was printed as it is, anything else as JSON.
     private static func showResult(_ result: JSONValue, _ invocation: Invocation) {
-        guard !result.isNull else { return }
-        invocation.output.line("")
-        guard let text: String = result["stdout"]?.stringValue else { return invocation.printJSON(result) }
+        guard let text: String = result.stringValue ?? result["stdout"]?.stringValue else {
+            return invocation.printJSON(result)
+        }
         invocation.output.line(DisplayText.lines(text).joined(separator: "\n"))
     }
 

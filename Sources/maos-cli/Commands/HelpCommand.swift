@@ -6,7 +6,7 @@ enum HelpCommand {
     private static let everything = Flag("--all", "the whole reference, in Markdown")
     // Named, so that the declaration needs no list of commands, of which it is part.
     private static let topics: [String] = [
-        "task", "agent", "token", "events", "health", "demo", "agent-script", "completion",
+        "task", "agent", "token", "events", "health", "agent-script", "completion",
     ]
 
     static let command = Command(

@@ -44,10 +44,4 @@ enum InputFile {
         defer { free(found) }
         return String(cString: found)
     }
-
-    /// Whether there is a folder of that path.
-    static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    }
 }

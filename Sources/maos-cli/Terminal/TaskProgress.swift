@@ -4,6 +4,9 @@ internal import MAOSSystem
 final class TaskProgress {
     /// How often the lines are drawn again while nothing happens, in milliseconds.
     static let frame: Int = 100
+    /// What turns while something runs.
+    static let frames: [String] =
+        Channel.isUnicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] : ["|", "/", "-", "\\"]
 
     private let channel: Channel
     private let block: LiveBlock?
@@ -98,9 +101,7 @@ final class TaskProgress {
         case "failed": return (isUnicode ? "✗" : "x", .red)
         case "cancelled": return (isUnicode ? "⊘" : "-", .dim)
         case "running", "assigned":
-            let frames: [String] =
-                isUnicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] : ["|", "/", "-", "\\"]
-            return (frames[tick % frames.count], .cyan)
+            return (TaskProgress.frames[tick % TaskProgress.frames.count], .cyan)
         default: return (isUnicode ? "·" : ".", .dim)
         }
     }
