@@ -33,7 +33,7 @@ struct CommandLineWorkflowTests {
         let executed: ProgramOutcome = try run(
             "workflow", "execute", "say-it-", "--param", "what=hello", "--wait")
         #expect(executed.status == 0, "\(executed.errors)")
-        #expect(executed.output.contains("say  completed\n"))
+        #expect(executed.output.contains("say  completed  "))
         let list: ProgramOutcome = try run("execution", "list", "--workflow", "say-it-", "--json")
         let id: String = try #require(list.json?["executions"]?[0]?["id"]?.stringValue)
         let shown: ProgramOutcome = try run("execution", "get", id)

@@ -295,7 +295,7 @@ extension Engine {
         case .failed: emitTask(.failed, record, reason: ending.reason)
         default: emitTask(.cancelled, record, reason: ending.reason)
         }
-        if !state.scheduleRuns.isEmpty { scheduleRunEnded(id) }
+        if !state.scheduleRuns.isEmpty { scheduleRunEnded(.task(id)) }
         if task.isAwaited, let waiting: Dependents = state.dependents.removeValue(forKey: id) {
             settle(waiting, after: record, andCancel: &others)
         }

@@ -99,7 +99,7 @@ extension Engine {
             guard record.waiting.count < configuration.limits.waitingRuns else { return leaveOut(id) }
             state.schedules.update(id) { $0.waiting.append(time) }
             guard record.specification.overlap == .cancel else { return }
-            for task: TaskID in record.active { cancelRun(task) }
+            for run: ScheduleRun in record.active { cancelRun(run) }
         }
     }
 
@@ -108,31 +108,28 @@ extension Engine {
         emitSchedule("schedule_skipped", id)
     }
 
-    private mutating func cancelRun(_ id: TaskID) {
+    private mutating func cancelRun(_ run: ScheduleRun) {
+        let reason: String = "The next run of its schedule is due"
         do throws(Rejection) {
-            _ = try cancelTask(id, reason: "The next run of its schedule is due", by: .system)
+            switch run {
+            case .task(let id): _ = try cancelTask(id, reason: reason, by: .system)
+            case .execution(let id): _ = try cancelExecution(id, reason: reason, by: .system)
+            }
         } catch {
             // It has ended by itself; the run that waits for it hears of that.
         }
     }
 
-    /// Makes the task of a run, in the name of the schedule's owner.
+    /// Makes what a run starts, in the name of the schedule's owner.
     private mutating func startRun(_ id: ScheduleID, at time: Instant) {
         guard let record: ScheduleRecord = state.schedules[id] else { return }
-        let owner = Principal(
-            subject: record.owner, permissions: .tasksCreate, projects: record.project.map { [$0] } ?? [],
-            team: record.team)
         do throws(Rejection) {
-            let specification: TaskSpecification = taskOfRun(of: record, at: time)
-            guard case .task(let task) = try createTask(specification, id: nil, idempotency: nil, by: owner) else {
-                return
-            }
+            let (run, isLive): (ScheduleRun, Bool) = try start(record, at: time)
             let now: Instant = state.now
-            // A task can end while it is made, where nothing lets it run.
-            let isTracked: Bool = record.specification.overlap != .allow && state.tasks[task.id] != nil
-            state.schedules.update(id) { $0.noteRun(task.id, of: time, isTracked: isTracked, at: now) }
-            if isTracked { state.scheduleRuns[task.id] = id }
-            emitSchedule("schedule_fired", id, task: task.id, time: time)
+            let isTracked: Bool = record.specification.overlap != .allow && isLive
+            state.schedules.update(id) { $0.noteRun(run, of: time, isTracked: isTracked, at: now) }
+            if isTracked { state.scheduleRuns[run] = id }
+            emitSchedule("schedule_fired", id, run: run, time: time)
         } catch {
             let reason: String = error.summary
             let now: Instant = state.now
@@ -144,13 +141,55 @@ extension Engine {
         }
     }
 
-    /// What a run of a schedule is to do.
-    func taskOfRun(of record: ScheduleRecord, at time: Instant) -> TaskSpecification {
+    /// Starts it; says whether it goes on.
+    ///
+    /// It can end at once, where nothing lets it run or there is nothing to wait for.
+    private mutating func start(
+        _ record: ScheduleRecord, at time: Instant
+    ) throws(Rejection) -> (run: ScheduleRun, isLive: Bool) {
+        let owner: Principal = principal(ofRunsOf: record)
         switch record.specification.target {
-        case .task(var task):
-            task.metadata = metadata(of: task, record.id, time)
-            return task
+        case .task(let template):
+            let specification: TaskSpecification = task(from: template, of: record, at: time)
+            guard case .task(let task) = try createTask(specification, id: nil, idempotency: nil, by: owner) else {
+                preconditionFailure("a created task is answered with the task")
+            }
+            return (.task(task.id), state.tasks[task.id] != nil)
+        case .execution(let wanted):
+            let execution: ExecutionSnapshot = try execute(
+                wanted.workflow, parameters: wanted.parameters, overrides: wanted.overrides,
+                for: ScheduledRun(schedule: record.id, time: time), by: owner)
+            return (.execution(execution.record.id), !execution.record.status.isTerminal)
         }
+    }
+
+    /// Refuses where nothing could be started now.
+    mutating func requireStart(of record: ScheduleRecord) throws(Rejection) {
+        switch record.specification.target {
+        case .task(let template): try requireRoom(forTaskOf: task(from: template, of: record, at: state.now).weight)
+        case .execution(let wanted):
+            let limit: Int = configuration.limits.executions
+            guard state.flows.executions.count < limit else { throw .limitReached("executions", limit: limit) }
+            _ = try checkExecution(of: wanted, by: principal(ofRunsOf: record))
+        }
+    }
+
+    /// In whose name runs start something, and with which permissions.
+    private func principal(ofRunsOf record: ScheduleRecord) -> Principal {
+        var permissions: Permissions = .tasksCreate
+        if case .execution = record.specification.target { permissions.formUnion(.workflowsExecute) }
+        return Principal(
+            subject: record.owner, permissions: permissions, projects: record.project.map { [$0] } ?? [],
+            team: record.team)
+    }
+
+    /// What a run of a schedule is to do.
+    private func task(
+        from template: TaskSpecification, of record: ScheduleRecord, at time: Instant
+    ) -> TaskSpecification {
+        var task: TaskSpecification = template
+        task.metadata = metadata(of: template, record.id, time)
+        return task
     }
 
     /// What the task of a run is told about it, beside what its template says.
@@ -166,19 +205,20 @@ extension Engine {
         return writer.takeText()
     }
 
-    /// Hears that a task has ended that may belong to a run: the next one that waits may begin.
-    mutating func scheduleRunEnded(_ task: TaskID) {
-        guard let id: ScheduleID = state.scheduleRuns.removeValue(forKey: task) else { return }
-        state.schedules.update(id) { $0.active.removeAll { $0 == task } }
+    /// Hears that something has ended that may belong to a run: the next one that waits may begin.
+    mutating func scheduleRunEnded(_ run: ScheduleRun) {
+        guard let id: ScheduleID = state.scheduleRuns.removeValue(forKey: run) else { return }
+        state.schedules.update(id) { $0.active.removeAll { $0 == run } }
         endedRuns.append(id)
     }
 
     /// Starts what waited for runs that ended in this command; comes at its end, when their agents are free.
     mutating func startWaitingRuns() {
         while let id: ScheduleID = endedRuns.popLast() {
-            guard let record: ScheduleRecord = state.schedules[id], record.endedAt == nil, record.active.isEmpty
-            else { continue }
-            if let time: Instant = record.waiting.first, record.status == .active, !state.isDraining {
+            // A run may end as it starts, or not start at all: then it is the turn of the next.
+            while let record: ScheduleRecord = state.schedules[id], record.status == .active, record.active.isEmpty,
+                let time: Instant = record.waiting.first, !state.isDraining
+            {
                 state.schedules.update(id) { _ = $0.waiting.removeFirst() }
                 startRun(id, at: time)
             }
@@ -207,7 +247,7 @@ extension Engine {
 
     /// Runs of it may overlap from now on, or do not matter any more.
     mutating func forgetActiveRuns(of id: ScheduleID) {
-        for task: TaskID in state.schedules[id]?.active ?? [] { state.scheduleRuns[task] = nil }
+        for run: ScheduleRun in state.schedules[id]?.active ?? [] { state.scheduleRuns[run] = nil }
         state.schedules.update(id) { $0.active = [] }
     }
 
@@ -226,7 +266,7 @@ extension Engine {
     mutating func loadSchedules(_ records: [ScheduleRecord], lastNumber: UInt64) {
         state.schedules.load(records, lastNumber: lastNumber)
         for record: ScheduleRecord in records {
-            for task: TaskID in record.active { state.scheduleRuns[task] = record.id }
+            for run: ScheduleRun in record.active { state.scheduleRuns[run] = record.id }
             do throws(Rejection) {
                 state.timetables[record.id] = try timetable(of: record)
             } catch {
@@ -247,13 +287,17 @@ extension Engine {
 
     // MARK: Events
 
-    func scheduleData(_ record: ScheduleRecord, task: TaskID?, time: Instant?) -> JSONText {
+    func scheduleData(_ record: ScheduleRecord, run: ScheduleRun?, time: Instant?) -> JSONText {
         var writer = JSONWriter(reservingCapacity: 256)
         writer.beginObject()
         writer.member("scheduleId", record.id.rawValue)
         writer.member("name", record.specification.name)
         writer.member("status", record.status.name)
-        if let task { writer.member("taskId", task.rawValue) }
+        switch run {
+        case .task(let task)?: writer.member("taskId", task.rawValue)
+        case .execution(let execution)?: writer.member("executionId", execution.rawValue)
+        case nil: break
+        }
         if let time { writer.member("scheduledFor", timestamp: time.milliseconds) }
         if let next: Instant = record.nextRun { writer.member("nextRun", timestamp: next.milliseconds) }
         writer.member("runs", record.runs)
@@ -262,9 +306,9 @@ extension Engine {
         return writer.takeText()
     }
 
-    mutating func emitSchedule(_ type: String, _ id: ScheduleID, task: TaskID? = nil, time: Instant? = nil) {
+    mutating func emitSchedule(_ type: String, _ id: ScheduleID, run: ScheduleRun? = nil, time: Instant? = nil) {
         guard let record: ScheduleRecord = state.schedules[id] else { return }
-        emit(.system(SystemEvent(type: type, data: scheduleData(record, task: task, time: time))))
+        emit(.system(SystemEvent(type: type, data: scheduleData(record, run: run, time: time))))
     }
 }
 
@@ -286,12 +330,12 @@ extension ScheduleRecord {
         endedAt = now
     }
 
-    mutating func noteRun(_ task: TaskID, of time: Instant, isTracked: Bool, at now: Instant) {
+    mutating func noteRun(_ run: ScheduleRun, of time: Instant, isTracked: Bool, at now: Instant) {
         runs += 1
         lastRun = time
-        lastTask = task
+        newest = run
         error = nil
-        if isTracked { active.append(task) }
+        if isTracked { active.append(run) }
         updatedAt = now
     }
 }

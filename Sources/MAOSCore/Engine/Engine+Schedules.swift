@@ -18,7 +18,7 @@ extension Engine {
         try requireWholeReach(principal, for: .tasksCreate)
         let limit: Int = configuration.limits.schedules
         guard state.schedules.liveCount < limit else { throw .limitReached("schedules", limit: limit) }
-        let specification: ScheduleSpecification = inProject(wanted, by: principal)
+        let specification: ScheduleSpecification = try inProject(wanted, by: principal)
         let timetable: Timetable = try checked(specification, createdAt: state.now)
         let id = ScheduleID(unchecked: IdentifierMaker.make(at: state.now, random: &random).text)
         state.schedules.insert(
@@ -36,18 +36,20 @@ extension Engine {
     ) throws(Rejection) -> Reply {
         try principal.require(.tasksUpdate)
         let record: ScheduleRecord = try liveSchedule(id, by: principal)
-        let specification: ScheduleSpecification = inProject(wanted, by: principal)
+        let specification: ScheduleSpecification = try inProject(wanted, by: principal)
         let timetable: Timetable = try checked(specification, createdAt: record.createdAt)
         if let maximum: Int = specification.maximumRuns, maximum <= record.runs {
             throw refusal("maxRuns", "\(maximum)", expected: "more than the \(record.runs) runs that it has had")
         }
         state.timetables[id] = timetable
+        let isOfOneKind: Bool = specification.target.isOfOneKind(with: record.specification.target)
+        if specification.overlap == .allow || !isOfOneKind { forgetActiveRuns(of: id) }
         state.schedules.update(id) { (record: inout ScheduleRecord) in
             record.specification = specification
             record.waiting = []
             record.error = nil
+            if !isOfOneKind { record.newest = nil }
         }
-        if specification.overlap == .allow { forgetActiveRuns(of: id) }
         if record.status == .active { plan(id, after: state.now) }
         emitSchedule("schedule_updated", id)
         completeIfDone(id)
@@ -93,7 +95,7 @@ extension Engine {
         if waits, record.status == .paused {
             throw .conflict(reason: "paused", message: "Schedule \(id) is paused, and its last run has not ended")
         }
-        if !waits { try requireRoom(forTaskOf: taskOfRun(of: record, at: state.now).weight) }
+        if !waits { try requireStart(of: record) }
         if let maximum: Int = record.specification.maximumRuns, record.runs + record.waiting.count >= maximum {
             throw .conflict(reason: "max_runs", message: "Schedule \(id) has had all of its \(maximum) runs")
         }
@@ -138,12 +140,18 @@ extension Engine {
     }
 
     /// What it starts belongs to the project that the principal may use.
-    private func inProject(_ wanted: ScheduleSpecification, by principal: Principal) -> ScheduleSpecification {
+    private mutating func inProject(
+        _ wanted: ScheduleSpecification, by principal: Principal
+    ) throws(Rejection) -> ScheduleSpecification {
         var specification: ScheduleSpecification = wanted
         switch wanted.target {
         case .task(var task):
             task.project = projectOfNewTask(task.project, by: principal)
             specification.target = .task(task)
+        case .execution(var execution):
+            try principal.require(.workflowsExecute)
+            execution.project = try checkExecution(of: execution, by: principal)
+            specification.target = .execution(execution)
         }
         return specification
     }
@@ -218,6 +226,7 @@ extension Engine {
         }
         switch specification.target {
         case .task(let task): try validate(template: task)
+        case .execution: break
         }
     }
 

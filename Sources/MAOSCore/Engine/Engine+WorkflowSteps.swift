@@ -498,6 +498,7 @@ extension Engine {
         default: emitFlow(.failed, live, text: live.record.error)
         }
         if live.record.deadline != nil { abandonTimer() }
+        if !state.scheduleRuns.isEmpty { scheduleRunEnded(.execution(live.record.id)) }
         let part = WorkflowPartID(live.record.workflow, version: live.record.version)
         let uses: Int = (state.flows.uses[part] ?? 1) - 1
         state.flows.uses[part] = uses > 0 ? uses : nil

@@ -132,8 +132,9 @@ extension Engine {
 
     // MARK: Executions
 
-    private mutating func execute(
-        _ id: WorkflowID, parameters: JSONText, overrides: [WorkflowOverride], by principal: Principal
+    mutating func execute(
+        _ id: WorkflowID, parameters: JSONText, overrides: [WorkflowOverride], for run: ScheduledRun? = nil,
+        by principal: Principal
     ) throws(Rejection) -> ExecutionSnapshot {
         try principal.require(.workflowsExecute)
         try requireWholeReach(principal, for: .workflowsExecute)
@@ -155,7 +156,7 @@ extension Engine {
         var live = LiveExecution(
             record: record, workflow: compiled,
             parameters: .object(WorkflowCompiler.merge(given, over: compiled.parameters)),
-            root: rootStep(of: record, parameters: parameters, overrides: overrides))
+            root: rootStep(of: record, parameters: parameters, overrides: overrides, for: run), run: run)
         state.flows.uses[part, default: 0] += 1
         if let deadline: Instant = record.deadline { state.timers.set(.executionTimeout(record.id), at: deadline) }
         emitFlow(.started, live, subject: principal.subject)
@@ -166,8 +167,22 @@ extension Engine {
         return state.flows.executions[record.id]?.snapshot ?? live.snapshot
     }
 
+    /// Checks that an execution could be begun; gives the project it would belong to.
+    mutating func checkExecution(
+        of wanted: ScheduledExecution, by principal: Principal
+    ) throws(Rejection) -> String? {
+        let head: WorkflowRecord
+        do throws(Rejection) {
+            head = try workflow(wanted.workflow, by: principal)
+        } catch {
+            throw refusal("workflowId", wanted.workflow.rawValue, expected: "the id of a workflow")
+        }
+        _ = try compiledWorkflow(WorkflowPartID(head.id, version: head.version), overrides: wanted.overrides)
+        return head.project
+    }
+
     private mutating func rootStep(
-        of record: ExecutionRecord, parameters: JSONText, overrides: [WorkflowOverride]
+        of record: ExecutionRecord, parameters: JSONText, overrides: [WorkflowOverride], for run: ScheduledRun?
     ) -> StepRecord {
         var input = JSONWriter()
         input.beginObject()
@@ -180,6 +195,12 @@ extension Engine {
             input.endObject()
         }
         input.endArray()
+        if let run {
+            input.beginObject("schedule")
+            input.member("scheduleId", run.schedule.rawValue)
+            input.member("scheduledFor", timestamp: run.time.milliseconds)
+            input.endObject()
+        }
         input.endObject()
         state.flows.lastStepNumber += 1
         var step = StepRecord(
@@ -284,7 +305,7 @@ extension Engine {
         return live.snapshot
     }
 
-    private mutating func cancelExecution(
+    mutating func cancelExecution(
         _ id: ExecutionID, reason: String?, by principal: Principal
     ) throws(Rejection) -> ExecutionSnapshot {
         if let ended: ExecutionRecord = state.flows.recalled[id], ended.status == .cancelled,

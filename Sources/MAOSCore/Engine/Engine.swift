@@ -104,7 +104,10 @@ package struct Engine: Sendable {
             reply = .none
         }
         followTaskEnds()
-        if !endedRuns.isEmpty { startWaitingRuns() }
+        while !endedRuns.isEmpty {
+            startWaitingRuns()
+            followTaskEnds()
+        }
         serveReopenedLanes()
         if !poolsToServe.isEmpty { servePools() }
         serveDemand()

@@ -12,7 +12,7 @@ extension EngineState {
             try check(record, timers, limits)
             runs += record.active.count
         }
-        try hold(scheduleRuns.count == runs, "the tasks of runs are known by their schedules", "\(scheduleRuns.count)")
+        try hold(scheduleRuns.count == runs, "what runs have started is known by its schedule", "\(scheduleRuns.count)")
         try hold(
             timetables.count <= records.count, "only live schedules have a timetable", "\(timetables.count)")
     }
@@ -42,9 +42,14 @@ extension EngineState {
         }
         let overlaps: Bool = record.specification.overlap == .allow
         try hold(!overlaps || record.active.isEmpty, "runs that may overlap are not followed", "\(id)")
-        for task: TaskID in record.active {
-            try hold(tasks[task] != nil, "the tasks of runs under way are live", "\(id): \(task)")
-            try hold(scheduleRuns[task] == id, "a task belongs to the run that made it", "\(id): \(task)")
+        for run: ScheduleRun in record.active {
+            let isLive: Bool =
+                switch run {
+                case .task(let task): tasks[task] != nil
+                case .execution(let execution): flows.executions[execution]?.record.status.isTerminal == false
+                }
+            try hold(isLive, "what runs under way have started is live", "\(id): \(run.id)")
+            try hold(scheduleRuns[run] == id, "what was started belongs to its run", "\(id): \(run.id)")
         }
     }
 }

@@ -96,8 +96,8 @@ package struct EngineState: Sendable {
     /// The timer of each schedule's next run; those with another number have lost their reason.
     var runTimers: [ScheduleID: UInt64] = [:]
     var lastRunTimer: UInt64 = 0
-    /// The tasks of runs that must not overlap, while they are live.
-    var scheduleRuns: [TaskID: ScheduleID] = [:]
+    /// What runs have started that must not overlap, while it is live.
+    var scheduleRuns: [ScheduleRun: ScheduleID] = [:]
     var pools = EntityTable<PoolRecord>()
     /// The agents of each pool that have not been asked to end; those made on demand are not among them.
     var poolMembers: [PoolID: Set<AgentID>] = [:]

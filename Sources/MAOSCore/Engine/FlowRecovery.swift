@@ -79,7 +79,8 @@ extension Engine {
         let given: JSONObject = input["parameters"]?.objectValue ?? [:]
         var live = LiveExecution(
             record: record, workflow: compiled,
-            parameters: .object(WorkflowCompiler.merge(given, over: compiled.parameters)), root: root)
+            parameters: .object(WorkflowCompiler.merge(given, over: compiled.parameters)), root: root,
+            run: ScheduledRun(input))
         live.isRootChanged = false
         var frames: [FrameKey: Int] = [
             FrameKey(owner: 0, round: 0): live.makeFrame(region: 0, owner: 0, round: 0, atOnce: .max)

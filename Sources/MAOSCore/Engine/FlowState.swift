@@ -29,6 +29,28 @@ struct FlowState: Sendable {
     var recalledSteps: [ExecutionID: [StepRecord]] = [:]
 }
 
+/// The run of a schedule that an execution was begun for.
+struct ScheduledRun: Hashable, Sendable {
+    /// Whose run it is.
+    var schedule: ScheduleID
+    /// The time that it was planned for.
+    var time: Instant
+
+    /// A run.
+    init(schedule: ScheduleID, time: Instant) {
+        self.schedule = schedule
+        self.time = time
+    }
+
+    /// Reads what the execution was begun with; `nil` where it was no run of a schedule.
+    init?(_ input: JSONValue) {
+        guard let id: ScheduleID = input["schedule"]?["scheduleId"]?.stringValue.flatMap({ ScheduleID($0) }),
+            let time: Int64 = input["schedule"]?["scheduledFor"]?.stringValue.flatMap({ ISO8601.parse($0) })
+        else { return nil }
+        self.init(schedule: id, time: Instant(milliseconds: time))
+    }
+}
+
 /// An execution that has not ended, with everything that can be derived from its records.
 struct LiveExecution: Sendable {
     /// One step that has been entered.
@@ -125,8 +147,15 @@ struct LiveExecution: Sendable {
     /// Results that have been read as values.
     var parsed: [Int: JSONValue] = [:]
 
-    init(record: ExecutionRecord, workflow: CompiledWorkflow, parameters: JSONValue, root: StepRecord) {
+    /// The run of a schedule that it was begun for.
+    let run: ScheduledRun?
+
+    init(
+        record: ExecutionRecord, workflow: CompiledWorkflow, parameters: JSONValue, root: StepRecord,
+        run: ScheduledRun?
+    ) {
         self.record = record
+        self.run = run
         self.workflow = workflow
         self.parameters = parameters
         self.root = root
@@ -134,6 +163,16 @@ struct LiveExecution: Sendable {
 
     /// What has become of it so far.
     var snapshot: ExecutionSnapshot { ExecutionSnapshot(record: record, steps: steps.map(\.record)) }
+
+    /// What expressions see of it.
+    var description: JSONValue {
+        var object: JSONObject = ["id": .string(record.id.rawValue)]
+        if let run {
+            object["scheduleId"] = .string(run.schedule.rawValue)
+            object["scheduledFor"] = .string(ISO8601.string(milliseconds: run.time.milliseconds))
+        }
+        return .object(object)
+    }
 
     /// Whether nothing waits for a task or an answer.
     var isQuiet: Bool { runningTasks == 0 && openApprovals == 0 }
@@ -235,7 +274,7 @@ struct FlowScope: ExpressionScope {
         case "parameters": execution.parameters
         case "item": loopFrame?.item
         case "index": (round ?? loopFrame?.round).map { JSONValue($0) }
-        case "execution": ["id": .string(execution.record.id.rawValue)]
+        case "execution": execution.description
         default: nil
         }
     }

@@ -26,6 +26,8 @@ public enum ScheduleCommand: Sendable {
         case .create(let specification), .replace(_, let specification):
             switch specification.target {
             case .task(let task): task.weight + 512
+            case .execution(let execution):
+                WorkflowCommand.weight(execution.parameters, execution.overrides) + 512
             }
         case .pause, .resume, .run, .delete: 0
         }

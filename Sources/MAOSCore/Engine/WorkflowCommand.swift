@@ -20,9 +20,13 @@ extension WorkflowCommand {
     var weight: Int {
         switch self {
         case .create(let definition), .put(_, let definition): definition.document.utf8.count
-        case .execute(_, let parameters, let overrides):
-            parameters.utf8.count + overrides.reduce(0) { $0 + $1.configuration.utf8.count }
+        case .execute(_, let parameters, let overrides): WorkflowCommand.weight(parameters, overrides)
         case .delete, .pause, .resume, .cancel, .retry, .answer: 0
         }
+    }
+
+    /// Bytes of a client's data that an execution is begun with, roughly.
+    static func weight(_ parameters: JSONText, _ overrides: [WorkflowOverride]) -> Int {
+        parameters.utf8.count + overrides.reduce(0) { $0 + $1.step.utf8.count + $1.configuration.utf8.count + 64 }
     }
 }

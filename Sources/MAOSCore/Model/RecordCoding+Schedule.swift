@@ -17,11 +17,11 @@ extension ScheduleRecord: StoredEntity {
         writer.optionalZigzag(nextRun?.milliseconds)
         writer.optionalZigzag(nextDue?.milliseconds)
         writer.optionalZigzag(lastRun?.milliseconds)
-        writer.optionalString(lastTask?.rawValue)
+        writer.optionalString(newest?.id)
         writer.varint(UInt64(runs))
         writer.varint(UInt64(skipped))
         writer.varint(UInt64(missed))
-        writer.list(active) { $0.string($1.rawValue) }
+        writer.list(active) { $0.string($1.id) }
         writer.list(waiting) { $0.zigzag($1.milliseconds) }
         writer.optionalString(error)
         RecordCoding.put(specification, to: &writer)
@@ -41,31 +41,55 @@ extension ScheduleRecord: StoredEntity {
         let next: Instant? = try RecordCoding.optionalInstant(from: &reader)
         let due: Instant? = try RecordCoding.optionalInstant(from: &reader)
         let last: Instant? = try RecordCoding.optionalInstant(from: &reader)
-        let lastTask: TaskID? = try reader.optional(RecordCoding.taskID)
+        let newestStart: Int = reader.offset
+        let newest: String? = try reader.optionalString()
         let runs: Int = try RecordCoding.natural(from: &reader)
         let skipped: Int = try RecordCoding.natural(from: &reader)
         let missed: Int = try RecordCoding.natural(from: &reader)
-        let active: [TaskID] = try reader.list(minimumSize: 2, RecordCoding.taskID)
+        let active: [String] = try reader.list(minimumSize: 2) {
+            (reader: inout ByteReader) throws(ByteReaderError) in try reader.string()
+        }
         let waiting: [Instant] = try reader.list(minimumSize: 1) {
             (reader: inout ByteReader) throws(ByteReaderError) in Instant(milliseconds: try reader.zigzag())
         }
         let error: String? = try reader.optionalString()
+        let specification: ScheduleSpecification = try RecordCoding.scheduleSpecification(from: &reader)
         self.init(
-            id: id, number: number, specification: try RecordCoding.scheduleSpecification(from: &reader), owner: owner,
-            team: team, createdAt: created)
+            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: created)
         updatedAt = updated
         endedAt = ended
         self.status = status
         nextRun = next
         nextDue = due
         lastRun = last
-        self.lastTask = lastTask
         self.runs = runs
         self.skipped = skipped
         self.missed = missed
-        self.active = active
+        // What they are follows from what is started.
+        if let newest {
+            guard let run = ScheduleRun(newest, of: specification.target) else { throw .malformed(offset: newestStart) }
+            self.newest = run
+        }
+        for text: String in active {
+            guard let run = ScheduleRun(text, of: specification.target) else { throw .malformed(offset: newestStart) }
+            self.active.append(run)
+        }
         self.waiting = waiting
         self.error = error
+    }
+}
+
+extension ScheduleRun {
+    /// What a target starts under an identifier; `nil` for a text that is none.
+    fileprivate init?(_ text: String, of target: ScheduleTarget) {
+        switch target {
+        case .task:
+            guard let id = TaskID(text) else { return nil }
+            self = .task(id)
+        case .execution:
+            guard let id = ExecutionID(text) else { return nil }
+            self = .execution(id)
+        }
     }
 }
 
@@ -98,6 +122,15 @@ extension RecordCoding {
         case .task(let task):
             writer.uint8(1)
             put(task, to: &writer)
+        case .execution(let execution):
+            writer.uint8(2)
+            writer.string(execution.workflow.rawValue)
+            writer.optionalString(execution.project)
+            writer.data(execution.parameters.utf8)
+            writer.list(execution.overrides) {
+                $0.string($1.step)
+                $0.data($1.configuration.utf8)
+            }
         }
     }
 
@@ -113,12 +146,27 @@ extension RecordCoding {
         let repeated: RepeatRule? = try optionalRaw(from: &reader)
         let catchUp: CatchUpPolicy = try raw(from: &reader)
         let overlap: OverlapPolicy = try raw(from: &reader)
-        let start: Int = reader.offset
-        guard try reader.uint8() == 1 else { throw .malformed(offset: start) }
         return ScheduleSpecification(
             name: name, recurrence: recurrence, timeZone: zone, start: first, end: end, maximumRuns: maximum,
             jitter: jitter, gap: gap, repeated: repeated, catchUp: catchUp, overlap: overlap,
-            target: .task(try specification(from: &reader)))
+            target: try scheduleTarget(from: &reader))
+    }
+
+    private static func scheduleTarget(from reader: inout ByteReader) throws(ByteReaderError) -> ScheduleTarget {
+        let start: Int = reader.offset
+        switch try reader.uint8() {
+        case 1: return .task(try specification(from: &reader))
+        case 2:
+            var execution = ScheduledExecution(workflow: try identifier(from: &reader))
+            execution.project = try reader.optionalString()
+            execution.parameters = try json(from: &reader)
+            execution.overrides = try reader.list(minimumSize: 2) {
+                (reader: inout ByteReader) throws(ByteReaderError) in
+                WorkflowOverride(step: try reader.string(), configuration: try json(from: &reader))
+            }
+            return .execution(execution)
+        default: throw .malformed(offset: start)
+        }
     }
 
     /// Reads one byte that must be a case's number, or 0 for none.

@@ -59,11 +59,51 @@ public struct ScheduleSpecification: Hashable, Sendable {
 public enum ScheduleTarget: Hashable, Sendable {
     /// A new task of this kind; without dependencies and deadline, which are of one time only.
     case task(TaskSpecification)
+    /// A new execution of a workflow, in the version that is the newest at that time.
+    case execution(ScheduledExecution)
 
     /// The project it belongs to; `nil` for none.
     public var project: String? {
         switch self {
         case .task(let specification): specification.project
+        case .execution(let execution): execution.project
+        }
+    }
+}
+
+/// The execution that each run of a schedule begins.
+public struct ScheduledExecution: Hashable, Sendable {
+    /// What is executed.
+    public var workflow: WorkflowID
+    /// The workflow's project, as it was when the schedule was made; the engine fills it in.
+    public var project: String?
+    /// Parameters over those of the workflow: a JSON object.
+    public var parameters: JSONText
+    /// What the executions do differently.
+    public var overrides: [WorkflowOverride]
+
+    /// An execution with the workflow's own parameters, unless said.
+    public init(
+        workflow: WorkflowID, project: String? = nil, parameters: JSONText = .emptyObject,
+        overrides: [WorkflowOverride] = []
+    ) {
+        self.workflow = workflow
+        self.project = project
+        self.parameters = parameters
+        self.overrides = overrides
+    }
+}
+
+/// What a run of a schedule has started.
+public enum ScheduleRun: Hashable, Sendable {
+    case task(TaskID)
+    case execution(ExecutionID)
+
+    /// The identifier as clients see it.
+    public var id: String {
+        switch self {
+        case .task(let id): id.rawValue
+        case .execution(let id): id.rawValue
         }
     }
 }
@@ -154,16 +194,16 @@ public struct ScheduleRecord: Hashable, Sendable {
     public var nextDue: Instant?
     /// The time of the newest run.
     public var lastRun: Instant?
-    /// The task that the newest run made.
-    public var lastTask: TaskID?
+    /// What the newest run started; `nil` also when the schedule started something of another kind then.
+    public var newest: ScheduleRun?
     /// Runs that were started.
     public var runs: Int = 0
     /// Runs that were left out because an earlier one had not ended.
     public var skipped: Int = 0
     /// Runs that were left out because no server was there; counted up to 1,000 at a time.
     public var missed: Int = 0
-    /// Tasks of runs that have not ended; empty where runs may overlap.
-    public var active: [TaskID] = []
+    /// What runs have started that has not ended; empty where runs may overlap.
+    public var active: [ScheduleRun] = []
     /// The times of runs that wait for an earlier one to end.
     public var waiting: [Instant] = []
     /// Why the newest run could not be started, or why it was paused by itself.
@@ -189,4 +229,14 @@ public struct ScheduleRecord: Hashable, Sendable {
 
     /// When its days, weeks and months are counted from.
     package var start: Instant { specification.start ?? createdAt }
+}
+
+extension ScheduleTarget {
+    /// Whether both start tasks, or both executions.
+    func isOfOneKind(with other: ScheduleTarget) -> Bool {
+        switch (self, other) {
+        case (.task, .task), (.execution, .execution): true
+        case (.task, .execution), (.execution, .task): false
+        }
+    }
 }

@@ -239,8 +239,10 @@ extension WorkflowCompiler {
         switch reference.root {
         case "parameters": break
         case "execution":
-            guard reference.member == nil || reference.member == "id" else {
-                return refuse(field, .string(reference.member ?? ""), "execution.id \(place)", step: step.id)
+            guard reference.member.map({ ["id", "scheduleId", "scheduledFor"].contains($0) }) ?? true else {
+                return refuse(
+                    field, .string(reference.member ?? ""), "execution.id, .scheduleId or .scheduledFor \(place)",
+                    step: step.id)
             }
         case "item", "index":
             guard isInLoop else {

@@ -5,6 +5,12 @@ extension GatewayMessages {
     package static let taskTemplate = MessageSchema(
         "TaskTemplate", createTask.fields.map { .optional($0.name, $0.constraint, $0.summary) })
 
+    /// The execution that each run of a schedule begins.
+    package static let scheduledExecution = MessageSchema(
+        "ScheduledExecution",
+        [.required("workflowId", .string(1...100, .identifier), "The workflow; its newest version at that time.")]
+            + executeWorkflow.fields)
+
     /// What comes back every so many days, weeks or months.
     package static let recurrence = MessageSchema(
         "Recurrence",
@@ -41,7 +47,9 @@ extension GatewayMessages {
         "ScheduleRequest",
         [
             .optional("name", .string(0...200), "For people."),
-            .required("task", .object(taskTemplate), "The task that each run makes."),
+            .optional("task", .object(taskTemplate), "The task that each run makes."),
+            .optional(
+                "execution", .object(scheduledExecution), "The execution that each run begins, in place of a task."),
         ] + timing + [
             .optional(
                 "jitter", .integer(0...86_400_000), "Each run is late by a random time up to this, in milliseconds."),
@@ -61,11 +69,8 @@ extension GatewayMessages {
     /// - Throws: ``GatewayFailure`` with every mistake.
     package static func decodeSchedule(_ body: [UInt8]) throws(GatewayFailure) -> ScheduleSpecification {
         let object: JSONObject = try decode(body, schedule)
-        var task = TaskSpecification(kind: .code, description: "")
-        if case .object(let template)? = object["task"] { task = try taskSpecification(template) }
         let name: String = object["name"]?.stringValue ?? ""
-        if task.description.isEmpty { task.description = name.isEmpty ? "A scheduled run" : name }
-        var specification: ScheduleSpecification = try timing(object, target: .task(task))
+        var specification: ScheduleSpecification = try timing(object, target: try target(object, name: name))
         specification.name = name
         if let jitter: Int = object["jitter"]?.intValue { specification.jitter = Milliseconds(Int64(jitter)) }
         if let policy = CatchUpPolicy.allCases.first(where: { $0.name == object["catchUp"]?.stringValue }) {
@@ -75,6 +80,28 @@ extension GatewayMessages {
             specification.overlap = policy
         }
         return specification
+    }
+
+    /// The one member of two that says what is started.
+    private static func target(_ object: JSONObject, name: String) throws(GatewayFailure) -> ScheduleTarget {
+        switch (object["task"], object["execution"]) {
+        case (.object(let template)?, nil):
+            var task: TaskSpecification = try taskSpecification(template)
+            if task.description.isEmpty { task.description = name.isEmpty ? "A scheduled run" : name }
+            return .task(task)
+        case (nil, .object(let execution)?):
+            let id: String = execution["workflowId"]?.stringValue ?? ""
+            guard let workflow = WorkflowID(id) else { throw .internalError }
+            let (parameters, overrides) = executionInput(execution)
+            return .execution(
+                ScheduledExecution(workflow: workflow, parameters: parameters, overrides: overrides))
+        default:
+            throw .invalid([
+                ValidationIssue(
+                    path: [], code: .required, message: "must have exactly one of task, execution",
+                    expected: "exactly one of task, execution")
+            ])
+        }
     }
 
     /// Reads the body of a preview: a specification that starts nothing.

@@ -97,7 +97,11 @@ extension GatewayMessages {
         _ body: [UInt8]
     ) throws(GatewayFailure) -> (parameters: JSONText, overrides: [WorkflowOverride]) {
         guard !body.isEmpty else { return (.emptyObject, []) }
-        let object: JSONObject = try decode(body, executeWorkflow)
+        return executionInput(try decode(body, executeWorkflow))
+    }
+
+    /// What an execution begins with.
+    static func executionInput(_ object: JSONObject) -> (parameters: JSONText, overrides: [WorkflowOverride]) {
         let overrides: [WorkflowOverride] = (object["overrides"]?.arrayValue ?? []).map { (element: JSONValue) in
             WorkflowOverride(
                 step: element["stepId"]?.stringValue ?? "",

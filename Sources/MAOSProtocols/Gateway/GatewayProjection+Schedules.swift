@@ -15,6 +15,19 @@ extension GatewayProjection {
         case .task(let task):
             writer.key("task")
             GatewayProjection.writeTemplate(task, to: &writer)
+        case .execution(let execution):
+            writer.beginObject("execution")
+            writer.member("workflowId", execution.workflow.rawValue)
+            writer.member("parameters", execution.parameters)
+            writer.beginArray("overrides")
+            for override: WorkflowOverride in execution.overrides {
+                writer.beginObject()
+                writer.member("stepId", override.step)
+                writer.member("configuration", override.configuration)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
         }
         writer.memberIfPresent("project", schedule.project)
         writer.member("owner", schedule.owner)
@@ -30,8 +43,11 @@ extension GatewayProjection {
             writer.member("nextRunLocal", GatewayProjection.local(next, rules))
         }
         writer.memberIfPresent("lastRun", timestamp: schedule.lastRun?.milliseconds)
-        writer.memberIfPresent("lastTaskId", schedule.lastTask?.rawValue)
-        if !schedule.active.isEmpty { writer.member("activeTaskIds", ids: schedule.active) }
+        let isTask: Bool = if case .task = schedule.specification.target { true } else { false }
+        writer.memberIfPresent(isTask ? "lastTaskId" : "lastExecutionId", schedule.newest?.id)
+        if !schedule.active.isEmpty {
+            writer.member(isTask ? "activeTaskIds" : "activeExecutionIds", schedule.active.map(\.id))
+        }
         writer.memberIfPresent("error", schedule.error)
         writer.member("createdAt", timestamp: schedule.createdAt.milliseconds)
         writer.member("updatedAt", timestamp: schedule.updatedAt.milliseconds)

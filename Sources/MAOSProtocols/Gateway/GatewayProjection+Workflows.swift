@@ -55,6 +55,9 @@ extension GatewayProjection {
         writeMembers(of: execution, to: &writer)
         if let input: JSONValue = steps.first(where: { $0.kind == .root })?.input?.value() {
             writer.member("parameters", input["parameters"] ?? .object([:]))
+            if case .object(let schedule)? = input["schedule"] {
+                for member: JSONObject.Member in schedule.members { writer.member(member.key, member.value) }
+            }
         }
         writer.beginArray("steps")
         var known: [Int: StepRecord] = [:]

@@ -75,6 +75,7 @@ enum ScheduleCommands {
         sheet.add("next run", data["nextRunLocal"]?.stringValue ?? data["nextRun"]?.stringValue)
         sheet.add("last run", data["lastRun"]?.stringValue)
         sheet.add("last task", data["lastTaskId"]?.stringValue)
+        sheet.add("last execution", data["lastExecutionId"]?.stringValue)
         let limit: String = data["maxRuns"]?.intValue.map { " of \($0)" } ?? ""
         sheet.add("runs", "\(data["runs"]?.intValue ?? 0)\(limit)")
         for (title, member) in [("waiting", "waitingRuns"), ("left out", "skippedRuns"), ("missed", "missedRuns")] {
@@ -84,6 +85,10 @@ enum ScheduleCommands {
         sheet.add("catch up", data["catchUp"]?.stringValue)
         if let jitter: Int = data["jitter"]?.intValue, jitter > 0 {
             sheet.add("jitter", DurationText.exact(Int64(jitter)))
+        }
+        sheet.add("workflow", data["execution"]?["workflowId"]?.stringValue)
+        if let parameters: JSONValue = data["execution"]?["parameters"], parameters != .object([:]) {
+            sheet.add("parameters", JSONText(parameters).description)
         }
         sheet.add("task", data["task"]?["description"]?.stringValue)
         sheet.add("command", command(data["task"]?["command"]))
@@ -149,7 +154,7 @@ enum ScheduleCommands {
     }
 
     private static let runNow = Command(
-        "schedule run", "run a schedule once, now, and print the task's id", operands: [id],
+        "schedule run", "run a schedule once, now, and print the task's or execution's id", operands: [id],
         examples: [Example("schedule run ID", "its times stay as they are")]
     ) { (invocation) throws(Failure) in
         let id: String = invocation.arguments.text(id) ?? ""
@@ -160,11 +165,11 @@ enum ScheduleCommands {
         if let waiting: Int = data["waitingRuns"]?.intValue, waiting > 0 {
             return invocation.output.line("the run waits until an earlier one has ended")
         }
-        invocation.output.line(data["lastTaskId"]?.stringValue ?? "")
+        invocation.output.line(data["lastTaskId"]?.stringValue ?? data["lastExecutionId"]?.stringValue ?? "")
     }
 
     private static let delete = Command(
-        "schedule delete", "end schedules; tasks that they have started go on", operands: [ids],
+        "schedule delete", "end schedules; what they have started goes on", operands: [ids],
         examples: [Example("schedule delete ID", "nothing of it runs any more")]
     ) { (invocation) throws(Failure) in
         let server: Server = try invocation.server()

@@ -7,6 +7,8 @@ enum ScheduleCreate {
     private static let argv = Operand(
         "ARGV", .rest, .text, "the program that each run runs and its arguments, started without a shell")
     private static let shell = Flag("--shell", "LINE", .text, "what each run runs, as a line for /bin/sh")
+    private static let workflow = Flag(
+        "--workflow", "ID", .text, "each run executes this workflow, in place of running a program")
     private static let type = Flag(
         "--type", "TYPE", .suggestions(["code", "test", "review", "deploy"]), "what kind of work it is (default code)")
     private static let description = Flag("--description", "TEXT", .text, "what is to be done (default NAME)")
@@ -35,7 +37,8 @@ enum ScheduleCreate {
         ],
         operands: [name, argv],
         flags: ScheduleTiming.flags + [
-            jitter, catchUp, overlap, shell, type, description, priority, timeout, project, directory, body,
+            jitter, catchUp, overlap, shell, workflow, WorkflowExecute.parameter, WorkflowExecute.parameters, type,
+            description, priority, timeout, project, directory, body,
         ],
         examples: [
             Example(
@@ -43,6 +46,8 @@ enum ScheduleCreate {
             Example("schedule create --daily --time 09:00 --shell 'make report'", "every day at nine, UTC"),
             Example("schedule create --weekly monday,friday --time 18:00 -- ./tidy.sh", "twice a week"),
             Example("schedule create --monthly last --time 23:00 -- ./bill.sh", "on the last day of each month"),
+            Example(
+                "schedule create --cron '0 6 * * mon' --workflow report --param tree=/srv", "a workflow, every Monday"),
             Example("schedule create once --at +2h -- ./later.sh", "once, in two hours"),
         ]
     ) { (invocation) throws(Failure) in
@@ -63,6 +68,32 @@ enum ScheduleCreate {
 
     private static func request(_ arguments: Arguments) throws(Failure) -> JSONObject {
         var request: JSONObject = try ScheduleTiming.members(arguments, of: "schedule create")
+        if let id: String = arguments.text(workflow) {
+            let own: [Flag] = [shell, type, description, priority, timeout, project, directory]
+            if let other: Flag = own.first(where: { arguments.has($0) }) {
+                throw .usage("schedule create: \(other.name) goes with a task, not with --workflow")
+            }
+            guard arguments.rest == nil else {
+                throw .usage("schedule create: either --workflow or a command after --, not both")
+            }
+            request["execution"] = [
+                "workflowId": .string(id), "parameters": .object(try WorkflowExecute.given(arguments)),
+            ]
+        } else {
+            request["task"] = .object(try task(arguments))
+        }
+        if let name: String = arguments.text(name) { request["name"] = .string(name) }
+        if let time: Int64 = arguments.milliseconds(jitter) { request["jitter"] = .integer(time) }
+        if let word: String = arguments.text(catchUp) { request["catchUp"] = .string(word) }
+        if let word: String = arguments.text(overlap) { request["overlap"] = .string(word) }
+        return request
+    }
+
+    private static func task(_ arguments: Arguments) throws(Failure) -> JSONObject {
+        if let flag: Flag = [WorkflowExecute.parameter, WorkflowExecute.parameters].first(where: { arguments.has($0) })
+        {
+            throw .usage("schedule create: \(flag.name) goes with --workflow")
+        }
         var task = JSONObject()
         var context = JSONObject()
         switch (arguments.text(shell), arguments.rest) {
@@ -82,12 +113,7 @@ enum ScheduleCreate {
             if let text: String = arguments.text(flag) { task[member] = .string(text) }
         }
         if let time: Int64 = arguments.milliseconds(timeout) { task["timeout"] = .integer(time) }
-        request["task"] = .object(task)
-        if let name: String = arguments.text(name) { request["name"] = .string(name) }
-        if let time: Int64 = arguments.milliseconds(jitter) { request["jitter"] = .integer(time) }
-        if let word: String = arguments.text(catchUp) { request["catchUp"] = .string(word) }
-        if let word: String = arguments.text(overlap) { request["overlap"] = .string(word) }
-        return request
+        return task
     }
 }
 

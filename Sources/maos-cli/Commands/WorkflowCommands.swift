@@ -131,10 +131,10 @@ enum WorkflowGet {
 
 /// `workflow execute`.
 enum WorkflowExecute {
-    private static let parameter = Flag(
+    static let parameter = Flag(
         "--param", "NAME=VALUE", .pair, "a parameter; read as JSON where it is JSON, else a text (may be repeated)",
         repeats: true)
-    private static let parameters = Flag(
+    static let parameters = Flag(
         "--params", "FILE", .file, "parameters as a JSON object; - reads standard input")
     private static let wait = Flag("--wait", "watch it to its end; exit code 1 unless it completes")
 
@@ -148,6 +148,21 @@ enum WorkflowExecute {
     ) { (invocation) throws(Failure) in
         let arguments: Arguments = invocation.arguments
         let id: String = arguments.text(WorkflowCommands.id) ?? ""
+        let given: JSONObject = try given(arguments)
+        let server: Server = try invocation.server()
+        let reply: Reply = try server.call(
+            "execute the workflow \(id)", .post, APIPath("workflows", id, "execute").text,
+            ["parameters": .object(given)])
+        let execution: String = reply.data["id"]?.stringValue ?? "?"
+        guard arguments.has(wait) else {
+            if invocation.wantsJSON { return invocation.printJSON(reply.data) }
+            return invocation.output.line(execution)
+        }
+        try ExecutionWatch(server, invocation).run([execution])
+    }
+
+    /// The parameters that the flags give.
+    static func given(_ arguments: Arguments) throws(Failure) -> JSONObject {
         var given = JSONObject()
         if let path: String = arguments.text(parameters) {
             let value: JSONValue? = try? JSONReader.parse(try InputFile.read(path), depthLimit: 128)
@@ -159,16 +174,7 @@ enum WorkflowExecute {
             let text = String(pair[cut...].dropFirst())
             given[String(pair[..<cut])] = (try? JSONReader.parse(text, depthLimit: 128)) ?? .string(text)
         }
-        let server: Server = try invocation.server()
-        let reply: Reply = try server.call(
-            "execute the workflow \(id)", .post, APIPath("workflows", id, "execute").text,
-            ["parameters": .object(given)])
-        let execution: String = reply.data["id"]?.stringValue ?? "?"
-        guard arguments.has(wait) else {
-            if invocation.wantsJSON { return invocation.printJSON(reply.data) }
-            return invocation.output.line(execution)
-        }
-        try ExecutionWatch(server, invocation).run([execution])
+        return given
     }
 }
 

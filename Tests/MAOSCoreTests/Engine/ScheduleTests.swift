@@ -53,7 +53,7 @@ struct ScheduleTests {
         #expect(metadata["scheduleId"]?.stringValue == id.rawValue)
         #expect(metadata["scheduledFor"]?.stringValue == ISO8601.string(milliseconds: first.milliseconds))
         let after: ScheduleRecord = try record(id, in: world)
-        #expect(after.runs == 2 && after.lastTask == made[1].id && after.nextRun == first + .seconds(7_200))
+        #expect(after.runs == 2 && after.newest == .task(made[1].id) && after.nextRun == first + .seconds(7_200))
         #expect(types(in: world) == ["schedule_created", "schedule_fired", "schedule_fired"])
     }
 
@@ -213,7 +213,7 @@ struct ScheduleTests {
         let during: ScheduleRecord = try record(id, in: world)
         switch policy {
         case .allow: #expect(tasks(in: world).count == 3 && during.active.isEmpty)
-        case .skip: #expect(tasks(in: world).count == 1 && during.skipped == 2 && during.active == [earlier])
+        case .skip: #expect(tasks(in: world).count == 1 && during.skipped == 2 && during.active == [.task(earlier)])
         case .queue: #expect(tasks(in: world).count == 1 && during.waiting.count == 2)
         case .cancel:
             #expect(tasks(in: world).count == 1 && during.waiting.count == 2)
@@ -398,11 +398,11 @@ struct ScheduleTests {
                     $0.catchUp = .all
                     $0.jitter = 5
                 }, owner: "ann", team: "one", createdAt: Instant(milliseconds: 1))
-            record.active = ["a", "b"]
+            record.active = [.task("a"), .task("b")]
             record.waiting = [Instant(milliseconds: 3)]
             record.error = "no"
             record.runs = 3
-            record.lastTask = "b"
+            record.newest = .task("b")
             let row: EntityRow = record.row
             #expect(try ScheduleRecord(row) == record)
             for count in 0..<row.body.count {
