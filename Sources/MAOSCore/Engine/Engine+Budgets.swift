@@ -201,15 +201,21 @@ extension Engine {
         state.budgetLoads[id, default: BudgetLoad()].set(BudgetLoad.Hold(of: task), of: task.id)
     }
 
-    /// Stops what uses a part of which nothing is left, and sees to it that the end of the wall time is noticed.
-    private mutating func watch(_ id: BudgetID) {
-        guard let account: BudgetAccount = state.budgets[id] else { return }
-        let load: BudgetLoad = state.budgetLoads[id] ?? BudgetLoad()
+    /// What is left of an account for attempts to reserve, by part.
+    private func ceilings(of account: BudgetAccount) -> [BudgetPart: Int64] {
+        let load: BudgetLoad = state.budgetLoads[account.id] ?? BudgetLoad()
         var limits: [BudgetPart: Int64] = [:]
         for part: BudgetPart in BudgetPart.allCases {
             limits[part] = account.ceiling[part].map { $0 - account.settled[part] - load.used(part, at: state.now) }
         }
-        state.ready.setCeilings(limits, of: account.account, at: state.now)
+        return limits
+    }
+
+    /// Stops what uses a part of which nothing is left, and sees to it that the end of the wall time is noticed.
+    private mutating func watch(_ id: BudgetID) {
+        guard let account: BudgetAccount = state.budgets[id] else { return }
+        let load: BudgetLoad = state.budgetLoads[id] ?? BudgetLoad()
+        state.ready.setCeilings(ceilings(of: account), of: account.account, at: state.now)
         for part: BudgetPart in BudgetPart.allCases {
             guard let ceiling: Int64 = account.ceiling[part] else { continue }
             let left: Int64 = ceiling - account.settled[part] - load.taken(part, at: state.now)
@@ -267,26 +273,22 @@ extension Engine {
     /// Takes over stored accounts, and works out what live attempts take up of them.
     mutating func loadBudgets(_ accounts: [BudgetAccount], lastNumber: UInt64) {
         state.budgets.load(accounts, lastNumber: lastNumber)
+        for account: BudgetAccount in accounts { state.budgetOfProject[account.account] = account.id }
+        let live: [TaskRecord] = state.tasks.values.map(\.record).sorted { $0.number < $1.number }
+        for task: TaskRecord in live where task.state.holdsAgent {
+            noteHold(of: task)
+            setBudgetTimer(of: task.id)
+        }
         for account: BudgetAccount in accounts {
-            state.budgetOfProject[account.account] = account.id
-            var limits: [BudgetPart: Int64] = [:]
-            for part: BudgetPart in BudgetPart.allCases {
-                limits[part] = account.ceiling[part].map { $0 - account.settled[part] }
-            }
-            state.ready.setCeilings(limits, of: account.account, at: state.now)
+            state.ready.setCeilings(ceilings(of: account), of: account.account, at: state.now)
         }
-        for task: EngineState.LiveTask in state.tasks.values where self.account(of: task.record) != nil {
-            if task.record.state.holdsAgent {
-                state.ready.enter(state.ready.gates.budgetUses(of: task.record), task.record.id, at: state.now)
-            } else if task.entry != nil {
-                withdraw(task.record.id)
-                _ = stand(task.record)
-            }
+        let limited: [TaskRecord] = live.filter { account(of: $0) != nil }
+        for task: TaskRecord in limited where task.state.holdsAgent {
+            state.ready.enter(state.ready.gates.budgetUses(of: task), task.id, at: state.now)
         }
-        for task: EngineState.LiveTask in state.tasks.values where task.record.state.holdsAgent {
-            noteHold(of: task.record)
-            setBudgetTimer(of: task.record.id)
-        }
+        // Only now is it known which gates are closed.
+        for task: TaskRecord in limited where state.tasks[task.id]?.entry != nil { withdraw(task.id) }
+        for task: TaskRecord in limited where task.status == .queued { _ = stand(task) }
         loadStops()
     }
 

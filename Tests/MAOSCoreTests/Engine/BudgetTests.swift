@@ -320,6 +320,24 @@ import Testing
         #expect(assigned == ["first", "high", "low"])
     }
 
+    @Test("after a restart a task stands before a ceiling that one which came later has reserved all of")
+    func reservedAfterRestart() throws {
+        var world: EngineWorld = try world(slots: 2)
+        try setBudget(&world, Budget(cost: cost("1")))
+        try world.send(.pauseAgent("x"))
+        for (id, priority) in [("low", .low), ("high", .high)] as [(TaskID, Priority)] {
+            try world.create(id) {
+                $0.project = "apollo"; $0.priority = priority; $0.budget.cost = cost("1")
+            }
+        }
+        try world.send(.resumeAgent("x"))
+        try world.start("high")
+        #expect(world.status("low") == .queued)
+        try world.restart(recovering: false)
+        try world.engine.checkInvariants()
+        #expect(world.status("low") == .queued)
+    }
+
     @Test("an account that is opened holds tasks back that waited already")
     func openedLater() throws {
         var world: EngineWorld = try world(slots: 1)
