@@ -382,6 +382,7 @@ extension Engine {
             case .poolCheck: false
             case .projectBudget(let id, let timer): budgetTimers[id]?.number != timer
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
+            case .executionBudget(let id, let timer): flows.accounts[id]?.timer?.number != timer
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
             case .agentHeartbeat, .agentRestart, .agentIdle, .gate: false
             }

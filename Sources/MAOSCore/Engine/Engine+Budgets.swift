@@ -116,16 +116,21 @@ extension Engine {
     /// - Returns: Whether its processor time has to be watched.
     mutating func openAccount(of task: TaskRecord) -> Bool {
         setBudgetTimer(of: task.id)
-        guard let id: BudgetID = account(of: task) else { return task.specification.budget.processorTime != nil }
+        noteHoldOfExecution(of: task, isUnderWay: true)
+        let watches: Bool =
+            task.specification.budget.processorTime != nil || watchesProcessorTime(ofExecutionOf: task)
+        guard let id: BudgetID = account(of: task) else { return watches }
         noteHold(of: task)
         watch(id)
-        return task.specification.budget.processorTime != nil || state.budgets[id]?.ceiling.processorTime != nil
+        return watches || state.budgets[id]?.ceiling.processorTime != nil
     }
 
     /// Notes that an attempt began to run, was held back or went on.
     mutating func runningChanged(of id: TaskID) {
         setBudgetTimer(of: id)
-        guard let task: TaskRecord = state.tasks[id]?.record, let account: BudgetID = account(of: task) else { return }
+        guard let task: TaskRecord = state.tasks[id]?.record else { return }
+        noteHoldOfExecution(of: task, isUnderWay: true)
+        guard let account: BudgetID = account(of: task) else { return }
         noteHold(of: task)
         watch(account)
     }
@@ -138,6 +143,7 @@ extension Engine {
         emitTaskNow(.progressed, id.task)
         guard let record: TaskRecord = state.tasks[id.task]?.record else { return }
         if let failure: TaskFailure = reachedCeiling(of: record) { stopForBudget(id.task, failure) }
+        noteHoldOfExecution(of: record, isUnderWay: true)
         guard let account: BudgetID = account(of: record) else { return }
         noteHold(of: record)
         watch(account)
@@ -157,6 +163,7 @@ extension Engine {
     /// Closes the account of an attempt that ends: what it used is the task's, and the project's, from now on.
     mutating func closeAccount(of record: inout TaskRecord) {
         let used: Usage = record.state.settleAttempt(at: state.now)
+        settleExecution(used, of: record)
         guard let id: BudgetID = account(of: record) else { return }
         state.budgets.update(id) { (account: inout BudgetAccount) in
             account.settled = account.settled + used
@@ -316,7 +323,9 @@ extension Engine {
     mutating func countInterruptedRun(of id: TaskID) {
         guard let task: TaskRecord = state.tasks[id]?.record, task.state.holdsAgent else { return }
         state.tasks[id]?.record.state.countRunning(until: task.state.updatedAt, resumedAt: state.now)
-        if let changed: TaskRecord = state.tasks[id]?.record { noteHold(of: changed) }
+        guard let changed: TaskRecord = state.tasks[id]?.record else { return }
+        noteHold(of: changed)
+        noteHoldOfExecution(of: changed, isUnderWay: true)
     }
 
     // MARK: Validation
@@ -325,7 +334,7 @@ extension Engine {
     func validate(_ budget: Budget) throws(Rejection) {
         for part: BudgetPart in BudgetPart.allCases {
             guard let amount: Int64 = budget[part] else { continue }
-            let most: Int64 = part == .cost ? Cost.limit.micros : 10 * 365 * 86_400_000
+            let most: Int64 = part == .cost ? Cost.limit.micros : Budget.longest.count
             guard amount >= 1, amount <= most else {
                 let range: String = part == .cost ? "0.000001 to \(Cost.limit)" : "1 to \(most) ms"
                 throw .invalid(

@@ -10,7 +10,7 @@ extension Engine {
         case .pause(let id), .resume(let id), .cancel(let id, _):
             guard state.flows.executions[id] == nil, state.flows.recalled[id] == nil else { return [] }
             return [.entity(.execution, id: id.rawValue)]
-        case .retry(let id):
+        case .retry(let id, _):
             let record: ExecutionRecord
             if let live: LiveExecution = state.flows.executions[id] {
                 record = live.record
@@ -87,6 +87,7 @@ extension Engine {
             state.flows.uses[part, default: 0] += 1
             if let deadline: Instant = record.deadline { state.timers.set(.executionTimeout(record.id), at: deadline) }
         }
+        loadExecutionAccounts(executions)
     }
 
     /// Lets executions go on that a restart may have found ready to.

@@ -157,7 +157,7 @@ extension Engine {
             return (.task(task.id), state.tasks[task.id] != nil)
         case .execution(let wanted):
             let execution: ExecutionSnapshot = try execute(
-                wanted.workflow, parameters: wanted.parameters, overrides: wanted.overrides,
+                wanted.workflow, parameters: wanted.parameters, overrides: wanted.overrides, budget: wanted.budget,
                 for: ScheduledRun(schedule: record.id, time: time), by: owner)
             return (.execution(execution.record.id), !execution.record.status.isTerminal)
         }

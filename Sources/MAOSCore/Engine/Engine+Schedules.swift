@@ -150,6 +150,7 @@ extension Engine {
             specification.target = .task(task)
         case .execution(var execution):
             try principal.require(.workflowsExecute)
+            try validate(execution.budget)
             execution.project = try checkExecution(of: execution, by: principal)
             specification.target = .execution(execution)
         }

@@ -14,6 +14,7 @@ extension Engine {
             case .agentIdle(let id): idleDue(id)
             case .scheduleRun(let id, let timer): scheduleDue(id, timer)
             case .executionTimeout(let id): executionTimeoutDue(id)
+            case .executionBudget(let id, let number): executionBudgetDue(id, number)
             case .approvalTimeout(let id): approvalTimeoutDue(id)
             case .allocationEnd(let id): allocationDue(id)
             case .poolCheck(let id, let timer): poolCheckDue(id, timer)

@@ -65,7 +65,10 @@ extension Engine {
     /// A step has got its turn in its frame: it starts unless the execution as a whole holds it back.
     func mayStart(_ ordinal: Int, in live: LiveExecution) -> Bool {
         guard live.record.status == .running, live.record.phase != .stopping else { return false }
-        return live.runningTasks < live.workflow.atOnce || live.step(ordinal).kind != .task
+        guard live.step(ordinal).kind == .task else { return true }
+        // What is undone is undone whatever it costs.
+        guard live.record.phase == .compensating || hasRoom(in: live.record.id) else { return false }
+        return live.runningTasks < live.workflow.atOnce
     }
 
     mutating func takeTurn(_ ordinal: Int, in live: inout LiveExecution) {
@@ -140,6 +143,7 @@ extension Engine {
         specification.workflow = WorkflowTaskOrigin(
             workflow: live.record.workflow, execution: live.record.id, step: step.step, ordinal: ordinal)
         if specification.project == nil { specification.project = live.record.project }
+        if !step.isCompensation { specification.budget = inherit(specification.budget, from: live.record.id) }
         let reply: Reply
         do throws(Rejection) {
             reply = try createTask(specification, id: nil, idempotency: nil, by: live.record.principal)
@@ -147,6 +151,9 @@ extension Engine {
             return end(ordinal, .failed("The task was refused: \(error.summary)"), in: &live)
         }
         guard case .task(let task) = reply else { return }
+        if let made: TaskRecord = state.tasks[task.id]?.record {
+            noteHoldOfExecution(of: made, isUnderWay: made.state.holdsAgent)
+        }
         live.runningTasks += 1
         live.update(ordinal) { $0.task = task.id }
         emitFlow(.stepStarted, live, step: live.step(ordinal))
@@ -499,6 +506,7 @@ extension Engine {
         }
         if live.record.deadline != nil { abandonTimer() }
         if !state.scheduleRuns.isEmpty { scheduleRunEnded(.execution(live.record.id)) }
+        closeAccount(of: live.record.id)
         let part = WorkflowPartID(live.record.workflow, version: live.record.version)
         let uses: Int = (state.flows.uses[part] ?? 1) - 1
         state.flows.uses[part] = uses > 0 ? uses : nil
@@ -510,6 +518,7 @@ extension Engine {
     /// Notes the end of a task, for the step that waits for it.
     mutating func noteEnd(of task: TaskRecord) {
         guard let origin: WorkflowTaskOrigin = task.specification.workflow else { return }
+        releaseHoldOfExecution(of: task.id, origin.execution)
         state.flows.taskEnds.append(
             FlowState.TaskEnd(
                 origin: origin, task: task.id, status: task.status, error: task.state.error?.message,
@@ -523,6 +532,8 @@ extension Engine {
                 continue
             }
             taskEnded(end, in: &live)
+            // A step that failed for want of a budget is not what the execution fails for.
+            if end.status == .failed { stopIfExhausted(&live) }
             settle(&live)
             put(live)
         }

@@ -6,12 +6,13 @@ extension Engine {
             return .workflow(try createWorkflow(definition, id: nil, by: principal))
         case .put(let id, let definition): return .workflow(try putWorkflow(id, definition, by: principal))
         case .delete(let id): return .workflow(try deleteWorkflow(id, by: principal))
-        case .execute(let id, let parameters, let overrides):
-            return .execution(try execute(id, parameters: parameters, overrides: overrides, by: principal))
+        case .execute(let id, let parameters, let overrides, let budget):
+            return .execution(
+                try execute(id, parameters: parameters, overrides: overrides, budget: budget, by: principal))
         case .pause(let id): return .execution(try pauseExecution(id, by: principal))
         case .resume(let id): return .execution(try resumeExecution(id, by: principal))
         case .cancel(let id, let reason): return .execution(try cancelExecution(id, reason: reason, by: principal))
-        case .retry(let id): return .execution(try retryExecution(id, by: principal))
+        case .retry(let id, let budget): return .execution(try retryExecution(id, budget: budget, by: principal))
         case .answer(let id, let isApproved, let comment):
             return .approval(try answerApproval(id, isApproved: isApproved, comment: comment, by: principal))
         }
@@ -133,11 +134,13 @@ extension Engine {
     // MARK: Executions
 
     mutating func execute(
-        _ id: WorkflowID, parameters: JSONText, overrides: [WorkflowOverride], for run: ScheduledRun? = nil,
+        _ id: WorkflowID, parameters: JSONText, overrides: [WorkflowOverride], budget: Budget = Budget(),
+        for run: ScheduledRun? = nil,
         by principal: Principal
     ) throws(Rejection) -> ExecutionSnapshot {
         try principal.require(.workflowsExecute)
         try requireWholeReach(principal, for: .workflowsExecute)
+        try validate(budget)
         let head: WorkflowRecord = try workflow(id, by: principal)
         let limit: Int = configuration.limits.executions
         guard state.flows.executions.count < limit else { throw .limitReached("executions", limit: limit) }
@@ -149,16 +152,18 @@ extension Engine {
         let part = WorkflowPartID(id, version: head.version)
         let compiled: CompiledWorkflow = try compiledWorkflow(part, overrides: overrides)
         state.flows.lastExecutionNumber += 1
-        let record = ExecutionRecord(
+        var record = ExecutionRecord(
             id: ExecutionID(unchecked: makeIdentifier()), number: state.flows.lastExecutionNumber, workflow: id,
             version: head.version, name: head.name, project: head.project, principal: principal, status: .running,
             createdAt: state.now, updatedAt: state.now, deadline: compiled.timeout.map { state.now + $0 })
+        record.budget = budget.over(compiled.budget)
         var live = LiveExecution(
             record: record, workflow: compiled,
             parameters: .object(WorkflowCompiler.merge(given, over: compiled.parameters)),
             root: rootStep(of: record, parameters: parameters, overrides: overrides, for: run), run: run)
         state.flows.uses[part, default: 0] += 1
         if let deadline: Instant = record.deadline { state.timers.set(.executionTimeout(record.id), at: deadline) }
+        openAccount(of: record)
         emitFlow(.started, live, subject: principal.subject)
         let frame: Int = live.makeFrame(region: 0, owner: 0, round: 0, atOnce: .max)
         enterEntries(of: frame, in: &live)
@@ -325,10 +330,11 @@ extension Engine {
     }
 
     private mutating func retryExecution(
-        _ id: ExecutionID, by principal: Principal
+        _ id: ExecutionID, budget: Budget, by principal: Principal
     ) throws(Rejection) -> ExecutionSnapshot {
         try principal.require(.workflowsExecute)
         try requireWholeReach(principal, for: .workflowsExecute)
+        try validate(budget)
         let known: ExecutionSnapshot
         if let live: LiveExecution = state.flows.executions[id] {
             guard principal.reaches(project: live.record.project) else {
@@ -366,8 +372,14 @@ extension Engine {
         record.phase = .normal
         record.pendingStatus = nil
         record.error = nil
+        record.reachedCeiling = nil
         record.endedAt = nil
         record.attempt += 1
+        record.budget = budget.over(record.budget)
+        if let text: String = usedUpCeiling(of: record) {
+            throw .conflict(
+                reason: "budget_exhausted", message: "Execution \(id) cannot be tried again: \(text)")
+        }
         var live: LiveExecution = try rebuild(record, reset, of: part)
         live.record.deadline = live.workflow.timeout.map { state.now + $0 }
         for (index, step) in live.steps.enumerated() where step.record != known.steps[index + 1] {
@@ -381,6 +393,7 @@ extension Engine {
             state.timers.set(.executionTimeout(id), at: deadline)
         }
         state.flows.recalled[id] = nil
+        openAccount(of: live.record)
         emitFlow(.retried, live, subject: principal.subject)
         startReady(&live)
         settle(&live)

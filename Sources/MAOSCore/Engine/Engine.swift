@@ -103,6 +103,18 @@ package struct Engine: Sendable {
             try applyReport(request.command)
             reply = .none
         }
+        seeToConsequences()
+        while !state.flows.exhausted.isEmpty {
+            stopExhausted()
+            seeToConsequences()
+        }
+        setGateTimers()
+        noteChangedWork()
+        return reply
+    }
+
+    /// Sees to what follows from what has been done: steps that may go on, runs that may start, agents and tasks that waited.
+    private mutating func seeToConsequences() {
         followTaskEnds()
         while !endedRuns.isEmpty {
             startWaitingRuns()
@@ -112,9 +124,6 @@ package struct Engine: Sendable {
         if !poolsToServe.isEmpty { servePools() }
         serveDemand()
         serveReopenedLanes()
-        setGateTimers()
-        noteChangedWork()
-        return reply
     }
 
     private mutating func applyReport(_ command: Command) throws(Rejection) {

@@ -5,6 +5,7 @@ extension EngineState {
         _ timers: [TimerReason: [Instant]], _ configuration: EngineConfiguration
     ) throws(BrokenInvariant) {
         let limits: EngineLimits = configuration.limits
+        try checkExecutionAccounts(timers)
         try hold(flows.workflows.liveCount <= limits.workflows, "workflows keep to their limit", "")
         try hold(flows.executions.count <= limits.executions, "executions keep to their limit", "")
         try hold(flows.taskEnds.isEmpty, "the end of a step's task is followed at once", "")
@@ -47,6 +48,7 @@ extension EngineState {
         if let next: Int = live.ready.first, live.step(next).status == .pending {
             let isHeldBack: Bool =
                 record.status == .paused || record.phase == .stopping || live.runningTasks >= live.workflow.atOnce
+                || flows.accounts[record.id]?.hasRoom(at: now) == false
             try hold(
                 isHeldBack, "a step whose turn has come starts unless a limit holds it back", "\(record.id)#\(next)")
         }

@@ -20,6 +20,10 @@ struct FlowState: Sendable {
     /// How many executions under way use a version.
     var uses: [WorkflowPartID: Int] = [:]
     var taskEnds = Deque<TaskEnd>()
+    /// What executions with a ceiling may use, and what is taken up of that.
+    var accounts: [ExecutionID: ExecutionAccount] = [:]
+    /// Executions of which a part may be used up; dealt with when the command that caused it has been carried out.
+    var exhausted: [ExecutionID] = []
 
     // What this batch did and knows.
     /// Executions in order of their first change.

@@ -15,6 +15,8 @@ enum TimerReason: Hashable, Sendable {
     /// The number is that of the schedule's newest timer.
     case scheduleRun(ScheduleID, UInt64)
     case executionTimeout(ExecutionID)
+    /// An execution's ceiling of wall time may be reached; the number is that of its newest timer.
+    case executionBudget(ExecutionID, UInt64)
     case approvalTimeout(ApprovalID)
     case allocationEnd(AllocationID)
     /// The number is that of the pool's newest timer.

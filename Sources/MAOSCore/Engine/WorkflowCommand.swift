@@ -6,12 +6,13 @@ public enum WorkflowCommand: Sendable {
     case put(WorkflowID, WorkflowDefinition)
     /// Forgets a workflow; its executions go on.
     case delete(WorkflowID)
-    case execute(WorkflowID, parameters: JSONText, overrides: [WorkflowOverride])
+    /// Begins an execution; `budget` comes before the workflow's own, part by part.
+    case execute(WorkflowID, parameters: JSONText, overrides: [WorkflowOverride], budget: Budget = Budget())
     case pause(ExecutionID)
     case resume(ExecutionID)
     case cancel(ExecutionID, reason: String?)
-    /// Goes on from the steps that failed or were cancelled.
-    case retry(ExecutionID)
+    /// Goes on from the steps that failed or were cancelled; `budget` comes before the execution's own, part by part.
+    case retry(ExecutionID, budget: Budget = Budget())
     case answer(ApprovalID, isApproved: Bool, comment: String?)
 }
 
@@ -20,7 +21,7 @@ extension WorkflowCommand {
     var weight: Int {
         switch self {
         case .create(let definition), .put(_, let definition): definition.document.utf8.count
-        case .execute(_, let parameters, let overrides): WorkflowCommand.weight(parameters, overrides)
+        case .execute(_, let parameters, let overrides, _): WorkflowCommand.weight(parameters, overrides)
         case .delete, .pause, .resume, .cancel, .retry, .answer: 0
         }
     }

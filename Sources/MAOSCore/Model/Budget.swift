@@ -46,6 +46,20 @@ public struct Cost: Hashable, Sendable, Comparable, CustomStringConvertible {
         guard micros <= Cost.limit.micros else { return nil }
     }
 
+    /// Reads a JSON number: as it is written where that is a plain decimal one, else the next larger millionth.
+    package init?(_ value: JSONValue) {
+        switch value {
+        case .integer, .number: break
+        case .null, .boolean, .string, .array, .object: return nil
+        }
+        if let exact = Cost(JSONText(value).description) {
+            self = exact
+            return
+        }
+        guard let number: Double = value.doubleValue, (0...1_000_000_000).contains(number) else { return nil }
+        micros = Int64((number * 1_000_000).rounded(.up))
+    }
+
     /// The amount as a plain decimal number, without zeros at its end.
     public var description: String {
         let magnitude: UInt64 = micros.magnitude
@@ -106,6 +120,9 @@ public struct Budget: Hashable, Sendable {
         self.processorTime = processorTime
         self.cost = cost
     }
+
+    /// The longest time that a ceiling may be: ten years.
+    package static let longest = Milliseconds(10 * 365 * 86_400_000)
 
     /// Whether nothing is limited.
     public var isEmpty: Bool { wallTime == nil && processorTime == nil && cost == nil }
@@ -182,6 +199,11 @@ extension TaskState {
     public func usage(at now: Instant) -> Usage {
         guard holdsAgent else { return usage }
         return usage + Usage(wallTime: running(at: now))
+    }
+
+    /// What the newest attempt has used up to now; nothing where none is under way.
+    package func usageUnderWay(at now: Instant) -> Usage {
+        holdsAgent ? attemptUsage + Usage(wallTime: running(at: now)) : Usage()
     }
 
     /// How long the attempt has run since it was begun or last held back.

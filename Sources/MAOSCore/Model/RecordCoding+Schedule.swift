@@ -123,7 +123,7 @@ extension RecordCoding {
             writer.uint8(1)
             put(task, to: &writer)
         case .execution(let execution):
-            writer.uint8(2)
+            writer.uint8(execution.budget.isEmpty ? 2 : 3)
             writer.string(execution.workflow.rawValue)
             writer.optionalString(execution.project)
             writer.data(execution.parameters.utf8)
@@ -131,6 +131,7 @@ extension RecordCoding {
                 $0.string($1.step)
                 $0.data($1.configuration.utf8)
             }
+            if !execution.budget.isEmpty { put(execution.budget, to: &writer) }
         }
     }
 
@@ -154,9 +155,10 @@ extension RecordCoding {
 
     private static func scheduleTarget(from reader: inout ByteReader) throws(ByteReaderError) -> ScheduleTarget {
         let start: Int = reader.offset
-        switch try reader.uint8() {
+        let tag: UInt8 = try reader.uint8()
+        switch tag {
         case 1: return .task(try specification(from: &reader))
-        case 2:
+        case 2, 3:
             var execution = ScheduledExecution(workflow: try identifier(from: &reader))
             execution.project = try reader.optionalString()
             execution.parameters = try json(from: &reader)
@@ -164,6 +166,7 @@ extension RecordCoding {
                 (reader: inout ByteReader) throws(ByteReaderError) in
                 WorkflowOverride(step: try reader.string(), configuration: try json(from: &reader))
             }
+            if tag == 3 { execution.budget = try budget(from: &reader) }
             return .execution(execution)
         default: throw .malformed(offset: start)
         }

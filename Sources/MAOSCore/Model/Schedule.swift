@@ -81,16 +81,19 @@ public struct ScheduledExecution: Hashable, Sendable {
     public var parameters: JSONText
     /// What the executions do differently.
     public var overrides: [WorkflowOverride]
+    /// What the tasks of each execution may use together; comes before the workflow's, part by part.
+    public var budget: Budget
 
     /// An execution with the workflow's own parameters, unless said.
     public init(
         workflow: WorkflowID, project: String? = nil, parameters: JSONText = .emptyObject,
-        overrides: [WorkflowOverride] = []
+        overrides: [WorkflowOverride] = [], budget: Budget = Budget()
     ) {
         self.workflow = workflow
         self.project = project
         self.parameters = parameters
         self.overrides = overrides
+        self.budget = budget
     }
 }
 

@@ -97,6 +97,8 @@ package final class CompiledWorkflow: Sendable {
     /// How long an execution may take.
     let timeout: Milliseconds?
     let retryPolicy: RetryPolicy
+    /// What the tasks of an execution may use together where it does not say otherwise.
+    let budget: Budget
     /// Members that tasks have where their step does not say otherwise.
     let defaults: JSONObject
     /// Parameters where the execution does not say otherwise.
@@ -111,6 +113,7 @@ package final class CompiledWorkflow: Sendable {
         atOnce = builder.atOnce
         timeout = builder.timeout
         retryPolicy = builder.retryPolicy
+        budget = builder.budget
         defaults = builder.defaults
         parameters = builder.parameters
         self.project = project

@@ -85,6 +85,12 @@ public struct ExecutionRecord: Hashable, Sendable {
     public var result: JSONText?
     /// Why it failed or is about to.
     public var error: String?
+    /// What its tasks may use together.
+    public var budget = Budget()
+    /// What those attempts of its tasks have used that have ended.
+    public var spent = Usage()
+    /// The ceiling for which it failed or is about to.
+    public var reachedCeiling: BudgetPart?
 }
 
 /// One step of an execution, or one of its rounds inside a loop.
@@ -189,13 +195,18 @@ extension ExecutionRecord: StoredEntity {
         writer.string(currentStep)
         writer.double(progress)
         writer.varint(UInt64(attempt))
-        writer.boolean(isCompensated)
+        let hasAccount: Bool = !budget.isEmpty || spent != Usage() || reachedCeiling != nil
+        writer.uint8((isCompensated ? 1 : 0) | (hasAccount ? 2 : 0))
         writer.zigzag(createdAt.milliseconds)
         writer.zigzag(updatedAt.milliseconds)
         writer.optionalZigzag(deadline?.milliseconds)
         writer.optionalZigzag(endedAt?.milliseconds)
         writer.optional(result) { $0.data($1.utf8) }
         writer.optionalString(error)
+        guard hasAccount else { return }
+        RecordCoding.put(budget, to: &writer)
+        RecordCoding.put(spent, to: &writer)
+        writer.uint8(reachedCeiling.map { $0.rawValue + 1 } ?? 0)
     }
 
     package init(from reader: inout ByteReader) throws(ByteReaderError) {
@@ -225,7 +236,10 @@ extension ExecutionRecord: StoredEntity {
         currentStep = try reader.string()
         progress = try reader.double()
         attempt = try RecordCoding.smallCount(from: &reader)
-        isCompensated = try reader.boolean()
+        let flagsStart: Int = reader.offset
+        let flags: UInt8 = try reader.uint8()
+        guard flags < 4 else { throw .malformed(offset: flagsStart) }
+        isCompensated = flags & 1 != 0
         createdAt = Instant(milliseconds: try reader.zigzag())
         updatedAt = Instant(milliseconds: try reader.zigzag())
         deadline = try reader.optionalZigzag().map { Instant(milliseconds: $0) }
@@ -234,6 +248,13 @@ extension ExecutionRecord: StoredEntity {
             (reader: inout ByteReader) throws(ByteReaderError) in try RecordCoding.json(from: &reader)
         }
         error = try reader.optionalString()
+        guard flags & 2 != 0 else { return }
+        budget = try RecordCoding.budget(from: &reader)
+        spent = try RecordCoding.usage(from: &reader)
+        let partStart: Int = reader.offset
+        let part: UInt8 = try reader.uint8()
+        if part > 0 { reachedCeiling = BudgetPart(rawValue: part - 1) }
+        guard part == 0 || reachedCeiling != nil else { throw .malformed(offset: partStart) }
     }
 }
 

@@ -10,6 +10,7 @@ struct WorkflowCompiler {
     var atOnce: Int = .max
     var timeout: Milliseconds?
     var retryPolicy: RetryPolicy = WorkflowCompiler.usualRetryPolicy
+    var budget = Budget()
     var defaults = JSONObject()
     var parameters = JSONObject()
     var issues: [Rejection.Issue] = []
@@ -100,6 +101,11 @@ struct WorkflowCompiler {
                 var reader = WorkflowTaskReader(
                     [:], step: "", retryPolicy: WorkflowCompiler.usualRetryPolicy, path: "configuration")
                 retryPolicy = reader.retryPolicy(member.value, usual: WorkflowCompiler.usualRetryPolicy)
+                issues += reader.issues
+            case "budget":
+                var reader = WorkflowTaskReader(
+                    [:], step: "", retryPolicy: WorkflowCompiler.usualRetryPolicy, path: "configuration")
+                budget = reader.budget(member.value)
                 issues += reader.issues
             case "defaults":
                 guard case .object(let object) = member.value else {

@@ -61,6 +61,7 @@ struct WorkflowTaskReader {
             specification.timeout = Milliseconds(Int64(timeout))
         case "retryPolicy":
             specification.retryPolicy = retryPolicy(value, usual: specification.retryPolicy)
+        case "budget": specification.budget = budget(value)
         case "context": readContext(value)
         default: break
         }
@@ -119,6 +120,12 @@ struct WorkflowTaskReader {
                     continue
                 }
                 specification.environment = environment
+            case "concurrencyKey":
+                guard let key: String = member.value.stringValue, (1...255).contains(key.count) else {
+                    refuse("context.concurrencyKey", member.value, "a string of 1 to 255 characters")
+                    continue
+                }
+                specification.concurrencyKey = key
             case "workingDirectory", "project":
                 guard let text: String = member.value.stringValue, !text.isEmpty, !text.utf8.contains(0) else {
                     refuse("context.\(member.key)", member.value, "a string")
@@ -208,6 +215,39 @@ struct WorkflowTaskReader {
             }
         }
         return policy
+    }
+
+    /// Ceilings; what is not said is not limited.
+    mutating func budget(_ value: JSONValue) -> Budget {
+        guard case .object(let object) = value, !object.isEmpty else {
+            refuse("budget", value, "an object with wallTimeMs, cpuTimeMs or cost")
+            return Budget()
+        }
+        var budget = Budget()
+        for member: JSONObject.Member in object.members
+        where !isUnknown("budget.\(member.key)") && !member.value.isNull {
+            let field: String = "budget.\(member.key)"
+            switch BudgetPart.allCases.first(where: { $0.name == member.key }) {
+            case .wallTime?: budget.wallTime = time(member.value, field)
+            case .processorTime?: budget.processorTime = time(member.value, field)
+            case .cost?:
+                budget.cost = Cost(member.value)
+                if budget.cost.map({ $0 <= .zero }) ?? true {
+                    budget.cost = nil
+                    refuse(field, member.value, "a number of 0.000001 to \(Cost.limit)")
+                }
+            case nil: refuse(field, member.value, "one of wallTimeMs, cpuTimeMs, cost")
+            }
+        }
+        return budget
+    }
+
+    private mutating func time(_ value: JSONValue, _ field: String) -> Milliseconds? {
+        guard let count: Int = value.intValue, (1...Int(Budget.longest.count)).contains(count) else {
+            refuse(field, value, "a whole number of 1 to \(Budget.longest.count) milliseconds")
+            return nil
+        }
+        return Milliseconds(Int64(count))
     }
 
     private func isUnknown(_ field: String) -> Bool {

@@ -26,14 +26,7 @@ extension GatewayMessages {
         Budget(
             wallTime: value?["wallTimeMs"]?.intValue.map { Milliseconds(Int64($0)) },
             processorTime: value?["cpuTimeMs"]?.intValue.map { Milliseconds(Int64($0)) },
-            cost: value?["cost"].flatMap(cost))
-    }
-
-    /// A number as it is written, where that is a plain decimal one; else the next larger millionth.
-    private static func cost(_ value: JSONValue) -> Cost? {
-        if let exact = Cost(JSONText(value).description) { return exact }
-        guard let number: Double = value.doubleValue, (0...1_000_000_000).contains(number) else { return nil }
-        return Cost(micros: Int64((number * 1_000_000).rounded(.up)))
+            cost: value?["cost"].flatMap { Cost($0) })
     }
 
     /// Reads the body of a change of a project's ceilings.

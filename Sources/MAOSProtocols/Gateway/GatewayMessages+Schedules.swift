@@ -94,7 +94,9 @@ extension GatewayMessages {
             guard let workflow = WorkflowID(id) else { throw .internalError }
             let (parameters, overrides) = executionInput(execution)
             return .execution(
-                ScheduledExecution(workflow: workflow, parameters: parameters, overrides: overrides))
+                ScheduledExecution(
+                    workflow: workflow, parameters: parameters, overrides: overrides,
+                    budget: budget(execution["budget"])))
         default:
             throw .invalid([
                 ValidationIssue(

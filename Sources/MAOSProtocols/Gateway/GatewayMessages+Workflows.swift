@@ -32,6 +32,7 @@ extension GatewayMessages {
             .optional(
                 "onError", .enumeration(WorkflowFailurePolicy.allCases.map(\.name)),
                 "What becomes of an execution when a step fails and nothing deals with it."),
+            .optional("budget", .object(budget), "What the tasks of an execution may use together."),
             .optional("defaults", freeObject, "Members that its tasks have where their step does not say otherwise."),
         ])
 
@@ -66,7 +67,13 @@ extension GatewayMessages {
             .optional(
                 "overrides", .array(of: .object(workflowOverride), count: 0...1_000),
                 "What this execution does differently."),
+            .optional("budget", .object(budget), "What its tasks may use together; comes before the workflow's."),
         ])
+
+    /// The optional body of `POST …/executions/{id}/retry`.
+    package static let retryExecution = MessageSchema(
+        "RetryExecutionRequest",
+        [.optional("budget", .object(budget), "What its tasks may use together; comes before what was said before.")])
 
     /// The body of `POST /api/v1/approvals/{id}`.
     package static let answerApproval = MessageSchema(
@@ -95,9 +102,11 @@ extension GatewayMessages {
     /// - Throws: ``GatewayFailure`` with every mistake.
     static func decodeExecute(
         _ body: [UInt8]
-    ) throws(GatewayFailure) -> (parameters: JSONText, overrides: [WorkflowOverride]) {
-        guard !body.isEmpty else { return (.emptyObject, []) }
-        return executionInput(try decode(body, executeWorkflow))
+    ) throws(GatewayFailure) -> (parameters: JSONText, overrides: [WorkflowOverride], budget: Budget) {
+        guard !body.isEmpty else { return (.emptyObject, [], Budget()) }
+        let object: JSONObject = try decode(body, executeWorkflow)
+        let (parameters, overrides) = executionInput(object)
+        return (parameters, overrides, budget(object["budget"]))
     }
 
     /// What an execution begins with.

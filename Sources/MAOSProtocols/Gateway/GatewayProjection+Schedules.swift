@@ -27,6 +27,10 @@ extension GatewayProjection {
                 writer.endObject()
             }
             writer.endArray()
+            if !execution.budget.isEmpty {
+                writer.key("budget")
+                GatewayProjection.write(execution.budget, to: &writer)
+            }
             writer.endObject()
         }
         writer.memberIfPresent("project", schedule.project)

@@ -26,7 +26,13 @@ extension GatewayProjection {
         writer.endObject()
     }
 
-    static func writeMembers(of execution: ExecutionRecord, to writer: inout JSONWriter) {
+    /// - Parameters:
+    ///   - execution: The execution.
+    ///   - underWay: What attempts under way have used, where that is known.
+    ///   - writer: Where to write.
+    static func writeMembers(
+        of execution: ExecutionRecord, underWay: Usage = Usage(), to writer: inout JSONWriter
+    ) {
         writer.member("id", execution.id.rawValue)
         writer.member("executionId", execution.id.rawValue)
         writer.member("workflowId", execution.workflow.rawValue)
@@ -44,15 +50,34 @@ extension GatewayProjection {
         writer.memberIfPresent("endTime", timestamp: execution.endedAt?.milliseconds)
         writer.memberIfPresent("result", execution.result)
         writer.memberIfPresent("error", execution.error)
+        if execution.reachedCeiling != nil { writer.member("errorCode", "EXECUTION_BUDGET_EXCEEDED") }
+        writeBudget(of: execution, spent: execution.spent + underWay, to: &writer)
+    }
+
+    /// Writes what an execution's tasks have used, and where there are ceilings those and what is left.
+    private static func writeBudget(of execution: ExecutionRecord, spent: Usage, to writer: inout JSONWriter) {
+        if spent != Usage() || !execution.budget.isEmpty {
+            writer.key("spent")
+            write(spent, to: &writer)
+        }
+        guard !execution.budget.isEmpty else { return }
+        writer.key("budget")
+        write(execution.budget, to: &writer)
+        writer.beginObject("remaining")
+        for part: BudgetPart in BudgetPart.allCases {
+            guard let ceiling: Int64 = execution.budget[part] else { continue }
+            write(part, spent[part] >= ceiling ? 0 : ceiling - spent[part], to: &writer)
+        }
+        writer.endObject()
     }
 
     /// Writes an execution with all its steps, those of the workflow's own that it has not entered too.
     static func write(
-        _ execution: ExecutionRecord, _ steps: [StepRecord], _ definition: WorkflowDefinition?,
+        _ execution: ExecutionRecord, _ steps: [StepRecord], _ definition: WorkflowDefinition?, underWay: Usage,
         to writer: inout JSONWriter
     ) {
         writer.beginObject()
-        writeMembers(of: execution, to: &writer)
+        writeMembers(of: execution, underWay: underWay, to: &writer)
         if let input: JSONValue = steps.first(where: { $0.kind == .root })?.input?.value() {
             writer.member("parameters", input["parameters"] ?? .object([:]))
             if case .object(let schedule)? = input["schedule"] {

@@ -129,7 +129,7 @@ extension GatewayProjection {
         writer.endObject()
     }
 
-    private static func write(_ part: BudgetPart, _ amount: Int64?, to writer: inout JSONWriter) {
+    static func write(_ part: BudgetPart, _ amount: Int64?, to writer: inout JSONWriter) {
         guard let amount else { return }
         if part == .cost {
             // A double has the fifteen digits that an amount may have.

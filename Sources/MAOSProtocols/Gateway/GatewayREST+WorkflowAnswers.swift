@@ -82,8 +82,9 @@ extension GatewayREST {
                 self.pending(.workflow(.showWhole(status, execution, steps)), pending.id, context))
         case (.showWhole(let status, let execution, let steps), .entity(let row)):
             let version: WorkflowVersionRecord? = record(row)
+            let underWay: Usage = usageUnderWay(steps, at: now)
             return respond(status, context, now, capacity: 1_024 + steps.count * 256) {
-                GatewayProjection.write(execution, steps, version?.definition, to: &$0)
+                GatewayProjection.write(execution, steps, version?.definition, underWay: underWay, to: &$0)
             }
         case (.approval, .entity(let row)):
             guard let approval: ApprovalRecord = reachable(row, context) else {
@@ -98,6 +99,16 @@ extension GatewayREST {
         case (_, .entities(let found)): return respondList(found, purpose, context, now)
         default: return fail(.internalError, context, now)
         }
+    }
+
+    /// What the attempts under way have used so far.
+    private func usageUnderWay(_ steps: [StepRecord], at now: Instant) -> Usage {
+        var used = Usage()
+        for step: StepRecord in steps where step.status == .running {
+            guard let task: TaskState = step.task.flatMap({ view.task($0) })?.state else { continue }
+            used = used + task.usageUnderWay(at: now)
+        }
+        return used
     }
 
     private func missing(_ kind: String, _ pending: GatewayPending, _ now: Instant) -> GatewayAction {

@@ -152,10 +152,10 @@ extension GatewayREST {
             case (.workflow, .delete): return submit(.delete(id), .deleteWorkflow, id.rawValue, context)
             case (.execute, _):
                 if !request.body.isEmpty { try checkContentType(request) }
-                let (parameters, overrides) = try GatewayMessages.decodeExecute(request.body)
+                let (parameters, overrides, budget) = try GatewayMessages.decodeExecute(request.body)
                 return submit(
-                    .execute(id, parameters: parameters, overrides: overrides), .showExecution(.created, of: nil),
-                    id.rawValue, context)
+                    .execute(id, parameters: parameters, overrides: overrides, budget: budget),
+                    .showExecution(.created, of: nil), id.rawValue, context)
             case (.workflowExecutions, _): return try listExecutions(of: id, request, context)
             default:
                 return .read(
@@ -177,13 +177,15 @@ extension GatewayREST {
         switch control {
         case .pause: command = .pause(id)
         case .resume: command = .resume(id)
-        case .retry: command = .retry(id)
-        case .cancel:
+        case .retry, .cancel:
             do throws(GatewayFailure) {
-                let body: JSONObject =
-                    request.body.isEmpty
-                    ? [:] : try GatewayMessages.decode(request.body, GatewayMessages.cancelExecution)
-                command = .cancel(id, reason: body["reason"]?.stringValue)
+                let isRetry: Bool = control == .retry
+                let schema: MessageSchema = isRetry ? GatewayMessages.retryExecution : GatewayMessages.cancelExecution
+                let body: JSONObject = request.body.isEmpty ? [:] : try GatewayMessages.decode(request.body, schema)
+                command =
+                    isRetry
+                    ? .retry(id, budget: GatewayMessages.budget(body["budget"]))
+                    : .cancel(id, reason: body["reason"]?.stringValue)
             } catch {
                 return .read(
                     .entity(.execution, id: id.rawValue),

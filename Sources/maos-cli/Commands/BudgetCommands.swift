@@ -29,6 +29,20 @@ enum BudgetCommands {
         return budget.isEmpty ? nil : budget
     }
 
+    /// Adds a line for each part that was used or has a ceiling.
+    static func add(_ used: JSONValue?, of budget: JSONValue?, to sheet: inout Sheet) {
+        guard used != nil || budget != nil else { return }
+        for (name, key, isTime) in [
+            ("wall time", "wallTimeMs", true), ("cpu time", "cpuTimeMs", true), ("cost", "cost", false),
+        ] {
+            let ceiling: JSONValue? = budget?[key]
+            let amount: JSONValue = used?[key] ?? 0
+            guard ceiling != nil || amount != 0 else { continue }
+            sheet.add(name, share(amount, of: ceiling, isTime: isTime))
+        }
+        if let tokens: Int = used?["tokens"]?.intValue, tokens > 0 { sheet.add("tokens", String(tokens)) }
+    }
+
     /// `1.5s of 10s`, or what was used where there is no ceiling.
     static func share(_ used: JSONValue?, of ceiling: JSONValue?, isTime: Bool) -> String {
         func text(_ value: JSONValue) -> String {

@@ -63,6 +63,10 @@ enum ExecutionCommands {
         if invocation.arguments.has(only) { return showResult(result, invocation) }
         let tree = ExecutionTree(data, StepTasks(server), invocation.output)
         for line: String in tree.lines() { invocation.output.line(line) }
+        var sheet = Sheet()
+        BudgetCommands.add(data["spent"], of: data["budget"], to: &sheet)
+        let used: String = sheet.text(for: invocation.output)
+        if !used.isEmpty { invocation.output.write("\n" + used) }
         guard !result.isNull else { return }
         invocation.output.line("")
         showResult(result, invocation)
@@ -89,14 +93,22 @@ enum ExecutionCommands {
     }
 
     private static func control(_ verb: String, _ done: String, _ summary: String) -> Command {
-        Command(
+        let isRetry: Bool = verb == "retry"
+        var examples: [Example] = [Example("execution \(verb) ID", "by its id")]
+        if isRetry { examples.append(Example("execution retry ID --max-cost 5", "with a higher ceiling")) }
+        return Command(
             "execution \(verb)", summary, operands: [ids],
-            examples: [Example("execution \(verb) ID", "by its id")]
+            flags: isRetry
+                ? [BudgetCommands.wallTime, BudgetCommands.processorTime, BudgetCommands.cost] : [],
+            examples: examples
         ) { (invocation) throws(Failure) in
+            let ceilings: JSONObject? =
+                isRetry ? try BudgetCommands.ceilings(invocation.arguments, for: "execution retry") : nil
+            let body: [UInt8]? = ceilings.map { JSONText(["budget": .object($0)]).utf8 }
             let server: Server = try invocation.server()
             try invocation.forEach(invocation.arguments.texts(ids)) { (id) throws(Failure) in
                 let reply: Reply = try server.call(
-                    "\(verb) the execution \(id)", .post, APIPath("executions", id, verb).text)
+                    "\(verb) the execution \(id)", .post, APIPath("executions", id, verb).text, body: body)
                 if invocation.wantsJSON { return invocation.printJSON(reply.data) }
                 let isOver: Bool = verb != "cancel" || reply.data["status"]?.stringValue == "cancelled"
                 invocation.output.line("\(id)  \(isOver ? done : "is being stopped")")

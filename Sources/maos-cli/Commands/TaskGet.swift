@@ -47,15 +47,7 @@ enum TaskGet {
         if let start: Int64 = task.startedAt, let end: Int64 = task.finishedAt {
             sheet.add("took", DurationText.short(end - start))
         }
-        for (name, key, isTime) in [
-            ("wall time", "wallTimeMs", true), ("cpu time", "cpuTimeMs", true), ("cost", "cost", false),
-        ] where data["usage"] != nil || data["budget"] != nil {
-            let ceiling: JSONValue? = data["budget"]?[key]
-            let used: JSONValue = data["usage"]?[key] ?? 0
-            guard ceiling != nil || used != 0 else { continue }
-            sheet.add(name, BudgetCommands.share(used, of: ceiling, isTime: isTime))
-        }
-        if let tokens: Int = data["usage"]?["tokens"]?.intValue, tokens > 0 { sheet.add("tokens", String(tokens)) }
+        BudgetCommands.add(data["usage"], of: data["budget"], to: &sheet)
         sheet.add("error", task.error, .red)
         var text: String = sheet.text(for: channel)
         if let result: JSONValue = data["result"], !result.isNull {

@@ -140,19 +140,29 @@ enum WorkflowExecute {
 
     static let command = Command(
         "workflow execute", "start an execution of a workflow, and print its id",
-        operands: [WorkflowCommands.id], flags: [parameter, parameters, wait],
+        details: [
+            "Ceilings are for the execution's tasks together, and come before those of the workflow. When one is reached, the "
+                + "execution stops and fails, and says which."
+        ],
+        operands: [WorkflowCommands.id],
+        flags: [
+            parameter, parameters, BudgetCommands.wallTime, BudgetCommands.processorTime, BudgetCommands.cost, wait,
+        ],
         examples: [
             Example("workflow execute build --param branch=main", "with a parameter"),
+            Example("workflow execute build --max-cost 2.50", "with a ceiling for what its tasks cost together"),
             Example("workflow execute build --wait", "and watch it"),
         ]
     ) { (invocation) throws(Failure) in
         let arguments: Arguments = invocation.arguments
         let id: String = arguments.text(WorkflowCommands.id) ?? ""
-        let given: JSONObject = try given(arguments)
+        var body: JSONObject = ["parameters": .object(try given(arguments))]
+        if let budget: JSONObject = try BudgetCommands.ceilings(arguments, for: "workflow execute") {
+            body["budget"] = .object(budget)
+        }
         let server: Server = try invocation.server()
         let reply: Reply = try server.call(
-            "execute the workflow \(id)", .post, APIPath("workflows", id, "execute").text,
-            ["parameters": .object(given)])
+            "execute the workflow \(id)", .post, APIPath("workflows", id, "execute").text, body)
         let execution: String = reply.data["id"]?.stringValue ?? "?"
         guard arguments.has(wait) else {
             if invocation.wantsJSON { return invocation.printJSON(reply.data) }

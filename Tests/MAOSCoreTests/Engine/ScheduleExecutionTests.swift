@@ -40,6 +40,19 @@ struct ScheduleExecutionTests {
         return next
     }
 
+    @Test("executions of a schedule have its ceilings, also after a restart")
+    func ceilings() throws {
+        var world = try FlowWorld()
+        try world.define(ScheduleExecutionTests.steps)
+        let budget = Budget(wallTime: 500, cost: Cost(micros: 7))
+        let id: ScheduleID = try create(ScheduledExecution(workflow: "w", budget: budget), in: &world)
+        try world.restart()
+        try passToRun(of: id, in: &world)
+        #expect(try executions(in: world).map(\.budget) == [budget])
+        let wrong = ScheduledExecution(workflow: "w", budget: Budget(wallTime: 0))
+        #expect(throws: Rejection.self) { try create(wrong, in: &world) }
+    }
+
     @Test("each run begins an execution in its owner's name that knows its time, and gets what was given")
     func runs() throws {
         var world = try FlowWorld()
