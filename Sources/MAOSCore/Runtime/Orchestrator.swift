@@ -192,7 +192,7 @@ public actor Orchestrator {
     /// Makes stored tasks known to the engine that a command names: the task itself, then what it depends on.
     private func recall(for command: Command) throws(JournalError) {
         for _ in 0..<2 {
-            let missing: [TaskID] = engine.missing(for: command)
+            let missing: [TaskID] = look { $0.missing(for: command) }
             guard !missing.isEmpty else { break }
             for id: TaskID in missing {
                 if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
@@ -200,7 +200,9 @@ public actor Orchestrator {
         }
         // What is missing may depend on what has been found.
         for _ in 0..<2 {
-            for reference: Engine.StoredReference in engine.missingEntities(for: command) {
+            let missing: [Engine.StoredReference] = look { $0.missingEntities(for: command) }
+            guard !missing.isEmpty else { break }
+            for reference: Engine.StoredReference in missing {
                 for row: EntityRow in try storedEntities(reference) {
                     do throws(RecordCodingError) {
                         try engine.recall(row)
@@ -211,6 +213,9 @@ public actor Orchestrator {
             }
         }
     }
+
+    /// Looks something up in the engine where it is: to read the property would be to copy all of it.
+    private func look<Value>(_ body: (inout Engine) -> Value) -> Value { body(&engine) }
 
     private func storedEntities(_ reference: Engine.StoredReference) throws(JournalError) -> [EntityRow] {
         switch reference {

@@ -14,11 +14,11 @@ final class GatewayMeasures: Sendable {
     let sockets = MetricGauge()
     let queuedBytes = MetricGauge()
 
-    /// Counts an answer to a request that was taken up at a time of the monotonic clock; 0 for none.
-    func note(_ response: GatewayResponse, since begin: Int64) {
+    /// Counts an answer, with the nanoseconds that it took; `nil` where that is not known.
+    func note(_ response: GatewayResponse, took nanoseconds: Int64?) {
         let kind: Int = response.status.code / 100 - 1
         if answers.indices.contains(kind) { answers[kind].add() }
-        if begin > 0 { durations.add(nanoseconds: SystemClock.monotonicNanoseconds() - begin) }
+        if let nanoseconds { durations.add(nanoseconds: nanoseconds) }
         guard let failure: GatewayErrorCode = response.failure,
             let place: Int = GatewayErrorCode.allCases.firstIndex(of: failure)
         else { return }
