@@ -84,7 +84,8 @@ extension Engine {
         if !isApproved {
             end(ordinal, .failed("rejected by \(subject)" + (comment.map { ": \($0)" } ?? "")), in: &live)
         } else if case .task(let plan) = live.plan(of: ordinal).kind, plan.hasTask {
-            makeTask(plan, ordinal, in: &live)
+            live.update(ordinal) { $0.status = .pending }
+            takeTurn(ordinal, in: &live)
         } else {
             var answer = JSONObject()
             answer["approved"] = true

@@ -25,7 +25,7 @@ extension Engine {
         try check("targetSize", target, in: wanted.minimum...wanted.maximum)
         if let autoscaling: Autoscaling = wanted.autoscaling { try validate(autoscaling, prefix: "autoscaling.") }
         let limit: Int = configuration.limits.pools
-        guard state.pools.liveCount < limit else { throw .limitReached("pools", limit: limit) }
+        guard state.clientPools < limit else { throw .limitReached("pools", limit: limit) }
         guard !state.isDraining else { throw .unavailable("The server is about to stop") }
         let id = PoolID(unchecked: IdentifierMaker.make(at: state.now, random: &random).text)
         var holder = AgentHolder(principal)
@@ -323,6 +323,11 @@ extension PoolRecord {
     }
 }
 
+extension EngineState {
+    /// Pools that clients have made: the one on demand is always there.
+    var clientPools: Int { pools.liveCount - (pools[.onDemand] == nil ? 0 : 1) }
+}
+
 /// What is true of pools between any two commands.
 extension EngineState {
     func checkPools(_ timers: [TimerReason: [Instant]], _ configuration: EngineConfiguration) throws(BrokenInvariant) {
@@ -331,7 +336,7 @@ extension EngineState {
             if let pool: String = agent.record.pool { derived[PoolID(unchecked: pool), default: []].insert(id) }
         }
         try hold(derived == poolMembers, "a pool knows its agents, and no others", "\(poolMembers)")
-        try hold(pools.liveCount <= configuration.limits.pools, "pools keep to their limit", "\(pools.liveCount)")
+        try hold(clientPools <= configuration.limits.pools, "pools keep to their limit", "\(clientPools)")
         for pool: PoolRecord in pools.live {
             let size: Int = poolMembers[pool.id]?.count ?? 0
             try hold(size <= pool.target, "a pool has no more agents than it is to have", "\(pool.id): \(size)")

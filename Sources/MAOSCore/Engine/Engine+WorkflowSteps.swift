@@ -87,8 +87,11 @@ extension Engine {
 
     private mutating func start(_ ordinal: Int, in live: inout LiveExecution) {
         let now: Instant = state.now
+        // A step that has asked waits for its turn once more, for its task.
+        let hasAsked: Bool = live.step(ordinal).approval != nil
         live.update(ordinal) { (record: inout StepRecord) in
             record.status = .running
+            guard !hasAsked else { return }
             record.startedAt = now
             record.attempt += 1
         }
@@ -96,7 +99,7 @@ extension Engine {
         live.record.currentStep = plan.id
         note(&live)
         if case .task(let task) = plan.kind {
-            startTask(task, ordinal, in: &live)
+            if hasAsked { makeTask(task, ordinal, in: &live) } else { startTask(task, ordinal, in: &live) }
             return
         }
         emitFlow(.stepStarted, live, step: live.step(ordinal))
@@ -249,19 +252,28 @@ extension Engine {
             return
         }
         let frame: Int = live.steps[ordinal - 1].frame
-        guard live.frames[frame].isOpen else { return }
+        guard live.frames[frame].isOpen else { return cut(ordinal, in: &live) }
         live.frames[frame].last = ordinal
         if record.status != .skipped { giveTurn(of: frame, in: &live) }
-        guard live.record.phase == .normal else { return }
+        guard live.record.phase == .normal else { return cut(ordinal, in: &live) }
         if let owner: Int = stoppingOwner(of: frame, in: live) {
+            cut(ordinal, in: &live)
             live.steps[owner - 1].inner?.stopping?.remove(ordinal)
             return endIfStopped(owner, in: &live)
         }
+        let scope: Int = live.frames[frame].owner
+        guard scope == 0 || !live.step(scope).status.isTerminal else { return cut(ordinal, in: &live) }
+        if record.isCut { live.update(ordinal) { $0.isCut = false } }
         if live.workflow.regions[live.frames[frame].region].isGraph {
             followGraph(ordinal, frame: frame, in: &live)
         } else {
             followSequence(ordinal, frame: frame, in: &live)
         }
+    }
+
+    /// Nothing follows from the end of a step, unless the execution is retried.
+    private func cut(_ ordinal: Int, in live: inout LiveExecution) {
+        live.update(ordinal) { $0.isCut = true }
     }
 
     /// A step of a frame has ended: the next that waits for its turn gets it.
@@ -446,6 +458,7 @@ extension Engine {
         live.update(ordinal) { (record: inout StepRecord) in
             record.status = .cancelled
             record.endedAt = now
+            record.isCut = true
         }
         live.steps[ordinal - 1].inner = nil
         emitFlow(.stepCancelled, live, step: live.step(ordinal))

@@ -363,8 +363,7 @@ extension Engine {
             throw .limitReached("executions", limit: limit)
         }
         let part = WorkflowPartID(known.record.workflow, version: known.record.version)
-        let compiled: CompiledWorkflow = try compiledWorkflow(part, overrides: [])
-        guard let reset: [StepRecord] = FlowRecovery.resetForRetry(known.steps, of: compiled) else {
+        guard let reset: [StepRecord] = FlowRecovery.resetForRetry(known.steps) else {
             throw .conflict(reason: "nothing_to_retry", message: "No step of execution \(id) failed or was cancelled")
         }
         var record: ExecutionRecord = known.record
@@ -382,8 +381,17 @@ extension Engine {
         }
         var live: LiveExecution = try rebuild(record, reset, of: part)
         live.record.deadline = live.workflow.timeout.map { state.now + $0 }
-        for (index, step) in live.steps.enumerated() where step.record != known.steps[index + 1] {
-            live.noteChange(of: index + 1)
+        if let ended: LiveExecution = state.flows.executions[id] {
+            // It ended in this very batch, which stores what it has done.
+            live.isNoted = ended.isNoted
+            live.isRootChanged = ended.isRootChanged
+            for ordinal: Int in ended.changedSteps { live.noteChange(of: ordinal) }
+        }
+        for (index, step) in live.steps.enumerated() {
+            if step.record != known.steps[index + 1] { live.noteChange(of: index + 1) }
+            let isLeft: Bool = step.record.isCut && step.record.status.isTerminal
+            let scope: Int = step.record.scope
+            if isLeft, scope == 0 || !live.step(scope).status.isTerminal { live.ended.append(index + 1) }
         }
         note(&live)
         let now: Instant = state.now

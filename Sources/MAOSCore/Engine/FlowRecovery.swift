@@ -3,62 +3,48 @@
 /// Everything that is not stored follows from what is: which steps wait for what, whose turn it is, what loops go over. Elements
 /// of a loop are worked out anew, which gives the same, because what they are made of has ended before the loop began.
 enum FlowRecovery {
-    /// Makes the steps runnable again whose end made an execution fail, and those that were cancelled with it.
+    /// Makes the steps runnable again whose end made an execution fail, and those that failed or were cancelled as it stopped.
     ///
-    /// - Parameters:
-    ///   - steps: In order of entering, the execution itself first.
-    ///   - workflow: What they are steps of.
-    /// - Returns: All steps; `nil` when no step can be tried again, or one that has to cannot.
-    static func resetForRetry(_ steps: [StepRecord], of workflow: CompiledWorkflow) -> [StepRecord]? {
-        /// Of steps one after the other the newest: what came before it has been passed.
-        var newest: [FrameKey: Int] = [:]
-        for (ordinal, step) in steps.enumerated().dropFirst() where workflow.isChained(step) {
-            newest[FrameKey(owner: step.scope, round: step.round)] = ordinal
-        }
+    /// What completed as it stopped stays so, and the execution goes on from its end.
+    ///
+    /// - Parameter steps: In order of entering, the execution itself first.
+    /// - Returns: All steps; `nil` when there is nothing to go on from, or a step has to be tried again that cannot.
+    static func resetForRetry(_ steps: [StepRecord]) -> [StepRecord]? {
         var isReset: [Bool] = Array(repeating: false, count: steps.count)
-        var hasResetChild: [Bool] = Array(repeating: false, count: steps.count)
+        var goesOn: [Bool] = Array(repeating: false, count: steps.count)
         var hasChild: [Bool] = Array(repeating: false, count: steps.count)
         for (ordinal, step) in steps.enumerated().dropFirst() {
             guard step.scope < ordinal else { return nil }
             hasChild[step.scope] = true
-            guard step.status == .cancelled || step.isCause, step.scope == 0 || isReset[step.scope] else { continue }
-            let frame = FrameKey(owner: step.scope, round: step.round)
-            guard newest[frame, default: ordinal] == ordinal else { continue }
-            isReset[ordinal] = true
-            hasResetChild[step.scope] = true
+            guard step.isCut || step.isCause, step.scope == 0 || isReset[step.scope] else { continue }
+            goesOn[step.scope] = true
+            isReset[ordinal] = step.isCause || (step.status != .completed && step.status != .skipped)
         }
         var reset: [StepRecord] = steps
         for ordinal: Int in steps.indices where isReset[ordinal] {
-            guard !hasChild[ordinal] || hasResetChild[ordinal] else { return nil }
+            guard !hasChild[ordinal] || goesOn[ordinal] else { return nil }
             reset[ordinal].status = hasChild[ordinal] ? .running : .pending
             reset[ordinal].endedAt = nil
             reset[ordinal].result = nil
             reset[ordinal].error = nil
             reset[ordinal].isCause = false
+            reset[ordinal].isCut = false
             guard !hasChild[ordinal] else { continue }
             reset[ordinal].startedAt = nil
             reset[ordinal].task = nil
             reset[ordinal].approval = nil
             reset[ordinal].input = nil
         }
-        return hasResetChild.first == true ? reset : nil
+        return goesOn.first == true ? reset : nil
     }
-}
-
-extension CompiledWorkflow {
-    /// Whether a step stands in an array of which each leads to the next.
-    fileprivate func isChained(_ step: StepRecord) -> Bool {
-        places[step.step].map { !regions[steps[$0].region].isGraph } ?? false
-    }
-}
-
-/// Names the steps of one round of what is around them.
-private struct FrameKey: Hashable {
-    var owner: Int
-    var round: Int
 }
 
 extension Engine {
+    private struct FrameKey: Hashable {
+        var owner: Int
+        var round: Int
+    }
+
     /// Puts an execution together; `steps` begin with the execution itself.
     mutating func rebuild(
         _ record: ExecutionRecord, _ steps: [StepRecord], of part: WorkflowPartID
@@ -150,12 +136,16 @@ extension Engine {
     /// Counts anew what the steps of a frame wait for.
     private func count(_ frame: Int, in live: inout LiveExecution) {
         let region: CompiledWorkflow.Region = live.workflow.regions[live.frames[frame].region]
+        let owner: Int = live.frames[frame].owner
+        let isOwnerLive: Bool = owner == 0 || !live.step(owner).status.isTerminal
         var isUnderWay = false
         for (place, ordinal) in live.frames[frame].members.enumerated() where ordinal > 0 {
             let step: StepRecord = live.step(ordinal)
-            guard step.status.isTerminal else {
+            // A retry goes on from the end of what was cut.
+            let isLeft: Bool = step.isCut && isOwnerLive
+            guard step.status.isTerminal, !isLeft else {
                 isUnderWay = true
-                if step.status == .running { live.frames[frame].active += 1 }
+                if step.status == .running || (isLeft && step.status != .skipped) { live.frames[frame].active += 1 }
                 continue
             }
             live.frames[frame].last = max(live.frames[frame].last, ordinal)
@@ -168,7 +158,6 @@ extension Engine {
                 }
             }
         }
-        let owner: Int = live.frames[frame].owner
         guard owner > 0, !isUnderWay else { return }
         live.steps[owner - 1].inner?.frames.removeAll { $0 == frame }
         if live.step(owner).kind == .loop {

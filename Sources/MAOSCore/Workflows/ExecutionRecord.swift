@@ -156,6 +156,8 @@ public struct StepRecord: Hashable, Sendable {
     public var endOrder: Int?
     /// Whether it undoes a step, whose name it has.
     public var isCompensation = false
+    /// Whether it ended as what is around it was being stopped, so that nothing has followed from its end.
+    public var isCut = false
 }
 
 /// An execution with all the steps that it has entered.
@@ -289,6 +291,7 @@ extension StepRecord: StoredEntity {
         mask.append(isCause)
         mask.append(endOrder != nil)
         mask.append(isCompensation)
+        mask.append(isCut)
         writer.varint(mask.bits)
         if let task { writer.string(task.rawValue) }
         if let approval { writer.string(approval.rawValue) }
@@ -322,5 +325,6 @@ extension StepRecord: StoredEntity {
         isCause = mask.take()
         if mask.take() { endOrder = try RecordCoding.smallCount(from: &reader) }
         isCompensation = mask.take()
+        isCut = mask.take()
     }
 }

@@ -54,6 +54,16 @@ struct PoolTests {
         world.events.count { if case .system(let event) = $0.body { event.type == "pool_scaled" } else { false } }
     }
 
+    @Test("the pool on demand takes no other pool's place")
+    func limit() throws {
+        var world = EngineWorld { $0.limits.pools = 1 }
+        try world.send(.pool(.scale(.onDemand, to: 0, graceful: true, reason: nil)))
+        _ = try create(0, 1, in: &world)
+        let specification = PoolSpecification(
+            name: "q", minimum: 0, maximum: 1, template: AgentSpecification(type: .coder))
+        #expect(world.refusal(of: .pool(.create(specification))) == .limitReached("pools", limit: 1))
+    }
+
     @Test("a pool has as many agents as it is to have, whatever ends, GW-REST-18")
     func keepsSize() throws {
         var world = EngineWorld()

@@ -236,6 +236,19 @@ struct ScheduleTests {
         #expect(try record(id, in: world).waiting.count == after.waiting.count)
     }
 
+    @Test("a run that waited and cannot be started keeps no other from its turn")
+    func failureAfterWaiting() throws {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification { $0.overlap = .queue }, in: &world)
+        for _ in 0..<3 { try world.send(.schedule(.run(id))) }
+        let run: TaskID = try #require(tasks(in: world).first?.id)
+        world.reconfigure { $0.limits.liveTaskBytes = 1 }
+        try world.restart()
+        try world.send(.cancelTask(run, reason: nil))
+        let after: ScheduleRecord = try record(id, in: world)
+        #expect(after.waiting.isEmpty && after.active.isEmpty && after.error != nil)
+    }
+
     @Test("runs that wait keep to their limit, also by hand")
     func waitingLimit() throws {
         var world = EngineWorld { $0.limits.waitingRuns = 2 }

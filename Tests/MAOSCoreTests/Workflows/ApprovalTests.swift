@@ -35,6 +35,39 @@ struct ApprovalTests {
         #expect(world.refusal(.answer(approval.id, isApproved: false, comment: nil)) != nil)
     }
 
+    @Test("a task that has been approved starts when it is its turn: not while the execution pauses or has too many")
+    func approvedLater() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"a","type":"task"},{"id":"b","type":"task","configuration":{"approval":true,"context":{"n":1}}}],
+            "dependencies":[],"configuration":{"maxParallel":1}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        try world.complete("a", in: id)
+        let first: ApprovalRecord = try #require(try world.approvals().first)
+        try world.send(.pause(id))
+        try world.send(.answer(first.id, isApproved: true, comment: nil))
+        #expect(try world.course(of: id) == "a:completed b:pending")
+        try world.restart()
+        try world.send(.resume(id))
+        #expect(try world.running(in: id) == ["b"])
+        #expect(try world.steps(of: id)[1].attempt == 1)
+        try world.complete("b", in: id)
+
+        try world.define(
+            #"""
+            {"steps":[{"id":"b","type":"task","configuration":{"approval":true,"context":{"n":1}}},{"id":"a","type":"task"}],
+            "dependencies":[],"configuration":{"maxParallel":1}}
+            """#)
+        let other: ExecutionID = try world.execute()
+        let second: ApprovalRecord = try #require(try world.approvals().first { $0.status == .pending })
+        try world.send(.answer(second.id, isApproved: true, comment: nil))
+        #expect(try world.running(in: other) == ["a"])
+        try world.complete("a", in: other)
+        #expect(try world.running(in: other) == ["b"])
+    }
+
     @Test("a rejection is a failure of the step")
     func reject() throws {
         var (world, id) = try world(#"{"reason":"?"}"#)

@@ -109,6 +109,87 @@ struct WorkflowControlTests {
         #expect(try world.execution(id).status == .completed)
     }
 
+    @Test("a retry goes on from steps that ended as the execution stopped, whichever way", arguments: [true, false])
+    func retryAfterRace(completes: Bool) throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"a","type":"task"},{"id":"b","type":"task"},{"id":"c","type":"task"}],
+            "dependencies":[{"stepId":"c","dependsOn":["b"]}],"configuration":{"retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        let (first, other) = (try world.task(of: "a", in: id), try world.task(of: "b", in: id))
+        try world.engine.fail(first)
+        // It is asked to stop, and comes to its own end before it can.
+        if completes { try world.engine.end(other) } else { try world.engine.fail(other) }
+        #expect(try world.execution(id).status == .failed)
+        try world.restart()
+        try world.send(.retry(id))
+        #expect(try world.running(in: id) == (completes ? ["a", "c"] : ["a", "b"]))
+        try world.restart()
+        for step: String in try world.running(in: id) { try world.complete(step, in: id) }
+        if !completes { try world.complete("c", in: id) }
+        #expect(try world.execution(id).status == .completed)
+    }
+
+    @Test("a retry of a sequence goes on behind what completed as it was being cancelled")
+    func retryBehind() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"{"steps":[{"id":"l","type":"loop","configuration":{"items":[1],"steps":[{"id":"a","type":"task"},{"id":"b","type":"task"}]}}]}"#
+        )
+        let id: ExecutionID = try world.execute()
+        let task: TaskID = try world.task(of: "a", in: id)
+        try world.send(.cancel(id, reason: nil))
+        try world.engine.end(task)
+        #expect(try world.execution(id).status == .cancelled)
+        try world.send(.retry(id))
+        #expect(try world.running(in: id) == ["b"])
+        try world.complete("b", in: id)
+        #expect(try world.execution(id).status == .completed)
+    }
+
+    @Test("a retry leaves the rounds of a loop that have been passed")
+    func retryRounds() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"l","type":"loop","configuration":{"items":[1,2],"steps":[{"id":"x","type":"task"}]}}],
+            "configuration":{"onError":"continue","retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        try world.engine.send(.cancelTask(try world.task(of: "x", in: id), reason: nil))
+        try world.confirmStops()
+        try world.send(.cancel(id, reason: nil))
+        try world.confirmStops()
+        try world.send(.retry(id))
+        #expect(try world.running(in: id) == ["x"])
+        try world.complete("x", round: 1, in: id)
+        #expect(try world.execution(id).status == .completed)
+    }
+
+    @Test("what an execution did in the batch in which it ended and is retried is stored")
+    func retryAtOnce() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"a","type":"task"},{"id":"b","type":"task"}],"dependencies":[],
+            "configuration":{"retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        let (first, second) = (try world.task(of: "a", in: id), try world.task(of: "b", in: id))
+        world.engine.sendTogether([
+            .attemptEnded(world.engine.attempt(of: first), .completed(result: try JSONText("7"))),
+            .attemptEnded(world.engine.attempt(of: second), .failed(TaskFailure(.execution, "no"))),
+            .workflow(.retry(id)),
+        ])
+        #expect(try world.course(of: id) == "a:completed b:running")
+        try world.restart()
+        #expect(try world.steps(of: id).first?.result?.description == "7")
+        try world.complete("b", in: id)
+        #expect(try world.execution(id).status == .completed)
+    }
+
     @Test("a cancelled execution can be retried too")
     func retryCancelled() throws {
         var world = try FlowWorld()
