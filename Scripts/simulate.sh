@@ -2,6 +2,7 @@
 # Runs the server in a simulated world, seed after seed, and checks every promise after every turn (Docs/Invariants.md).
 #
 #   Scripts/simulate.sh [SEEDS] [--from SEED] [--steps COUNT]      many seeds, 100 unless said
+#   Scripts/simulate.sh SEEDS --all                                go on after a failing one, and list them
 #   Scripts/simulate.sh --seed SEED [--steps COUNT] [--only LIST]  one run again
 #   Scripts/simulate.sh --faults [SEEDS] [--fault NAME]            are deliberate mistakes in the engine found?
 set -euo pipefail

@@ -11,6 +11,8 @@ package struct Campaign: Sendable {
     package var workers: Int
     /// Every so many seeds one is run twice, and must give the same bytes; 0 for none.
     package var repeated: UInt64 = 8
+    /// Whether the other seeds are run after one has failed.
+    package var goesOn = false
 
     /// Runs of so many steps.
     package init(seeds: ClosedRange<UInt64>, steps: Int, workers: Int) {
@@ -29,16 +31,18 @@ package struct Campaign: Sendable {
         package var commits: Int = 0
         /// Events that were stored.
         package var events: Int = 0
-        /// The failing run of the lowest seed among those that were made.
-        package var failure: (plan: Simulation.Plan, outcome: Simulation.Outcome)?
+        /// The failing runs among those that were made, the lowest seed first.
+        package var failures: [(plan: Simulation.Plan, outcome: Simulation.Outcome)] = []
+        /// The failing run of the lowest seed.
+        package var failure: (plan: Simulation.Plan, outcome: Simulation.Outcome)? { failures.first }
     }
 
-    /// Makes the runs, until one fails.
+    /// Makes the runs, until one fails unless the campaign goes on.
     ///
     /// - Parameter progress: Told after each run how the matter stands; from any thread.
     /// - Returns: What came of them.
     package func run(progress: @escaping @Sendable (Report) -> Void = { _ in }) async -> Report {
-        let progressed = Progress(next: seeds.lowerBound)
+        let progressed = Progress(next: seeds.lowerBound, goesOn: goesOn)
         await withTaskGroup(of: Void.self) { (group: inout TaskGroup<Void>) in
             for _ in 0..<workers {
                 group.addTask {
@@ -62,15 +66,19 @@ private final class Progress: Sendable {
     }
 
     private let state: Mutex<State>
+    private let goesOn: Bool
 
-    init(next: UInt64) { state = Mutex(State(next: next)) }
+    init(next: UInt64, goesOn: Bool) {
+        state = Mutex(State(next: next))
+        self.goesOn = goesOn
+    }
 
     var report: Campaign.Report { state.withLock { $0.report } }
 
     /// The next seed; `nil` when there is none, or one has failed.
     func takeSeed(upTo last: UInt64) -> UInt64? {
         state.withLock { (state: inout State) in
-            guard state.report.failure == nil, state.next <= last else { return nil }
+            guard goesOn || state.report.failures.isEmpty, state.next <= last else { return nil }
             defer { state.next += 1 }
             return state.next
         }
@@ -82,8 +90,12 @@ private final class Progress: Sendable {
             state.report.commands += outcome.commands
             state.report.commits += outcome.commits
             state.report.events += outcome.events
-            let earlier: UInt64 = state.report.failure?.plan.seed ?? .max
-            if outcome.failure != nil, plan.seed < earlier { state.report.failure = (plan, outcome) }
+            if outcome.failure != nil {
+                let place: Int =
+                    state.report.failures.firstIndex { $0.plan.seed > plan.seed }
+                    ?? state.report.failures.count
+                state.report.failures.insert((plan, outcome), at: place)
+            }
             return state.report
         }
     }

@@ -55,6 +55,7 @@ extension SimulatedDomain {
 /// The parts that a simulation has, in the order in which they act and look.
 enum Domains {
     static let all: [any SimulatedDomain.Type] = [
-        ServerDomain.self, TaskDomain.self, AgentDomain.self, BudgetDomain.self,
+        ServerDomain.self, TaskDomain.self, AgentDomain.self, BudgetDomain.self, DeadLetterDomain.self,
+        ScheduleDomain.self, WorkflowDomain.self, ResourceDomain.self, PoolDomain.self,
     ]
 }

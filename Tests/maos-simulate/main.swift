@@ -6,16 +6,17 @@ import MAOSSimulation
 struct Options {
     var seeds: UInt64 = 100
     var first: UInt64 = 1
-    var steps: Int = 2_000
+    var steps: Int = 2_200
     var seed: UInt64?
     var only: [Int]?
     var workers: Int = 2
     var checksFaults = false
     var fault: String?
+    var goesOn = false
 }
 
 let usage: String = """
-    usage: maos-simulate [SEEDS] [--from SEED] [--steps COUNT] [--workers COUNT]
+    usage: maos-simulate [SEEDS] [--from SEED] [--steps COUNT] [--workers COUNT] [--all]
            maos-simulate --seed SEED [--steps COUNT] [--only STEP,FIRST-LAST…]
            maos-simulate --faults [SEEDS] [--fault NAME]
     """
@@ -27,6 +28,7 @@ func parse(_ arguments: [String]) -> Options? {
     while let argument: String = rest.popFirst() {
         switch argument {
         case "--faults": options.checksFaults = true
+        case "--all": options.goesOn = true
         case "--fault":
             options.fault = rest.popFirst()
             options.checksFaults = true
@@ -106,16 +108,17 @@ func explain(_ plan: Simulation.Plan, _ outcome: Simulation.Outcome, _ failure: 
     let result: Shrinker.Result = Shrinker.shrink(shorter, failing: failure)
     print("shortened to \(result.plan.steps.count) steps in \(result.runs) runs:")
     let trace: [String] = result.outcome.trace
-    if trace.count > 300 { print("  … \(trace.count - 300) lines") }
-    for line: String in trace.suffix(300) { print("  \(line)") }
+    if trace.count > 1_000 { print("  … \(trace.count - 1_000) lines") }
+    for line: String in trace.suffix(1_000) { print("  \(line)") }
     if let failure: BrokenPromise = result.outcome.failure { print("  ✘ \(failure)") }
     print("again: Scripts/simulate.sh --seed \(plan.seed) --only \(text(result.plan.steps))")
 }
 
 /// Makes many runs.
 func runMany(_ options: Options) async -> Bool {
-    let campaign = Campaign(
+    var campaign = Campaign(
         seeds: options.first...(options.first + options.seeds - 1), steps: options.steps, workers: options.workers)
+    campaign.goesOn = options.goesOn
     let start: ContinuousClock.Instant = .now
     let report: Campaign.Report = await campaign.run { (report: Campaign.Report) in
         guard report.runs.isMultiple(of: 50) else { return }
@@ -123,6 +126,16 @@ func runMany(_ options: Options) async -> Bool {
         print("\(report.runs) seeds, \(report.commands) commands, \(rounded(Double(report.runs) / elapsed)) seeds/s")
     }
     let elapsed: Double = seconds(since: start)
+    if options.goesOn {
+        for (plan, outcome) in report.failures {
+            guard let failure: BrokenPromise = outcome.failure else { continue }
+            print("seed \(plan.seed) fails in step \(outcome.step): \(failure)")
+        }
+        if !report.failures.isEmpty {
+            print("\(report.failures.count) of \(report.runs) seeds fail, in \(rounded(elapsed)) s")
+            return false
+        }
+    }
     if let (plan, outcome) = report.failure, let failure: BrokenPromise = outcome.failure {
         explain(plan, outcome, failure)
         return false

@@ -8,6 +8,8 @@ struct AgentDomain: SimulatedDomain {
 
     let weights: [Int]
     private let pool: EngineConfiguration.OnDemandPool
+    /// Agents on demand at most, where that is not as configured any more.
+    private var maximum: Int?
     private let missedHeartbeats: Int
     /// One in so many agents and attempts says nothing.
     private let silence: UInt64
@@ -115,6 +117,10 @@ struct AgentDomain: SimulatedDomain {
     // MARK: What has become durable
 
     mutating func see(_ batch: Batch, in world: inout World) throws(BrokenPromise) {
+        for row: EntityRow in batch.entities where row.kind == .pool && row.id == PoolID.onDemand.rawValue {
+            guard let record: PoolRecord = try? PoolRecord(row) else { continue }
+            maximum = record.mode == .onDemand ? record.maximum : 0
+        }
         for event: Event in batch.events {
             switch event.body {
             case .agent(let agent):
@@ -172,7 +178,7 @@ struct AgentDomain: SimulatedDomain {
             if agent.origin == .onDemand, agent.status != .stopping { onDemand += 1 }
             try checkHeartbeat(of: agent, in: world)
         }
-        try keep(.leases, "the pool does not outgrow its maximum", onDemand <= pool.maximum, "\(onDemand)")
+        try keep(.leases, "the pool does not outgrow its maximum", onDemand <= (maximum ?? pool.maximum), "\(onDemand)")
         for process: Machine.Agent in world.machine.agents where process.phase == .starting || process.phase == .running
         {
             let isLive: Bool = world.chronicle.agents[process.id].map { $0.status != .terminated } ?? false

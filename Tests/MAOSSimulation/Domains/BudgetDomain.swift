@@ -1,9 +1,9 @@
 import MAOSCore
 
-/// What attempts use, the accounts of projects, and what is done about dead letters.
+/// What attempts use, and the accounts of projects.
 struct BudgetDomain: SimulatedDomain {
     private enum Action: Int, CaseIterable {
-        case set, use, requeue, settle, discard
+        case set, use
     }
 
     let weights: [Int]
@@ -31,7 +31,7 @@ struct BudgetDomain: SimulatedDomain {
             guard let project: String = world.anyProject() else { return }
             let command = BudgetCommand.set(project: project, anyCeiling(in: &world), countsAnew: false)
             world.send(.budget(command), as: world.anybody(), needs: .resourcesQuota)
-        case .use:
+        case .use, nil:
             guard !world.machine.attempts.isEmpty else { return }
             let place: Int = world.random.number(below: world.machine.attempts.count)
             let id: AttemptID = world.machine.attempts[place].id
@@ -41,15 +41,6 @@ struct BudgetDomain: SimulatedDomain {
             let all: Usage = (used[id] ?? Usage()) + more
             used[id] = all
             world.report(.attemptUsed(id, all))
-        case .requeue:
-            world.send(.requeueDeadLetter(world.anyTask(), as: nil), as: world.anybody(), needs: .tasksUpdate)
-        case .settle:
-            let settlement: DeadLetterSettlement = world.random.one(of: [.requeue, .discard])
-            world.send(
-                .settleDeadLetters([world.anyTask(), world.anyTask()], settlement), as: world.anybody(),
-                needs: .tasksUpdate)
-        case .discard, nil:
-            world.send(.discardDeadLetter(world.anyTask()), as: world.anybody(), needs: .tasksUpdate)
         }
     }
 

@@ -306,6 +306,7 @@ struct TaskDomain: SimulatedDomain {
         let (left, right): (TaskSpecification, TaskSpecification) = (one.specification, other.specification)
         return routing[left.kind] == routing[right.kind] && left.capabilities == right.capabilities
             && left.project == right.project && left.concurrencyKey == right.concurrencyKey
+            && one.owner == other.owner && one.team == other.team
     }
 
     /// Where a waiting task stands: when it was queued, minus what its priority is worth, in milliseconds.
@@ -422,7 +423,9 @@ struct TaskDomain: SimulatedDomain {
                 .permissions, "what lies out of reach does not exist",
                 principal.reaches(task: task.id, project: task.specification.project), sent.command.summary)
         case .failure(.forbidden(let missing)):
-            let isMissing: Bool = !principal.permissions.isSuperset(of: missing) || principal.task != nil
+            // What concerns everybody is not for those who may act in some projects only.
+            let isLimited: Bool = principal.task != nil || !principal.projects.isEmpty
+            let isMissing: Bool = !principal.permissions.isSuperset(of: missing) || isLimited
             try keep(.permissions, "what is permitted is not forbidden", isMissing, sent.command.summary)
         case .failure: break
         }

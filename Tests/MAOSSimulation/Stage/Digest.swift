@@ -29,7 +29,7 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     mutating func add(_ text: String) { add(Array(text.utf8)) }
 
-    /// All that a batch stores and asks for.
+    /// All that a batch stores.
     mutating func add(_ batch: Batch) {
         var writer = ByteWriter(reservingCapacity: 4_096)
         writer.zigzag(batch.time.milliseconds)
@@ -45,6 +45,5 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
             add(entry.key.key)
             add(UInt64(bitPattern: entry.expires.milliseconds))
         }
-        for effect: Effect in batch.effects { add(effect.summary) }
     }
 }

@@ -80,7 +80,7 @@ final class Stage: Journal, AgentRuntime, ReplySink, EventSink, TimeSource, IDSo
         }
     }
 
-    /// A digest of all batches that were stored.
+    /// A digest of all that was stored and asked for.
     var digest: Digest { state.withLock { $0.digest } }
 
     private func note(_ happening: Happening) { state.withLock { $0.happenings.append(happening) } }
@@ -122,7 +122,12 @@ final class Stage: Journal, AgentRuntime, ReplySink, EventSink, TimeSource, IDSo
 
     func connect(_ reports: any ReportSink) {}
 
-    func perform(_ effects: [Effect]) { note(.asked(effects)) }
+    func perform(_ effects: [Effect]) {
+        state.withLock { (state: inout State) in
+            state.happenings.append(.asked(effects))
+            for effect: Effect in effects { state.digest.add(effect.summary) }
+        }
+    }
 
     func deliver(_ replies: [TokenReply]) { note(.answered(replies)) }
 

@@ -19,7 +19,8 @@ extension Command {
                 "spawnAgent \(id?.rawValue ?? "–") \(specification.type.name) \(specification.capabilities.map(\.name))"
                 + " slots \(specification.maximumConcurrentTasks)"
         case .configureAgent(let id, _): return "configureAgent \(id)"
-        default: return "\(self)"
+        case .workflow(.put(let id, let definition)): return "put workflow \(id): \(definition.document)"
+        default: return String("\(self)".replacing("MAOSCore.", with: "").prefix(160))
         }
     }
 }
@@ -44,6 +45,9 @@ extension Event {
         case .task(let event): "\(sequence) \(type) \(event.id)#\(event.state.attempt) → \(event.state.status.name)"
         case .agent(let event):
             "\(sequence) \(type) \(event.id) → \(event.state.status.name) \(event.state.currentTasks)"
+        case .workflow(let event):
+            "\(sequence) \(type) \(event.execution)"
+                + (event.step.map { " \($0.id)#\($0.ordinal) in #\($0.scope) round \($0.round)" } ?? "")
         default: "\(sequence) \(type)"
         }
     }
