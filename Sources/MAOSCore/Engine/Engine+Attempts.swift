@@ -109,8 +109,11 @@ extension Engine {
 
     mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
         try requireCurrent(id)
-        guard state.tasks[id.task]?.start(process, at: state.now) == true else { return }
+        guard state.tasks[id.task]?.start(process, at: state.now) == true,
+            let task: TaskRecord = state.tasks[id.task]?.record
+        else { return }
         touch(id.task)
+        guard isLimited(task) else { return emitTask(.started, task) }
         runningChanged(of: id.task)
         emitTaskNow(.started, id.task)
     }

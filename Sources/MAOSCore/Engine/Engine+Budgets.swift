@@ -111,10 +111,17 @@ extension Engine {
 
     // MARK: Attempts
 
+    /// Whether a task is held to any ceiling: its own, its project's or its execution's.
+    func isLimited(_ task: TaskRecord) -> Bool {
+        !task.specification.budget.isEmpty || account(of: task) != nil
+            || (!state.flows.accounts.isEmpty && task.specification.workflow != nil)
+    }
+
     /// Opens the account of an attempt that has just begun.
     ///
     /// - Returns: Whether its processor time has to be watched.
     mutating func openAccount(of task: TaskRecord) -> Bool {
+        guard isLimited(task) else { return false }
         setBudgetTimer(of: task.id)
         noteHoldOfExecution(of: task, isUnderWay: true)
         let watches: Bool =
