@@ -517,7 +517,7 @@ def test_a_slow_reader_stops_nobody(make_server):
                 done.add(message["taskId"])
         assert quick.ask({"type": "ping"})["type"] == "pong"
         used = server.status("VmRSS") - memory
-        assert used < 60 * 1024, f"{used} KB"
+        assert used < 80 * 1024, f"{used} KB"
         # 18 MB waited for it: it has been told to come back later, and is cut when it does not even read that.
         wait_until(lambda: server.sockets() < before, "the slow one is let go")
     slow.close()
