@@ -8,6 +8,8 @@ struct Machine {
         var isSilent: Bool
         var isStarted = false
         var isSuspended = false
+        /// Is given back, if it has not begun.
+        var isRecalled = false
         var stop: StopReason?
 
         var id: AttemptID { launch.id }
@@ -58,6 +60,8 @@ struct Machine {
             try start(launch, &random)
         case .stopAttempt(let id, let reason):
             if let index: Int = index(of: id) { attempts[index].stop = attempts[index].stop ?? reason }
+        case .recallAttempt(let id):
+            if let index: Int = index(of: id) { attempts[index].isRecalled = true }
         case .suspendAttempt(let id, let isSuspended):
             try keep(.once, "an attempt is suspended after it is started", launched.contains(id), "\(id)")
             // It may have ended in the batch in which it was suspended.
@@ -94,6 +98,7 @@ struct Machine {
     mutating func report(onAttempt index: Int, _ random: inout SeededRandom) -> Command? {
         let attempt: Attempt = attempts[index]
         let id: AttemptID = attempt.id
+        if attempt.isRecalled, !attempt.isStarted, attempt.stop == nil { return end(index, .stopped) }
         if !attempt.isStarted, attempt.stop == nil, !random.chance(in: 10) {
             attempts[index].isStarted = true
             return .attemptStarted(id, process: ProcessIdentity(pid: Int32(random.below(1_000)), startTicks: 1))

@@ -65,6 +65,7 @@ final class ProcessHost: @unchecked Sendable {
             case .stopAgent(let id, let graceful): stopAgent(id, graceful: graceful)
             case .startAttempt(let launch): enqueue(launch)
             case .stopAttempt(let id, _): stopAttempt(id)
+            case .recallAttempt(let id): recallAttempt(id)
             case .suspendAttempt(let id, let isSuspended): suspend(id, isSuspended)
             }
         }
@@ -190,6 +191,11 @@ final class ProcessHost: @unchecked Sendable {
             // It has ended, and said so, or never was; a second answer does no harm.
             outbox.reportEnd(.attemptEnded(id, .stopped), hadOutput: false)
         }
+    }
+
+    /// Gives an attempt back that has not begun; says nothing of any other.
+    private func recallAttempt(_ id: AttemptID) {
+        if starts[nextStart...].contains(where: { $0.id == id }) { cancelledStarts.insert(id) }
     }
 
     private func suspend(_ id: AttemptID, _ isSuspended: Bool) {

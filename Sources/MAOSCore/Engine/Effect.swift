@@ -8,6 +8,8 @@ public enum Effect: Sendable {
     case startAttempt(AttemptLaunch)
     /// Ends an attempt's whole process tree, also while it is suspended; answered by ``Command/attemptEnded(_:_:)``.
     case stopAttempt(AttemptID, StopReason)
+    /// Takes an attempt back that has not begun; answered by ``Command/attemptEnded(_:_:)`` if so, and by nothing if it has.
+    case recallAttempt(AttemptID)
     /// Stops (SIGSTOP) or continues (SIGCONT) an attempt's whole process tree.
     case suspendAttempt(AttemptID, Bool)
 }

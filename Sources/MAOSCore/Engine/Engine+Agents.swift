@@ -108,7 +108,7 @@ extension Engine {
             touch(id)
             emitAgent(.resumed, id)
             if agent.state.currentTasks.isEmpty { becomeIdle(id) }
-            offerSlots(of: id)
+            join(id)
         }
         return try reply(with: id)
     }
@@ -300,7 +300,7 @@ extension Engine {
         watchHeartbeat(of: id)
         guard !isPaused else { return }
         if agent.state.currentTasks.isEmpty { becomeIdle(id) }
-        offerSlots(of: id)
+        join(id)
     }
 
     mutating func agentCrashed(_ id: AgentID, reason: String) throws(Rejection) {

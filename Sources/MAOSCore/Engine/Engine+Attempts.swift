@@ -58,7 +58,7 @@ extension Engine {
         while let match = state.ready.match(profile: profile, at: state.now) { assign(match.task, to: match.agent) }
     }
 
-    private mutating func assign(_ id: TaskID, to agentID: AgentID) {
+    private mutating func assign(_ id: TaskID, to agentID: AgentID, reason: String? = nil) {
         guard let taken = state.agents[agentID]?.take(id, at: state.now, in: batchNumber) else {
             preconditionFailure("an agent with a seat is live")
         }
@@ -73,7 +73,7 @@ extension Engine {
             on: agentID, usualTimeout: usual, at: state.now, in: batchNumber)
         if isNews == true { changedTasks.append(id) }
         guard let task: TaskRecord = state.tasks[id]?.record else { preconditionFailure("what waits is live") }
-        emitTask(.assigned, task)
+        emitTask(.assigned, task, reason: reason)
         let attempt = AttemptID(task: id, number: task.state.attempt)
         if let timeout: Milliseconds = task.specification.timeout ?? usual {
             state.timers.set(.attemptTimeout(attempt), at: state.now + timeout)
@@ -109,10 +109,10 @@ extension Engine {
 
     mutating func attemptStarted(_ id: AttemptID, process: ProcessIdentity?) throws(Rejection) {
         try requireCurrent(id)
-        guard state.tasks[id.task]?.start(process, at: state.now) == true,
-            let task: TaskRecord = state.tasks[id.task]?.record
-        else { return }
+        _ = takeRecall(of: id)
+        guard state.tasks[id.task]?.start(process, at: state.now) == true else { return }
         touch(id.task)
+        guard let task: TaskRecord = state.tasks[id.task]?.record else { return }
         guard isLimited(task) else { return emitTask(.started, task) }
         runningChanged(of: id.task)
         emitTaskNow(.started, id.task)
@@ -145,6 +145,7 @@ extension Engine {
         try requireCurrent(id)
         if used != Usage(), let record: TaskRecord = state.tasks[id.task]?.record { _ = noteUsage(of: record, used) }
         let isCancelled: Bool = state.tasks[id.task]?.record.state.cancellation != nil
+        let recall: EngineState.Recall? = takeRecall(of: id)
         switch outcome {
         case .completed(let result):
             endTask(id.task, as: .completed, failure: nil, result: result)
@@ -159,6 +160,8 @@ extension Engine {
                 endTask(id.task, as: .cancelled, failure: nil)
             } else if let pending: TaskFailure = state.tasks[id.task]?.pendingFailure {
                 attemptFailed(id.task, pending)
+            } else if let recall, state.tasks[id.task]?.hasStarted == false {
+                attemptGivenBack(id.task, recall)
             } else {
                 attemptInterrupted(id.task)
             }
@@ -349,6 +352,12 @@ extension Engine {
         _ agent: AgentID, from task: TaskRecord, completed: Bool?, failure: TaskFailure?
     ) {
         leaveGates(task)
+        releaseSlot(of: agent, from: task, completed: completed, failure: failure)
+    }
+
+    private mutating func releaseSlot(
+        of agent: AgentID, from task: TaskRecord, completed: Bool?, failure: TaskFailure?
+    ) {
         guard
             let released = state.agents[agent]?.release(
                 task.id, completed: completed, startedAt: task.state.startedAt, at: state.now, in: batchNumber)
@@ -363,6 +372,36 @@ extension Engine {
         case .rest: becomeIdle(agent)
         case .stop(let graceful): batch.effects.append(.stopAgent(agent, graceful: graceful))
         }
+    }
+
+    /// Gives a task whose attempt has not begun to another agent with a free slot; it stays behind the gates that it passed.
+    mutating func handOver(_ id: TaskID, from giver: AgentID, to taker: AgentID) {
+        guard var task: TaskRecord = state.tasks[id]?.record else { return }
+        closeAccount(of: &task)
+        state.tasks[id]?.record.state = task.state
+        if state.tasks[id]?.endAttempt() == true { abandonTimer() }
+        // What it may use has become less.
+        enterGates(task)
+        releaseSlot(of: giver, from: task, completed: nil, failure: nil)
+        // Whoever follows the task sees it wait again, if only for a moment.
+        state.tasks[id]?.record.state.status = .queued
+        touch(id)
+        emitTaskNow(.queued, id, reason: "load_balancing")
+        state.ready.withdrawSeat(of: taker)
+        assign(id, to: taker, reason: "load_balancing")
+    }
+
+    /// Puts a task whose attempt has not begun back to its place in the queue; a paused one stays out of it.
+    mutating func returnToQueue(_ id: TaskID) {
+        let isPaused: Bool = state.tasks[id]?.record.status == .paused
+        let agent: AgentID? = releaseAgent(of: id, completed: nil, failure: nil)
+        state.tasks[id]?.record.state.status = isPaused ? .paused : .queued
+        touch(id)
+        if !isPaused {
+            emitTaskNow(.queued, id)
+            enqueue(id)
+        }
+        if let agent { offerSlots(of: agent) }
     }
 
     /// Notes that a timer has lost its reason; clears such timers away when they are the larger part.
@@ -387,7 +426,7 @@ extension Engine {
             case .executionTimeout(let id): flows.executions[id] == nil && !flows.changed.contains(id)
             case .executionBudget(let id, let timer): flows.accounts[id]?.timer?.number != timer
             case .approvalTimeout(let id): flows.approvals[id]?.status != .pending
-            case .agentHeartbeat, .agentRestart, .agentIdle, .gate: false
+            case .agentHeartbeat, .agentRestart, .agentIdle, .gate, .coordination: false
             }
         }
     }

@@ -18,6 +18,7 @@ extension Engine {
             case .approvalTimeout(let id): approvalTimeoutDue(id)
             case .allocationEnd(let id): allocationDue(id)
             case .poolCheck(let id, let timer): poolCheckDue(id, timer)
+            case .coordination: coordinationDue()
             case .gate(let key): state.ready.look(at: key, at: state.now)
             }
         }
@@ -93,6 +94,13 @@ extension Engine {
     package mutating func adopt(runOf other: Engine) {
         state.isDraining = other.state.isDraining
         state.ready.adopt(other.state.ready, at: state.now)
+        // What is given back from now on was asked for by the other.
+        for (id, recall) in other.state.recalls {
+            guard let task: EngineState.LiveTask = state.tasks[id], task.record.state.holdsAgent, !task.hasStarted,
+                task.record.state.attempt == recall.attempt
+            else { continue }
+            state.recalls[id] = recall
+        }
         setGateTimers()
         stopAgain()
         let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }

@@ -41,6 +41,7 @@ extension EngineState {
             try checkLearning(of: agent, id)
         }
         try checkDependents()
+        try checkCoordination(timers)
         try checkGates(timers)
         try checkBudgets(timers)
         try checkCounters(configuration)

@@ -84,6 +84,9 @@ package struct EngineState: Sendable {
     var idleOnDemandAgents: Int = 0
     /// On-demand agents that have not started yet, by type.
     var startingAgents: [AgentType: Int] = [:]
+    /// Attempts that are to be taken back if they have not begun.
+    var recalls: [TaskID: Recall] = [:]
+    var coordination = Coordination()
     var budgets = EntityTable<BudgetAccount>()
     var budgetOfProject: [String: BudgetID] = [:]
     /// What live attempts take up; only of accounts of which they do.

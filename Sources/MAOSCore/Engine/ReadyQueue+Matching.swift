@@ -25,6 +25,23 @@ extension ReadyQueue {
         return (task, agent)
     }
 
+    /// Where an agent's profile stands; `nil` for one that has not joined.
+    func profilePlace(of agent: AgentID) -> Int? { members[agent]?.profile }
+
+    /// How many tasks wait that agents of a profile could take.
+    func waitingCount(forProfile index: Int) -> Int {
+        (profiles[index]?.lanes ?? []).reduce(0) { $0 + (lanes[$1]?.waiting ?? 0) }
+    }
+
+    /// The profiles that go with any of the lanes that a profile goes with.
+    func profiles(sharingLanesWith index: Int) -> Set<Int> {
+        var found: Set<Int> = []
+        for lane: Int in profiles[index]?.lanes ?? [] {
+            for fit: Fit in lanes[lane]?.profiles ?? [] { found.insert(fit.profile) }
+        }
+        return found
+    }
+
     /// Waiting tasks that ask for nothing but a type, so that an agent can be made for them.
     struct Demand: Sendable {
         /// `nil` for any.

@@ -21,6 +21,8 @@ enum TimerReason: Hashable, Sendable {
     case allocationEnd(AllocationID)
     /// The number is that of the pool's newest timer.
     case poolCheck(PoolID, UInt64)
+    /// What agents that joined have taken over is looked at, and told of.
+    case coordination
     /// A gate that goes by time may let tasks pass.
     case gate(GateKey)
 }

@@ -85,7 +85,8 @@ public final class FunctionAgentRuntime: AgentRuntime {
             }
             state.stopped.insert(id)
             task.cancel()
-        case .suspendAttempt:
+        case .suspendAttempt, .recallAttempt:
+            // Every attempt begins at once.
             break
         }
     }

@@ -189,7 +189,7 @@ extension GatewayProjection {
     private static func source(of type: String) -> String {
         switch type.split(separator: "_").first {
         case "agent", "learning": "agents"
-        case "pool", "quota", "schedule", "workflow", "approval": "orchestration"
+        case "pool", "coordination", "quota", "schedule", "workflow", "approval": "orchestration"
         case "resource": "storage"
         case "security": "communication"
         default: "server"

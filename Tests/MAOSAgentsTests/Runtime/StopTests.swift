@@ -110,6 +110,24 @@ struct StopTests {
         await harness.runtime.shutDown()
     }
 
+    @Test("asked back before it has started, an attempt is given back; one that runs, or has ended, is left alone")
+    func recall() async throws {
+        let harness = try RuntimeHarness()
+        let waiting: AttemptLaunch = RuntimeHarness.launch(
+            TaskSpecification(kind: .code, description: "x", command: .shell("sleep 100")), id: "waiting")
+        let running: AttemptLaunch = RuntimeHarness.launch(
+            TaskSpecification(kind: .code, description: "x", command: .shell("sleep 0.2; printf on")), id: "running")
+        harness.runtime.perform([.startAttempt(running)])
+        harness.runtime.perform([
+            .recallAttempt(running.id), .startAttempt(waiting), .recallAttempt(waiting.id),
+            .recallAttempt(AttemptID(task: TaskID(unchecked: "nobody"), number: 1)),
+        ])
+        #expect(try await harness.sink.outcome(of: waiting.id) == .stopped)
+        #expect(try await harness.sink.outcome(of: running.id) == standardResult("on"))
+        harness.runtime.perform([.recallAttempt(running.id)])
+        await harness.runtime.shutDown()
+    }
+
     @Test("of one that has ended, or never was, is answered all the same")
     func tooLate() async throws {
         let harness = try RuntimeHarness()

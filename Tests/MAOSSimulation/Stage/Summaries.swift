@@ -33,6 +33,7 @@ extension Effect {
         case .stopAgent(let id, let graceful): "stopAgent \(id) \(graceful)"
         case .startAttempt(let launch): "startAttempt \(launch.id) \(launch.agent.id)"
         case .stopAttempt(let id, let reason): "stopAttempt \(id) \(reason.rawValue)"
+        case .recallAttempt(let id): "recallAttempt \(id)"
         case .suspendAttempt(let id, let isSuspended): "suspendAttempt \(id) \(isSuspended)"
         }
     }
