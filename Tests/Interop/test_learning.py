@@ -11,7 +11,7 @@ from conftest import BIN, check_envelope, check_error, new_task, wait_for_end, w
 def spawn(http, *capabilities, **members):
     body = {"type": "coder", "capabilities": list(capabilities), **members}
     agent = check_envelope(http.post("/api/v1/agents", json=body), True)["data"]["agentId"]
-    wait_until(lambda: show(http, agent)["coreStatus"] in ("ready", "idle"), "the agent is ready")
+    wait_until(lambda: show(http, agent)["coreStatus"] in ("ready", "idle", "busy"), "the agent is ready")
     return agent
 
 
@@ -99,3 +99,25 @@ def test_bad_lengths_of_cycles_are_refused_by_name(tmp_path):
             [BIN / "maos-server", "--config", path, "--data", tmp_path / "data", "--listen", "127.0.0.1:0=gateway"],
             capture_output=True, text=True, timeout=20)
         assert run.returncode == 1 and "learning.every" in run.stderr and "1 to 1000000" in run.stderr, run.stderr
+
+
+def test_work_that_waits_moves_to_an_agent_that_joins(make_server):
+    """HIVE-EVT-17: one event with the figures, a second after the agent joined."""
+    server = make_server("--limits", "off")
+    with server.client() as http:
+        first = spawn(http, "skill")
+        body = new_task(
+            context={"command": "sleep 30"}, requirements=[{"type": "capability", "name": "skill"}])
+        tasks = [http.post("/api/v1/tasks", json=body).json()["data"]["taskId"] for _ in range(5)]
+        wait_until(lambda: show(http, first)["currentTasks"] == tasks[:1], "the first one runs, and four wait")
+        second = spawn(http, "skill", configuration={"maxConcurrentTasks": 2})
+        assert sorted(show(http, second)["currentTasks"]) == sorted(tasks[1:3])
+        wait_until(lambda: events(http, "coordination_event"), "it is told of")
+        # 4 for 1 slot, then 2 for 3.
+        assert events(http, "coordination_event") == [{
+            "eventType": "SwarmOptimization", "module": "coordinator",
+            "details": {
+                "optimizationType": "load_balancing", "agentsRebalanced": 1, "efficiencyImprovement": 0.833333,
+                "queuedTasksMoved": 2, "assignedTasksMoved": 0}}]
+        for task in tasks:
+            http.delete(f"/api/v1/tasks/{task}")
