@@ -37,6 +37,13 @@ run_tests 50 'EndToEndTests'
 step "simulation"
 Scripts/simulate.sh 300
 
+step "simulation: are deliberate mistakes found?"
+if grep -q skippedFencing "$(swift build --show-bin-path)/maos-server"; then
+    echo "the server was built with deliberate mistakes in it" >&2
+    exit 1
+fi
+Scripts/simulate.sh --faults 40
+
 step "embedding program"
 Scripts/embedding-test.sh
 

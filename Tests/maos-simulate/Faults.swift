@@ -13,13 +13,20 @@ func checkFaults(_ options: Options) async -> Bool {
             return false
         }
     }
+    // Only where nothing is found without a mistake is the mistake what is found.
+    var campaign = Campaign(
+        seeds: options.first...(options.first + options.seeds - 1), steps: options.steps, workers: options.workers)
+    campaign.repeated = 0
+    let sound: Campaign.Report = await campaign.run()
+    if let (plan, outcome) = sound.failure, let failure: BrokenPromise = outcome.failure {
+        print("seed \(plan.seed) fails without any mistake in step \(outcome.step): \(failure)")
+        return false
+    }
+    campaign.repeated = 1
     let width: Int = EngineFault.allCases.map(\.rawValue.count).max() ?? 0
     var missed: Int = 0
     for fault: EngineFault in faults {
         EngineFault.active = fault
-        var campaign = Campaign(
-            seeds: options.first...(options.first + options.seeds - 1), steps: options.steps, workers: options.workers)
-        campaign.repeated = 1
         let report: Campaign.Report = await campaign.run()
         let name: String = fault.rawValue + String(repeating: " ", count: width - fault.rawValue.count)
         if let (plan, outcome) = report.failure, let failure: BrokenPromise = outcome.failure {

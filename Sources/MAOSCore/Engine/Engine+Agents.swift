@@ -340,6 +340,9 @@ extension Engine {
     }
 
     mutating func agentsAlive(_ ids: [AgentID]) {
+        #if EngineFaults
+        if EngineFault.ignoredHeartbeat.isOn { return }
+        #endif
         for id: AgentID in ids { state.agents[id]?.record.state.lastHeartbeat = state.now }
     }
 
@@ -388,6 +391,9 @@ extension Engine {
 
     mutating func heartbeatDue(_ id: AgentID) {
         guard let due: Instant = state.agents[id]?.heartbeatDue, due <= state.now else { return }
+        #if EngineFaults
+        if EngineFault.endlessPatience.isOn { return }
+        #endif
         state.agents[id]?.heartbeatDue = nil
         guard let agent: AgentRecord = state.agents[id]?.record, agent.status != .error, agent.status != .initializing
         else { return }

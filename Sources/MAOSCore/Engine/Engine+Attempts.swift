@@ -81,6 +81,9 @@ extension Engine {
         var launch = AttemptLaunch(id: attempt, task: task, agent: agent)
         launch.watchesProcessorTime = openAccount(of: task)
         batch.effects.append(.startAttempt(launch))
+        #if EngineFaults
+        if EngineFault.doubleStart.isOn { batch.effects.append(.startAttempt(launch)) }
+        #endif
         if agent.state.currentTasks.count < agent.specification.maximumConcurrentTasks {
             _ = state.ready.offerSeat(of: agentID, load: agent.state.currentTasks.count)
         }
@@ -174,6 +177,9 @@ extension Engine {
         guard let newest: Int = state.tasks[id.task]?.record.state.attempt else {
             throw .notFound(.task, id: id.task.rawValue)
         }
+        #if EngineFaults
+        if EngineFault.skippedFencing.isOn, state.tasks[id.task]?.record.state.holdsAgent == true { return }
+        #endif
         guard newest == id.number, state.tasks[id.task]?.record.state.holdsAgent == true else {
             throw .conflict(
                 reason: "stale_attempt",
@@ -188,10 +194,16 @@ extension Engine {
         let policy: RetryPolicy = task.specification.retryPolicy
         let failures: Int = task.state.failures + 1
         state.tasks[id]?.record.state.failures = failures
+        #if EngineFaults
+        if EngineFault.uncountedRetry.isOn { state.tasks[id]?.record.state.failures = task.state.failures }
+        #endif
         state.tasks[id]?.record.state.noteCause(failure, at: state.now)
         let reached: TaskFailure? = failure.code == .budget ? failure : reachedCeiling(of: task)
         guard failures < policy.maximumAttempts, failure.code != .deadline, reached == nil else {
             state.tasks[id]?.record.state.isDeadLetter = failure.code != .deadline
+            #if EngineFaults
+            if EngineFault.lostDeadLetter.isOn { state.tasks[id]?.record.state.isDeadLetter = false }
+            #endif
             let isLast: Bool = failures >= policy.maximumAttempts || failure.code == .deadline
             endTask(id, as: .failed, failure: isLast ? failure : reached ?? failure)
             return
@@ -314,6 +326,10 @@ extension Engine {
     ) {
         var runnable: [TaskID] = []
         for entry: Dependents.Entry in waiting.entries where state.tasks[entry.task]?.life == entry.life {
+            #if EngineFaults
+            if EngineFault.lostWakeUp.isOn, ended.status == .completed { continue }
+            if EngineFault.lostCascade.isOn, ended.status != .completed { continue }
+            #endif
             if ended.status != .completed {
                 others.append((entry.task, dependencyFailure(ended)))
             } else if state.tasks[entry.task]?.closeDependency() == true {

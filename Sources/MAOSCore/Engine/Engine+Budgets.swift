@@ -173,6 +173,9 @@ extension Engine {
         settleExecution(used, of: record)
         guard let id: BudgetID = account(of: record) else { return }
         state.budgets.update(id) { (account: inout BudgetAccount) in
+            #if EngineFaults
+            if EngineFault.unsettledBudget.isOn { return }
+            #endif
             account.settled = account.settled + used
             account.attempts += 1
         }

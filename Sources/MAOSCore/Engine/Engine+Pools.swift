@@ -162,6 +162,9 @@ extension Engine {
 
     /// Agents that may be made because tasks wait for them.
     var onDemandMaximum: Int {
+        #if EngineFaults
+        if EngineFault.outgrownPool.isOn { return configuration.onDemand.maximum + 1 }
+        #endif
         guard let pool: PoolRecord = state.pools[.onDemand] else { return configuration.onDemand.maximum }
         guard pool.mode == .onDemand else { return 0 }
         return max(0, pool.maximum - members(of: .onDemand).count)

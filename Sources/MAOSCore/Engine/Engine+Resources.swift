@@ -58,6 +58,9 @@ extension Engine {
 
     /// Ends an allocation whose time is over.
     mutating func allocationDue(_ id: AllocationID) {
+        #if EngineFaults
+        if EngineFault.keptAllocation.isOn { return }
+        #endif
         guard let allocation: AllocationRecord = state.allocations[id], allocation.endedAt == nil,
             let end: Instant = allocation.expiresAt, end <= state.now
         else { return }

@@ -57,6 +57,9 @@ extension Engine {
         if state.now - due > Engine.tolerance {
             catchUp(id, from: time, policy: record.specification.catchUp)
         } else {
+            #if EngineFaults
+            if EngineFault.secondRun.isOn { runDue(id, at: time) }
+            #endif
             runDue(id, at: time)
             plan(id, after: time)
         }
@@ -89,6 +92,9 @@ extension Engine {
     mutating func runDue(_ id: ScheduleID, at time: Instant) {
         guard let record: ScheduleRecord = state.schedules[id] else { return }
         if let maximum: Int = record.specification.maximumRuns, record.runs + record.waiting.count >= maximum { return }
+        #if EngineFaults
+        if EngineFault.ignoredOverlap.isOn { return startRun(id, at: time) }
+        #endif
         guard !record.active.isEmpty else { return startRun(id, at: time) }
         switch record.specification.overlap {
         case .allow:

@@ -128,7 +128,11 @@ extension Engine {
     }
 
     mutating func cancelTask(_ id: TaskID, reason: String?, by principal: Principal) throws(Rejection) -> Reply {
+        #if EngineFaults
+        if !EngineFault.uncheckedPermission.isOn { try principal.require(.tasksCancel) }
+        #else
         try principal.require(.tasksCancel)
+        #endif
         guard let task: TaskRecord = state.tasks[id]?.record else {
             let ended: TaskRecord = try reachable(terminalTask(id), id: id, by: principal)
             guard ended.status == .cancelled else { throw alreadyEnded(ended) }
@@ -145,6 +149,9 @@ extension Engine {
             if task.state.isSuspended { continueAttempt(id) }
             touch(id)
             emitTaskNow(.cancelRequested, id, reason: reason)
+            #if EngineFaults
+            if EngineFault.deafCancel.isOn { return .task(state.tasks[id]?.record ?? task) }
+            #endif
             batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .cancelled))
         }
         return .task(state.tasks[id]?.record ?? task)
@@ -211,6 +218,9 @@ extension Engine {
         guard task.state.priority != priority else { return .task(task) }
         state.tasks[id]?.record.state.priority = priority
         touch(id)
+        #if EngineFaults
+        if EngineFault.silentChange.isOn { return .task(task) }
+        #endif
         emitTaskNow(.priorityChanged, id, reason: reason)
         if task.status == .queued {
             withdraw(id)
@@ -328,6 +338,9 @@ extension Engine {
             subject: principal.subject, key: key, task: task,
             expires: state.now + configuration.limits.idempotencyRetention)
         batch.idempotency.append(entry)
+        #if EngineFaults
+        if EngineFault.forgottenKey.isOn { return }
+        #endif
         remember(entry)
     }
 

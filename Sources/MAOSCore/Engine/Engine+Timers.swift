@@ -35,6 +35,9 @@ extension Engine {
             endTask(id, as: .failed, failure: failure)
             return
         }
+        #if EngineFaults
+        if EngineFault.lateDeadline.isOn { return }
+        #endif
         guard task.state.cancellation == nil else { return }
         state.tasks[id]?.pendingFailure = failure
         batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .deadline))
@@ -74,6 +77,9 @@ extension Engine {
         precondition(state.tasks.isEmpty && state.agents.isEmpty, "an engine is loaded once, at its start")
         state.now = now
         state.lastSequence = recovered.lastSequence
+        #if EngineFaults
+        if EngineFault.repeatedSequence.isOn, state.lastSequence > 0 { state.lastSequence -= 1 }
+        #endif
         state.lastTaskNumber = recovered.lastTaskNumber
         state.lastAgentNumber = recovered.lastAgentNumber
         // An empty journal has seen nothing start.
@@ -191,6 +197,9 @@ extension Engine {
         let active: [TaskRecord] = state.tasks.values.map(\.record).filter(\.state.holdsAgent)
         for task: TaskRecord in active.sorted(by: { $0.number < $1.number }) {
             countInterruptedRun(of: task.id)
+            #if EngineFaults
+            if EngineFault.skippedRecovery.isOn { continue }
+            #endif
             if task.state.cancellation != nil {
                 endTask(task.id, as: .cancelled, failure: nil)
             } else if let deadline: Instant = task.specification.deadline, deadline <= state.now {

@@ -2,6 +2,9 @@
 extension Engine {
     /// Refuses what no task may be asked for.
     func validate(_ specification: TaskSpecification) throws(Rejection) {
+        #if EngineFaults
+        if EngineFault.uncheckedInput.isOn { return }
+        #endif
         try check("description", length: specification.description, in: 1...1_000)
         try check(count: specification.capabilities.count, of: "capabilities")
         for (index, capability) in specification.capabilities.enumerated() {

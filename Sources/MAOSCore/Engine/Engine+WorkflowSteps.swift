@@ -150,6 +150,11 @@ extension Engine {
         let reply: Reply
         do throws(Rejection) {
             reply = try createTask(specification, id: nil, idempotency: nil, by: live.record.principal)
+            #if EngineFaults
+            if EngineFault.doubleStep.isOn {
+                _ = try createTask(specification, id: nil, idempotency: nil, by: live.record.principal)
+            }
+            #endif
         } catch {
             return end(ordinal, .failed("The task was refused: \(error.summary)"), in: &live)
         }
@@ -541,6 +546,9 @@ extension Engine {
     /// Sees to the ends of tasks that steps wait for.
     mutating func followTaskEnds() {
         while let end: FlowState.TaskEnd = state.flows.taskEnds.popFirst() {
+            #if EngineFaults
+            if EngineFault.lostStepEnd.isOn { continue }
+            #endif
             guard var live: LiveExecution = state.flows.executions.removeValue(forKey: end.origin.execution) else {
                 continue
             }

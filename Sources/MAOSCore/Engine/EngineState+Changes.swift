@@ -27,6 +27,9 @@ extension EngineState.LiveTask {
     ) -> Bool {
         record.state.status = .assigned
         record.state.attempt += 1
+        #if EngineFaults
+        if EngineFault.reusedAttempt.isOn, record.state.attempt > 1 { record.state.attempt -= 1 }
+        #endif
         record.state.agent = agent
         record.state.startedAt = now
         record.state.progress = 0
@@ -132,6 +135,9 @@ extension EngineState.LiveAgent {
         if let place: Int = record.state.currentTasks.firstIndex(of: task) {
             record.state.currentTasks.remove(at: place)
         }
+        #if EngineFaults
+        if EngineFault.leakedSlot.isOn, completed == true { record.state.currentTasks.append(task) }
+        #endif
         if let completed {
             record.state.statistics.totalRuntime.count += (now - (startedAt ?? now)).count
             if completed {

@@ -36,6 +36,9 @@ struct ResourceIndex: Sendable {
         allocations -= 1
         if exclusive == allocation.id { exclusive = nil }
         requests[key(of: allocation)] = nil
+        #if EngineFaults
+        if EngineFault.forgottenLease.isOn { return }
+        #endif
         change(keys(of: allocation)) { $0.amounts = $0.amounts - allocation.request.amounts }
     }
 

@@ -57,6 +57,12 @@ struct TimerQueue: Sendable {
     }
 
     mutating func set(_ reason: TimerReason, at due: Instant) {
+        #if EngineFaults
+        switch (EngineFault.active, reason) {
+        case (.lostRetryTimer, .taskRetry), (.lostTimeoutTimer, .attemptTimeout), (.lostRunTimer, .scheduleRun): return
+        default: break
+        }
+        #endif
         heap.insert(Entry(due: due, order: nextOrder, reason: reason))
         nextOrder += 1
     }
