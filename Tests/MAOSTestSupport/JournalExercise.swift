@@ -85,11 +85,15 @@ package struct JournalExercise {
     }
 
     private mutating func idempotency() throws {
-        let entries: [IdempotencyEntry] = (0..<3).map { number in
+        let made: [Creation] = [
+            .task(TaskID(unchecked: "task-1")), .execution(ExecutionID(unchecked: "e")),
+            .schedule(ScheduleID(unchecked: "s")), .pool(PoolID(unchecked: "p")),
+        ]
+        let entries: [IdempotencyEntry] = made.enumerated().map { (number, made) in
             IdempotencyEntry(
                 subject: "somebody",
                 key: IdempotencyKey(key: "key-\(number)", fingerprint: UInt64.max - UInt64(number)),
-                task: TaskID(unchecked: "task-1"), expires: now + .seconds(3_600))
+                made: made, expires: now + .seconds(3_600))
         }
         var batch = Batch(time: now)
         batch.idempotency = entries

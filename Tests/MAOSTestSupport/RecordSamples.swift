@@ -69,7 +69,20 @@ package struct RecordSamples {
                 wallTime: maybe(Milliseconds(number(1_000) + 1)), processorTime: maybe(Milliseconds(number(1_000) + 1)),
                 cost: maybe(Cost(micros: Int64(number(1_000)) + 1)))
         }
+        if !isFirstForm, flip() { specification.schedule = taskSchedule() }
         return specification
+    }
+
+    private mutating func taskSchedule() -> TaskSchedule {
+        var schedule = TaskSchedule(at: instant())
+        guard flip() else { return schedule }
+        var recurrence = TaskRecurrence(
+            pick(TaskRecurrence.Interval.allCases), timeZone: pick(["UTC", "Europe/Berlin"]), end: maybe(instant()),
+            maximumRuns: maybe(Int(number(1_000)) + 1))
+        recurrence.run = Int(number(1_000)) + 1
+        if flip() { recurrence.first = TaskRecurrence.First(task: TaskID(unchecked: "first"), time: instant()) }
+        schedule.recurrence = recurrence
+        return schedule
     }
 
     private mutating func usage() -> Usage {

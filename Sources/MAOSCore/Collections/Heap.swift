@@ -42,6 +42,19 @@ struct Heap<Element: Comparable & Sendable>: Sendable {
         return count
     }
 
+    /// The smallest elements, as far as all of them satisfy a condition that holds for all that are smaller, too; O(of them).
+    func firstElements(where holds: (Element) -> Bool) -> [Element] {
+        var found: [Element] = []
+        var pending: [Int] = [0]
+        while let index: Int = pending.popLast() {
+            guard index < elements.count, holds(elements[index]) else { continue }
+            found.append(elements[index])
+            pending.append(2 * index + 1)
+            pending.append(2 * index + 2)
+        }
+        return found
+    }
+
     /// Takes all elements out.
     mutating func removeAll(keepingCapacity: Bool) { elements.removeAll(keepingCapacity: keepingCapacity) }
 

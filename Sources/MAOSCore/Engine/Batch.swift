@@ -30,16 +30,16 @@ public struct IdempotencyEntry: Hashable, Sendable {
     public var subject: String
     /// What the sender called it, and what it asked for.
     public var key: IdempotencyKey
-    /// The task that it created.
-    public var task: TaskID
+    /// What it made.
+    public var made: Creation
     /// When it is forgotten.
     public var expires: Instant
 
     /// Puts an entry together; for journals.
-    public init(subject: String, key: IdempotencyKey, task: TaskID, expires: Instant) {
+    public init(subject: String, key: IdempotencyKey, made: Creation, expires: Instant) {
         self.subject = subject
         self.key = key
-        self.task = task
+        self.made = made
         self.expires = expires
     }
 }

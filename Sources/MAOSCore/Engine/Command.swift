@@ -26,6 +26,9 @@ public enum Command: Sendable {
     indirect case resource(ResourceCommand)
     indirect case pool(PoolCommand)
     indirect case budget(BudgetCommand)
+    /// One of ``schedule(_:)``, ``workflow(_:)`` and ``pool(_:)`` that makes something: sent again with the same key it makes nothing,
+    /// and is answered with ``Reply/repeatedCreation(_:)``.
+    indirect case once(IdempotencyKey, Command)
 
     // What the runtime that carries out the effects reports.
     case agentStarted(AgentID, process: ProcessIdentity?)
@@ -65,6 +68,7 @@ extension Command {
         case .configureAgent(_, let change): change.settings?.utf8.count ?? 0
         case .schedule(let command): command.weight
         case .workflow(let command): command.weight
+        case .once(_, let command): command.weight
         default: 0
         }
     }
@@ -148,6 +152,8 @@ public enum Reply: Sendable {
     case task(TaskRecord)
     /// A repeated request: the task that its first sending created, as it was answered then.
     case repeated(TaskID)
+    /// A repeated request: what its first sending made.
+    case repeatedCreation(Creation)
     case agent(AgentRecord)
     case schedule(ScheduleRecord)
     case allocation(AllocationRecord)

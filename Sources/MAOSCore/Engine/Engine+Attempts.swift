@@ -90,16 +90,19 @@ extension Engine {
     }
 
     /// Queues a task that waits for nothing else any more, or lets it go on waiting for what remains.
-    mutating func makeRunnable(_ id: TaskID) {
+    mutating func makeRunnable(_ id: TaskID, isItsTime: Bool = false) {
         guard let task: EngineState.LiveTask = state.tasks[id] else { return }
         if task.openDependencies > 0 {
             state.tasks[id]?.record.state.status = .pending
             touch(id)
+        } else if !isItsTime, let start: Instant = scheduledStart(of: task.record) {
+            waitForStart(id, at: start)
         } else if let notBefore: Instant = task.record.state.notBefore, notBefore > state.now {
             state.tasks[id]?.record.state.status = .retrying
             touch(id)
             state.timers.set(.taskRetry(id), at: notBefore)
         } else {
+            if task.record.state.queuedAt == nil { makeNextRun(after: task.record) }
             state.tasks[id]?.record.state.status = .queued
             state.tasks[id]?.record.state.queuedAt = state.now
             touch(id)

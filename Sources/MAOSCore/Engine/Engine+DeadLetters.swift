@@ -8,7 +8,10 @@ extension Engine {
         try principal.require(.tasksUpdate)
         _ = try deadLetter(id, by: principal)
         guard let edited else { return try retryTask(id, by: principal) }
-        let reply: Reply = try createTask(edited, id: nil, idempotency: nil, by: principal)
+        var wanted: TaskSpecification = edited
+        // Its time has passed, and what follows it has been made.
+        if let time: Instant = wanted.schedule?.time, time <= state.now { wanted.schedule = nil }
+        let reply: Reply = try createTask(wanted, id: nil, idempotency: nil, by: principal)
         guard case .task(let task) = reply else { preconditionFailure("a creation without a key makes a task") }
         let settled: TaskRecord? = changeEnded(id) { (state: inout TaskState) in
             state.isDeadLetter = false

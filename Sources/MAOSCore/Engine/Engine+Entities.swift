@@ -17,6 +17,8 @@ extension Engine {
             return [.entity(.schedule, id: id.rawValue)]
         case .workflow(let command):
             return missingRecords(for: command)
+        case .once(_, let command):
+            return missingEntities(for: command)
         default:
             return []
         }

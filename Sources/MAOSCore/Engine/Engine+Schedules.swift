@@ -239,6 +239,9 @@ extension Engine {
             issue.field = "task.\(issue.field)"
             throw .invalid(issue)
         }
+        guard task.schedule == nil else {
+            throw refusal("task.schedule", "", expected: "none: the schedule itself says when")
+        }
         guard task.dependencies.isEmpty else {
             throw refusal(
                 "task.dependencies", "\(task.dependencies.count) entries",

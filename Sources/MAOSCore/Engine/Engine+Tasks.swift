@@ -8,7 +8,11 @@ extension Engine {
         try validate(wanted)
         if let idempotency {
             try validate(idempotency)
-            if let earlier: TaskID = try earlierTask(of: principal, idempotency) { return .repeated(earlier) }
+            switch try earlierCreation(of: principal, idempotency) {
+            case .task(let earlier)?: return .repeated(earlier)
+            case let other?: return .repeatedCreation(other)
+            case nil: break
+            }
         }
         if let wantedID {
             guard state.tasks[wantedID] == nil, terminalTask(wantedID) == nil else {
@@ -17,6 +21,7 @@ extension Engine {
         }
         try requireRoom(forTaskOf: wanted.weight)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
+        try checkSchedule(of: wanted, id: wantedID)
 
         let id: TaskID = wantedID ?? TaskID(IdentifierMaker.make(at: state.now, random: &random))
         var specification: TaskSpecification = wanted
@@ -36,14 +41,20 @@ extension Engine {
             }
         }
         let isTooLate: Bool = specification.deadline.map { $0 <= state.now } ?? false
-        let runsAtOnce: Bool = open == 0 && failed == nil && !isTooLate
+        let mayRun: Bool = open == 0 && failed == nil && !isTooLate
+        let start: Instant? = specification.schedule?.time
+        let runsAtOnce: Bool = mayRun && start == nil
         if runsAtOnce {
             record.state.status = .queued
             record.state.queuedAt = state.now
+        } else if let start {
+            record.state.notBefore = start
+            if mayRun { record.state.status = .scheduled }
         }
         begin(record, openDependencies: open)
+        if mayRun, let start { state.timers.set(.taskRetry(id), at: start) }
         emitTask(.created, record)
-        if let idempotency { remember(idempotency, of: principal, task: id) }
+        if let idempotency { remember(idempotency, of: principal, .task(id)) }
         if let failed {
             endTask(id, as: .cancelled, failure: dependencyFailure(failed))
         } else if isTooLate {
@@ -55,7 +66,7 @@ extension Engine {
     }
 
     /// Makes a task live, with what it waits for and its deadline.
-    private mutating func begin(_ record: TaskRecord, openDependencies: Int) {
+    mutating func begin(_ record: TaskRecord, openDependencies: Int) {
         let id: TaskID = record.id
         // One that ended and is retried in the same batch may have been noted already.
         let isNoted: Bool = forgetEnding(of: id) && changedTasks.contains(id)
@@ -192,11 +203,18 @@ extension Engine {
         fresh.attempt = task.state.attempt
         fresh.causes = task.state.causes
         fresh.spent = task.state.spent
-        fresh.queuedAt = open.isEmpty ? state.now : nil
+        // Whether its time had come stays known: those that follow it are made once.
+        fresh.queuedAt = task.state.queuedAt
         task.state = fresh
+        let start: Instant? = scheduledStart(of: task)
+        task.state.notBefore = start
+        if open.isEmpty {
+            if start != nil { task.state.status = .scheduled } else { task.state.queuedAt = state.now }
+        }
         begin(task, openDependencies: open.count)
+        if open.isEmpty, let start { state.timers.set(.taskRetry(id), at: start) }
         emitTask(.restarted, task)
-        if open.isEmpty { enqueue(id) }
+        if open.isEmpty, start == nil { enqueue(id) }
         return .task(currentTask(id) ?? task)
     }
 
@@ -261,7 +279,9 @@ extension Engine {
         } else {
             let isBackingOff: Bool = task.state.notBefore.map { $0 > state.now } ?? false
             let waits: Bool = (state.tasks[id]?.openDependencies ?? 0) > 0
-            state.tasks[id]?.record.state.status = isBackingOff && !waits ? .retrying : .pending
+            let isScheduled: Bool = scheduledStart(of: task) != nil
+            state.tasks[id]?.record.state.status =
+                waits ? .pending : isScheduled ? .scheduled : isBackingOff ? .retrying : .pending
             touch(id)
             emitTaskNow(.resumed, id)
             makeRunnable(id)
@@ -318,43 +338,5 @@ extension Engine {
     mutating func emitTaskNow(_ kind: TaskEvent.Kind, _ id: TaskID, reason: String? = nil) {
         guard let task: TaskRecord = state.tasks[id]?.record else { return }
         emitTask(kind, task, reason: reason)
-    }
-
-    // MARK: Repeated requests
-
-    private func earlierTask(of principal: Principal, _ key: IdempotencyKey) throws(Rejection) -> TaskID? {
-        let index = EngineState.IdempotencyIndex(subject: principal.subject, key: key.key)
-        guard let entry: IdempotencyEntry = state.idempotency[index], entry.expires > state.now else { return nil }
-        guard entry.key.fingerprint == key.fingerprint else {
-            throw .conflict(
-                reason: "idempotency_key_reused",
-                message: "The idempotency key \(key.key) has been used with another request")
-        }
-        return entry.task
-    }
-
-    private mutating func remember(_ key: IdempotencyKey, of principal: Principal, task: TaskID) {
-        let entry = IdempotencyEntry(
-            subject: principal.subject, key: key, task: task,
-            expires: state.now + configuration.limits.idempotencyRetention)
-        batch.idempotency.append(entry)
-        #if EngineFaults
-        if EngineFault.forgottenKey.isOn { return }
-        #endif
-        remember(entry)
-    }
-
-    /// Keeps an entry, and forgets those that have expired or are too many.
-    mutating func remember(_ entry: IdempotencyEntry) {
-        let index = EngineState.IdempotencyIndex(subject: entry.subject, key: entry.key.key)
-        state.idempotency[index] = entry
-        state.idempotencyOrder.append(EngineState.IdempotencyPlace(index: index, expires: entry.expires))
-        while let oldest: EngineState.IdempotencyPlace = state.idempotencyOrder.first {
-            let isSurplus: Bool = state.idempotencyOrder.count > configuration.limits.idempotencyKeys
-            guard isSurplus || oldest.expires <= state.now else { break }
-            _ = state.idempotencyOrder.popFirst()
-            // A key that expired and was used again has a later place as well, which counts.
-            if state.idempotency[oldest.index]?.expires == oldest.expires { state.idempotency[oldest.index] = nil }
-        }
     }
 }

@@ -56,10 +56,11 @@ extension Engine {
     }
 
     private mutating func retryDue(_ id: TaskID) {
-        guard let task: TaskRecord = state.tasks[id]?.record, task.status == .retrying,
+        guard let task: TaskRecord = state.tasks[id]?.record,
+            task.status == .retrying || task.status == .scheduled,
             let notBefore: Instant = task.state.notBefore, notBefore <= state.now
         else { return }
-        makeRunnable(id)
+        makeRunnable(id, isItsTime: true)
     }
 
     /// Stops every attempt in an orderly way; the tasks run again after the next start.
@@ -142,7 +143,7 @@ extension Engine {
         switch task.status {
         case .queued:
             _ = stand(task)
-        case .retrying:
+        case .retrying, .scheduled:
             state.timers.set(.taskRetry(task.id), at: task.state.notBefore ?? state.now)
         case .assigned, .running, .paused:
             let agent: AgentRecord? = task.state.agent.flatMap { state.agents[$0]?.record }
@@ -158,7 +159,7 @@ extension Engine {
                 state.tasks[task.id]?.timeoutAt = due
                 state.timers.set(.attemptTimeout(AttemptID(task: task.id, number: task.state.attempt)), at: due)
             }
-        case .pending, .scheduled, .awaitingApproval, .completed, .failed, .cancelled:
+        case .pending, .awaitingApproval, .completed, .failed, .cancelled:
             break
         }
     }

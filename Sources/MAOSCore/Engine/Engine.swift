@@ -97,6 +97,8 @@ package struct Engine: Sendable {
             reply = try apply(command, by: principal)
         case .pool(let command):
             reply = try apply(command, by: principal)
+        case .once(let key, let command):
+            reply = try applyOnce(key, command, by: principal)
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted, .attemptProgressed,
             .attemptUsed, .attemptStopping, .attemptEnded, .tick, .recover, .drain, .announce:
             try principal.require(.all)
@@ -147,7 +149,7 @@ package struct Engine: Sendable {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter,
             .discardDeadLetter, .settleDeadLetters, .spawnAgent, .configureAgent, .pauseAgent, .resumeAgent,
-            .terminateAgent, .schedule, .workflow, .resource, .pool, .budget:
+            .terminateAgent, .schedule, .workflow, .resource, .pool, .budget, .once:
             preconditionFailure("a client's command is not a report")
         }
     }

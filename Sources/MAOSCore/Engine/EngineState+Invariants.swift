@@ -83,8 +83,8 @@ extension EngineState {
         try hold(task.openDependencies == open, "a task counts the live tasks it waits for", "\(id): \(open)")
         switch task.record.status {
         case .pending: try hold(open > 0, "a pending task waits for another", "\(id)")
-        case .paused, .scheduled, .awaitingApproval: break
-        case .queued, .assigned, .running, .retrying:
+        case .paused, .awaitingApproval: break
+        case .scheduled, .queued, .assigned, .running, .retrying:
             try hold(open == 0, "a task runs when those it depends on have completed", "\(id): \(open) are open")
         case .completed, .failed, .cancelled: break
         }
@@ -111,9 +111,10 @@ extension EngineState {
             let due: [Instant] = timers[.taskDeadline(id)] ?? []
             try hold(due.contains(deadline), "a timer waits for each deadline", "\(id)")
         }
-        if task.record.status == .retrying {
+        if task.record.status == .retrying || task.record.status == .scheduled {
             let due: [Instant] = timers[.taskRetry(id)] ?? []
-            try hold(!due.isEmpty, "a timer waits for each retry", "\(id)")
+            let start: Instant = task.record.state.notBefore ?? .distantFuture
+            try hold(due.contains { $0 <= max(start, now) }, "a timer waits for each retry and each start", "\(id)")
         }
         if let timeout: Instant = task.timeoutAt, timeout > now {
             let attempt = AttemptID(task: id, number: task.record.state.attempt)

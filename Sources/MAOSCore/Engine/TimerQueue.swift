@@ -67,6 +67,11 @@ struct TimerQueue: Sendable {
         nextOrder += 1
     }
 
+    /// What all timers that are due are for, in no order; O(of them).
+    func due(at now: Instant) -> [TimerReason] {
+        heap.firstElements(where: { $0.due <= now }).map(\.reason)
+    }
+
     /// The next timer that is due, taken out.
     mutating func popDue(at now: Instant) -> TimerReason? {
         guard let first: Entry = heap.first, first.due <= now else { return nil }

@@ -160,7 +160,17 @@ package struct Template: Sendable, Hashable {
     ) throws(Failure) -> JSONValue {
         switch node {
         case .plain(let value): return value
-        case .single(let expression): return try evaluate(expression, in: scope, at: path)
+        case .single(let expression):
+            let value: JSONValue = try evaluate(expression, in: scope, at: path)
+            size += value.size(atMost: ExpressionLimits.resultSize - size)
+            guard size <= ExpressionLimits.resultSize else {
+                throw Failure(
+                    path: path.joined(separator: "."),
+                    error: ExpressionError(
+                        position: 0, found: "a larger value",
+                        expected: "at most \(ExpressionLimits.resultSize) bytes of values in all"))
+            }
+            return value
         case .mixed(let parts):
             var text: [UInt8] = []
             for part: Part in parts {
@@ -204,6 +214,26 @@ package struct Template: Sendable, Hashable {
             return try expression.value(in: scope)
         } catch {
             throw Failure(path: path.joined(separator: "."), error: error)
+        }
+    }
+}
+
+extension JSONValue {
+    /// How many bytes it takes as text at least; looks no further than a limit, past which any number may come.
+    fileprivate func size(atMost limit: Int) -> Int {
+        switch self {
+        case .null, .boolean, .integer, .number: return 1
+        case .string(let text): return text.utf8.count + 2
+        case .array(let elements):
+            var size: Int = 2
+            for element: JSONValue in elements where size <= limit { size += element.size(atMost: limit - size) + 1 }
+            return size
+        case .object(let object):
+            var size: Int = 2
+            for member: JSONObject.Member in object.members where size <= limit {
+                size += member.key.utf8.count + 4 + member.value.size(atMost: limit - size)
+            }
+            return size
         }
     }
 }

@@ -1,7 +1,7 @@
 /// Tasks and their parts.
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
-    private static let specificationParts: UInt64 = 16
+    private static let specificationParts: UInt64 = 17
     private static let stateParts: UInt64 = 20
 
     // MARK: - Task
@@ -76,6 +76,7 @@ extension RecordCoding {
         mask.append(specification.workflow != nil)
         mask.append(specification.concurrencyKey != nil)
         mask.append(!specification.budget.isEmpty)
+        mask.append(specification.schedule != nil)
         writer.varint(mask.bits)
 
         if !specification.capabilities.isEmpty {
@@ -103,6 +104,7 @@ extension RecordCoding {
         if let origin: WorkflowTaskOrigin = specification.workflow { put(origin, to: &writer) }
         if let key: String = specification.concurrencyKey { writer.string(key) }
         if !specification.budget.isEmpty { put(specification.budget, to: &writer) }
+        if let schedule: TaskSchedule = specification.schedule { put(schedule, to: &writer) }
     }
 
     static func specification(from reader: inout ByteReader) throws(ByteReaderError) -> TaskSpecification {
@@ -138,6 +140,7 @@ extension RecordCoding {
         if mask.take() { specification.workflow = try workflowTaskOrigin(from: &reader) }
         if mask.take() { specification.concurrencyKey = try reader.string() }
         if mask.take() { specification.budget = try budget(from: &reader) }
+        if mask.take() { specification.schedule = try taskSchedule(from: &reader) }
         return specification
     }
 

@@ -109,6 +109,8 @@ public struct TaskSpecification: Hashable, Sendable {
     public var concurrencyKey: String?
     /// What all attempts together may use.
     public var budget = Budget()
+    /// When it may start, and which tasks like it follow; at once where `nil`.
+    public var schedule: TaskSchedule?
     /// What to run; without one the runner of the agent's type applies.
     public var command: RunnerCommand?
     /// Variables of its process, beside the agent's and those that the runtime sets.
@@ -164,6 +166,7 @@ extension TaskSpecification {
         var bytes: Int = 256 + description.utf8.count + (concurrencyKey?.utf8.count ?? 0)
         bytes += requirements.utf8.count + constraints.utf8.count + context.utf8.count + metadata.utf8.count
         bytes += dependencies.count * 64 + capabilities.count * 64
+        if schedule != nil { bytes += 128 }
         for (name, value) in environment { bytes += name.utf8.count + value.utf8.count + 64 }
         switch command {
         case .arguments(let arguments)?: bytes += arguments.reduce(0) { $0 + $1.utf8.count + 32 }

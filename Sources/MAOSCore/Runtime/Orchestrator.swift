@@ -169,6 +169,9 @@ public actor Orchestrator {
             }
         }
         if let due: Instant = engine.nextDue, due <= now {
+            for id: TaskID in engine.missing(atTick: now) {
+                if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
+            }
             do throws(Rejection) {
                 _ = try engine.apply(Request(.tick, from: .system), at: now)
             } catch {

@@ -56,6 +56,21 @@ extension GatewayMessages {
             .optional("traceparent", .string(1...256), "The caller's W3C trace context."),
         ])
 
+    /// When a task may start, and which tasks like it follow.
+    package static let taskSchedule = MessageSchema(
+        "TaskSchedule",
+        [
+            .required("at", .string(20...64, .timestamp), "Before this the task waits."),
+            .optional(
+                "interval", .enumeration(TaskRecurrence.Interval.allCases.map(\.name)),
+                "It comes back at the same time of day: every day, on the weekday or the day of the month of `at`."),
+            .optional(
+                "timeZone", .string(1...100),
+                "For interval: the zone whose clocks are meant, by its IANA name; UTC by default."),
+            .optional("endTime", .string(20...64, .timestamp), "For interval: no time is later than this."),
+            .optional("maxRuns", .integer(1...1_000_000), "For interval: so many tasks, with the first."),
+        ])
+
     /// The body of `POST /api/v1/tasks`.
     package static let createTask = MessageSchema(
         "CreateTaskRequest",
@@ -70,6 +85,7 @@ extension GatewayMessages {
                 "constraints", .array(of: .either([.string(1...1_000), .object(constraint)]), count: 0...1_000),
                 "What the work has to keep to; a string stands for an object with that description."),
             .optional("deadline", .string(20...64, .timestamp), "When the task fails if it has not ended by then."),
+            .optional("schedule", .object(taskSchedule), "When it may start, and whether it comes back."),
             .optional("context", .object(taskContext), "What to run, and whatever the agent should know."),
             .optional("timeout", .integer(timeouts), "How long one attempt may take, in milliseconds."),
             .optional("budget", .object(budget), "What all attempts together may use."),
@@ -137,6 +153,8 @@ extension GatewayMessages {
                 specification.constraints = constraints.isEmpty ? .emptyArray : normalized(constraints, type: "other")
             case ("deadline", .string(let text)):
                 specification.deadline = ISO8601.parse(text).map { Instant(milliseconds: $0) }
+            case ("schedule", .object(let schedule)):
+                specification.schedule = try taskSchedule(schedule)
             case ("timeout", let value):
                 specification.timeout = value.intValue.map { Milliseconds(Int64($0)) }
             case ("retryPolicy", let value):
@@ -151,6 +169,29 @@ extension GatewayMessages {
                 break
             }
         }
+    }
+
+    private static func taskSchedule(_ object: JSONObject) throws(GatewayFailure) -> TaskSchedule {
+        func time(_ name: String) -> Instant? {
+            object[name]?.stringValue.flatMap { ISO8601.parse($0) }.map { Instant(milliseconds: $0) }
+        }
+        guard let start: Instant = time("at") else { throw .internalError }
+        let name: String? = object["interval"]?.stringValue
+        guard let interval = TaskRecurrence.Interval.allCases.first(where: { $0.name == name }) else {
+            for member: String in ["timeZone", "endTime", "maxRuns"] where object[member] != nil {
+                throw .invalid([
+                    ValidationIssue(
+                        path: [.key("schedule"), .key(member)], code: .unacceptable,
+                        message: "goes with interval only", expected: "nothing without interval", value: object[member])
+                ])
+            }
+            return TaskSchedule(at: start)
+        }
+        return TaskSchedule(
+            at: start,
+            recurrence: TaskRecurrence(
+                interval, timeZone: object["timeZone"]?.stringValue ?? "UTC", end: time("endTime"),
+                maximumRuns: object["maxRuns"]?.intValue))
     }
 
     private static func retryPolicy(_ value: JSONValue) -> RetryPolicy {

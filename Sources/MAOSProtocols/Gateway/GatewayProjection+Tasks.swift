@@ -72,6 +72,9 @@ extension GatewayProjection {
             writeTime("estimatedCompletion", estimatedCompletion(of: task, at: now), to: &builder)
         }
         writeTime("deadline", task.specification.deadline, to: &builder)
+        if let schedule: TaskSchedule = task.specification.schedule {
+            builder.member("schedule") { GatewayProjection.write(schedule, of: task.id, to: &$0) }
+        }
         let usage: Usage = state.usage(at: now)
         if usage != Usage() { builder.member("usage") { GatewayProjection.write(usage, to: &$0) } }
         if !task.specification.budget.isEmpty {
@@ -89,6 +92,20 @@ extension GatewayProjection {
             builder.piece(id)
         }
         builder.piece(#""]"#)
+    }
+
+    private static func write(_ schedule: TaskSchedule, of id: TaskID, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("at", timestamp: schedule.time.milliseconds)
+        if let recurrence: TaskRecurrence = schedule.recurrence {
+            writer.member("interval", recurrence.interval.name)
+            writer.member("timeZone", recurrence.timeZone)
+            writer.memberIfPresent("endTime", timestamp: recurrence.end?.milliseconds)
+            writer.memberIfPresent("maxRuns", recurrence.maximumRuns)
+            writer.member("run", recurrence.run)
+            writer.member("firstTaskId", (recurrence.first?.task ?? id).rawValue)
+        }
+        writer.endObject()
     }
 
     private func writeTime(_ name: String, _ instant: Instant?, to builder: inout GatewayTextBuilder) {
@@ -117,6 +134,7 @@ extension GatewayProjection {
             writer.member("error", error.message)
             writer.member("errorCode", error.code.name)
         }
+        writer.memberIfPresent("scheduledFor", timestamp: task.specification.schedule?.time.milliseconds)
         writer.memberIfPresent("project", task.specification.project)
         writer.member("createdAt", timestamp: task.createdAt.milliseconds)
         writer.member("updatedAt", timestamp: state.updatedAt.milliseconds)

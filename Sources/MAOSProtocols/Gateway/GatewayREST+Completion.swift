@@ -24,6 +24,8 @@ extension GatewayREST {
                     .task(id), GatewayPending(purpose: .repeatCreation, id: id.rawValue, context: context))
             }
             return repeatCreation(of: task, context, now)
+        case .success(.repeatedCreation(let made)):
+            return showAgain(made, context, now)
         case .success(.outcomes(let outcomes)):
             guard case .settleDeadLetters(let settlement, let remaining) = pending.purpose else {
                 return fail(.internalError, context, now)
@@ -106,6 +108,21 @@ extension GatewayREST {
         let wasOver: Bool =
             task.status.isTerminal && task.state.attempt == 0 && task.state.finishedAt == task.createdAt
         return respondCreated(task, wasOver ? task.status : .pending, hasEstimate: false, context, now)
+    }
+
+    /// What an earlier request with the same key made, as it is now, in the answer of a creation.
+    private func showAgain(_ made: Creation, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
+        switch made {
+        case .task: fail(.internalError, context, now)
+        case .execution(let id):
+            .read(
+                .entity(.execution, id: id.rawValue),
+                pending(.workflow(.showExecution(.created, of: nil)), id.rawValue, context))
+        case .schedule(let id):
+            .read(.entity(.schedule, id: id.rawValue), pending(.schedule(.create), id.rawValue, context))
+        case .pool(let id):
+            .read(.entity(.pool, id: id.rawValue), pending(.pool(.create), id.rawValue, context))
+        }
     }
 
     // MARK: Ends

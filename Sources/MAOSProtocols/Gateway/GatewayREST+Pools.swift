@@ -75,7 +75,10 @@ extension GatewayREST {
                 return submit(
                     .autoscale(id, try GatewayMessages.decodeAutoscaling(request.body)), .showAutoscaling)
             default:
-                return submit(.create(try GatewayMessages.decodeCreatePool(request.body)), .create)
+                let command: Command = .pool(.create(try GatewayMessages.decodeCreatePool(request.body)))
+                return .submit(
+                    try once(command, request, doing: "create pool"), context.principal,
+                    pending(.pool(.create), text, context))
             }
         } catch {
             if endpoint == .pools { return fail(error, context, now) }

@@ -88,8 +88,9 @@ extension GatewayREST {
     private func createSchedule(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
         do throws(GatewayFailure) {
             try checkContentType(request)
+            let command: Command = .schedule(.create(try GatewayMessages.decodeSchedule(request.body)))
             return .submit(
-                .schedule(.create(try GatewayMessages.decodeSchedule(request.body))), context.principal,
+                try once(command, request, doing: "create schedule"), context.principal,
                 pending(.schedule(.create), "", context))
         } catch {
             return fail(error, context, now)

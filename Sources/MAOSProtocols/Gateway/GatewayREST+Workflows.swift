@@ -153,9 +153,11 @@ extension GatewayREST {
             case (.execute, _):
                 if !request.body.isEmpty { try checkContentType(request) }
                 let (parameters, overrides, budget) = try GatewayMessages.decodeExecute(request.body)
-                return submit(
-                    .execute(id, parameters: parameters, overrides: overrides, budget: budget),
-                    .showExecution(.created, of: nil), id.rawValue, context)
+                let command: Command = .workflow(
+                    .execute(id, parameters: parameters, overrides: overrides, budget: budget))
+                return .submit(
+                    try once(command, request, doing: "execute \(id.rawValue)"), context.principal,
+                    pending(.workflow(.showExecution(.created, of: nil)), id.rawValue, context))
             case (.workflowExecutions, _): return try listExecutions(of: id, request, context)
             default:
                 return .read(

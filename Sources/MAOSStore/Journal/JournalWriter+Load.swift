@@ -41,11 +41,13 @@ extension JournalWriter {
         let query: SQLiteStatement = try connection.statement(
             "SELECT subject, key, fingerprint, task, expires FROM idempotency ORDER BY position")
         while try query.step() {
+            let made: String = query.text(3)
             state.idempotency.append(
                 IdempotencyEntry(
                     subject: query.text(0),
                     key: IdempotencyKey(key: query.text(1), fingerprint: UInt64(bitPattern: query.int64(2))),
-                    task: TaskID(unchecked: query.text(3)), expires: Instant(milliseconds: query.int64(4))))
+                    made: Creation(made) ?? .task(TaskID(unchecked: made)),
+                    expires: Instant(milliseconds: query.int64(4))))
         }
     }
 }

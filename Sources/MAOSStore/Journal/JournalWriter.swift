@@ -311,7 +311,7 @@ final class JournalWriter {
         try replaceIdempotency.bind(copying: entry.subject, at: 1)
         try replaceIdempotency.bind(copying: entry.key.key, at: 2)
         try replaceIdempotency.bind(Int64(bitPattern: entry.key.fingerprint), at: 3)
-        try replaceIdempotency.bind(entry.task, at: 4)
+        try replaceIdempotency.bind(copying: entry.made.text, at: 4)
         try replaceIdempotency.bind(entry.expires.milliseconds, at: 5)
         try replaceIdempotency.run()
     }

@@ -129,10 +129,10 @@ enum ScheduleTiming {
     private static let time = Flag("--time", "HH:MM", .text, "the time of day (default 00:00)")
     private static let every = Flag(
         "--every", "N", .number(Recurrence.intervals), "only every so many days, weeks or months")
-    private static let zone = Flag("--zone", "NAME", .text, "an IANA time zone such as Europe/Berlin (default UTC)")
+    static let zone = Flag("--zone", "NAME", .text, "an IANA time zone such as Europe/Berlin (default UTC)")
     private static let from = Flag("--from", "TIME", .time, "nothing runs before; intervals are counted from it")
-    private static let until = Flag("--until", "TIME", .time, "nothing runs after")
-    private static let maximum = Flag("--max-runs", "N", .number(1...1_000_000), "end after so many runs")
+    static let until = Flag("--until", "TIME", .time, "nothing runs after")
+    static let maximum = Flag("--max-runs", "N", .number(1...1_000_000), "end after so many runs")
     private static let gap = Flag(
         "--gap", "WORD", .words(["run", "skip"]), "for times that clocks jump over: run at the jump, or skip")
     private static let repeated = Flag(

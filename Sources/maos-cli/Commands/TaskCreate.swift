@@ -17,6 +17,11 @@ enum TaskCreate {
         "--timeout", "TIME", .duration(1_000...86_400_000), "end an attempt that takes longer: 30s, 5m, 2h")
     private static let deadline = Flag(
         "--deadline", "TIME", .time, "fail unless done by then: 2030-01-31T12:00:00Z, or from now: +10m")
+    private static let at = Flag(
+        "--at", "TIME", .time, "not before: 2030-01-31T12:00:00Z, or from now: +10m")
+    private static let every = Flag(
+        "--repeat", "WORD", .words(TaskRecurrence.Interval.allCases.map(\.name)),
+        "make it again at that time of day: daily, weekly or monthly; with --at")
     private static let dependsOn = Flag(
         "--depends-on", "ID", .text, "start only when that task has completed (may be repeated)", repeats: true)
     private static let capability = Flag(
@@ -48,7 +53,8 @@ enum TaskCreate {
         operands: [type, description, argv],
         flags: [
             shell, priority, timeout, BudgetCommands.wallTime, BudgetCommands.processorTime, BudgetCommands.cost,
-            deadline, dependsOn, capability, retry, backoff, environment, directory, project,
+            deadline, at, every, ScheduleTiming.zone, ScheduleTiming.until, ScheduleTiming.maximum, dependsOn,
+            capability, retry, backoff, environment, directory, project,
             key, wait, body,
         ],
         examples: [
@@ -57,6 +63,8 @@ enum TaskCreate {
             Example(
                 "task create review \"Look again\" --depends-on ID --retry 2 --timeout 5m -- ./review.sh",
                 "run after another task, at most three times"),
+            Example(
+                "task create code \"Tidy up\" --at +1h --repeat daily -- ./tidy.sh", "in an hour, and every day then"),
             Example("task create --body task.json", "send a request from a file"),
         ]
     ) { (invocation) throws(Failure) in try run(invocation) }
@@ -97,6 +105,24 @@ enum TaskCreate {
         return try InputFile.read(path)
     }
 
+    private static func schedule(_ arguments: Arguments) throws(Failure) -> JSONObject? {
+        guard let time: String = arguments.text(at) else {
+            let others: [Flag] = [every, ScheduleTiming.zone, ScheduleTiming.until, ScheduleTiming.maximum]
+            if let flag: Flag = others.first(where: { arguments.has($0) }) {
+                throw .usage("task create: \(flag.name) goes with --at")
+            }
+            return nil
+        }
+        var schedule: JSONObject = ["at": .string(TimeText.iso(time) ?? time)]
+        if let word: String = arguments.text(every) { schedule["interval"] = .string(word) }
+        if let name: String = arguments.text(ScheduleTiming.zone) { schedule["timeZone"] = .string(name) }
+        if let end: String = arguments.text(ScheduleTiming.until) {
+            schedule["endTime"] = .string(TimeText.iso(end) ?? end)
+        }
+        if let number: Int = arguments.number(ScheduleTiming.maximum) { schedule["maxRuns"] = .integer(Int64(number)) }
+        return schedule
+    }
+
     private static func request(_ arguments: Arguments) throws(Failure) -> JSONObject {
         let hint: String = "usage: \(command.usage)"
         guard let type: String = arguments.text(type) else {
@@ -133,6 +159,7 @@ enum TaskCreate {
         if let deadline: String = arguments.text(deadline).flatMap({ TimeText.iso($0) }) {
             request["deadline"] = .string(deadline)
         }
+        if let schedule: JSONObject = try schedule(arguments) { request["schedule"] = .object(schedule) }
         if arguments.has(dependsOn) {
             request["dependencies"] = .array(arguments.texts(dependsOn).map { .string($0) })
         }

@@ -43,7 +43,8 @@ struct EngineWorld {
     @discardableResult
     mutating func send(_ command: Command, as principal: Principal? = nil) throws(Rejection) -> Reply {
         for _ in 0..<2 {
-            for id: TaskID in engine.missing(for: command) {
+            let isTick: Bool = if case .tick = command { true } else { false }
+            for id: TaskID in isTick ? engine.missing(atTick: now) : engine.missing(for: command) {
                 if let task: TaskRecord = tasks[id], task.status.isTerminal { engine.recall(task) }
             }
         }
@@ -291,7 +292,7 @@ extension Command {
         case .createTask, .cancelTask, .retryTask, .changePriority, .pauseTask, .resumeTask, .explainWaiting,
             .requeueDeadLetter, .discardDeadLetter, .settleDeadLetters, .spawnAgent,
             .configureAgent, .pauseAgent, .resumeAgent, .terminateAgent, .schedule, .workflow,
-            .resource, .pool, .budget:
+            .resource, .pool, .budget, .once:
             false
         case .agentStarted, .agentCrashed, .agentStopped, .agentsAlive, .attemptStarted,
             .attemptProgressed, .attemptUsed,

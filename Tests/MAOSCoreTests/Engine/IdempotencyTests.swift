@@ -95,4 +95,64 @@ struct IdempotencyTests {
             world.refusal(of: create(String(repeating: "k", count: 256)))?.field == "idempotencyKey")
         #expect(world.refusal(of: create(""))?.field == "idempotencyKey")
     }
+
+    @Test("schedules, executions and pools are made once for a key, also after a restart")
+    func otherCreations() throws {
+        var world = EngineWorld()
+        let steps: JSONText = try JSONText(#"{"name":"w","steps":[{"id":"a","type":"task","configuration":{}}]}"#)
+        let definition = WorkflowDefinition(try #require(steps.value().objectValue))
+        try world.send(.workflow(.put(WorkflowID(unchecked: "w"), definition)))
+        let commands: [Command] = [
+            .schedule(
+                .create(
+                    ScheduleSpecification(
+                        recurrence: .cron(try CronExpression("0 * * * *")),
+                        target: .task(TaskSpecification(kind: .code, description: "run"))))),
+            .workflow(.execute(WorkflowID(unchecked: "w"), parameters: .emptyObject, overrides: [])),
+            .pool(
+                .create(
+                    PoolSpecification(name: "p", minimum: 0, maximum: 2, template: AgentSpecification(type: .coder)))),
+        ]
+        for (number, command) in commands.enumerated() {
+            let key = IdempotencyKey(key: "k\(number)", fingerprint: UInt64(number))
+            let made: Creation = try #require(Self.creation(of: try world.send(.once(key, command))))
+            #expect(Creation(made.text) == made)
+            let count: Int = world.events.count
+            guard case .repeatedCreation(made) = try world.send(.once(key, command)) else {
+                Issue.record("the same again makes nothing")
+                continue
+            }
+            #expect(world.events.count == count)
+            try world.restart()
+            guard case .repeatedCreation(made) = try world.send(.once(key, command)) else {
+                Issue.record("a restart forgets nothing")
+                continue
+            }
+            let other = IdempotencyKey(key: "k\(number)", fingerprint: 99)
+            #expect(world.refusal(of: .once(other, command))?.conflict == "idempotency_key_reused")
+        }
+        let empty = IdempotencyKey(key: "", fingerprint: 1)
+        #expect(world.refusal(of: .once(empty, commands[0]))?.field == "idempotencyKey")
+        let fresh = IdempotencyKey(key: "new", fingerprint: 1)
+        #expect(world.refusal(of: .once(fresh, .pauseTask("t")))?.field == "idempotencyKey")
+        // What was refused is not remembered.
+        let reader = Principal(subject: "bob", permissions: .tasksRead)
+        #expect(world.refusal(of: .once(fresh, commands[0]), as: reader) == .forbidden(.tasksCreate))
+        guard case .schedule = try world.send(.once(fresh, commands[0])) else {
+            Issue.record("a key that was refused may be used")
+            return
+        }
+    }
+
+    private static func creation(of reply: Reply) -> Creation? {
+        switch reply {
+        case .schedule(let record): .schedule(record.id)
+        case .execution(let snapshot): .execution(snapshot.record.id)
+        case .pool(let record): .pool(record.id)
+        default: nil
+        }
+    }
+
+    @Test("a creation is read back from its text", arguments: ["", "x:y", "pool:", "execution:a b", "a b", ":"])
+    func creationTexts(text: String) { #expect(Creation(text) == nil) }
 }

@@ -55,6 +55,23 @@ struct TemplateTests {
         }
     }
 
+    @Test("values that are put in as they are count, too, so that a small template makes no large one")
+    func wholeValues() throws {
+        let large: JSONValue = .array(
+            Array(repeating: .object(["name": .string(String(repeating: "a", count: 1_000))]), count: 300))
+        let scope = SampleScope(["a": large])
+        #expect(try Template(["one": "${a}", "three": ["${a}", "${a[0].name}"]]).value(in: scope)["one"] == large)
+        for value: JSONValue in [
+            .array(Array(repeating: "${a}", count: 4)), ["x": "${a}", "y": "${a}", "z": ["${a}", "${a}"]],
+            ["x": "${a}", "y": "${a}", "z": "${a}", "text": "so: ${a}"],
+        ] {
+            let template = try Template(value)
+            let failure: Template.Failure = try #require(
+                #expect(throws: Template.Failure.self) { try template.value(in: scope) })
+            #expect(failure.error.expected.hasPrefix("at most 1048576 bytes"))
+        }
+    }
+
     @Test("texts that are put together have a bound")
     func bounds() throws {
         let scope = SampleScope(["a": .string(String(repeating: "a", count: 300_000))])

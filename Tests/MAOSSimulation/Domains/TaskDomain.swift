@@ -452,7 +452,7 @@ struct TaskDomain: SimulatedDomain {
         switch answer {
         case .success(.repeated(let id)):
             let known: Bool = remembered.contains {
-                isSame($0) && $0.task == id && $0.key.fingerprint == key.fingerprint && $0.expires > sent.time
+                isSame($0) && $0.made == .task(id) && $0.key.fingerprint == key.fingerprint && $0.expires > sent.time
             }
             try keep(.idempotency, "a repetition has the task of the first sending", known, "\(key.key): \(id)")
         case .success(.task(let task)):
@@ -460,8 +460,8 @@ struct TaskDomain: SimulatedDomain {
             for (index, entry) in remembered.enumerated() where index > forgotten && isSame(entry) {
                 try keep(
                     .idempotency, "a repeated request is not carried out again",
-                    entry.task == task.id || entry.expires <= world.latestEver,
-                    "\(key.key): \(task.id) after \(entry.task)")
+                    entry.made == .task(task.id) || entry.expires <= world.latestEver,
+                    "\(key.key): \(task.id) after \(entry.made)")
             }
         case .success, .failure: break
         }
