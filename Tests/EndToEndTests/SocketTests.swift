@@ -97,4 +97,47 @@ struct SocketTests {
         }
         #expect(updates >= 1 && updates < 200, "\(updates) updates of 2000 lines")
     }
+
+    @Test("tells of workflows: their course to who listens to the system, their steps to who asks for them")
+    func workflows() throws {
+        let server = try ServerProcess()
+        let client: APIClient = try server.client()
+        let (course, steps): (Socket, Socket) = (try Socket(server), try Socket(server))
+        for type: String in ["workflow_started", "workflow_completed", "approval_requested", "approval_resolved"] {
+            try course.subscribe("system:\(type)")
+        }
+        for type: String in ["workflow_step_started", "workflow_step_completed"] {
+            try steps.subscribe("system:\(type)")
+        }
+        let workflow: JSONObject = [
+            "name": "told",
+            "steps": [
+                ["id": "say", "type": "task", "configuration": ["context": ["command": ["echo", "hello"]]]],
+                ["id": "gate", "type": "task", "configuration": ["approval": ["reason": "On?"]]],
+            ],
+        ]
+        #expect(try client.call(.put, "/api/v1/workflows/told", .object(workflow)).status == 200)
+        let begun: APIReply = try client.call(.post, "/api/v1/workflows/told/execute", [:])
+        let execution: JSONValue = try #require(begun.data?["id"])
+        func next(_ socket: Socket) throws -> JSONValue {
+            let message: JSONValue = try socket.receive()
+            return try #require(message["message"]?["event"], "\(message)")
+        }
+        let started: JSONValue = try next(course)
+        #expect(started["type"] == "workflow_started")
+        #expect(started["data"]?["executionId"] == execution && started["data"]?["workflowId"] == "told", "\(started)")
+        let asked: JSONValue = try next(course)
+        #expect(asked["type"] == "approval_requested")
+        let approval: String = try #require(asked["data"]?["approvalId"]?.stringValue, "\(asked)")
+        #expect(try client.call(.post, "/api/v1/approvals/\(approval)", ["approved": true]).status == 200)
+        #expect(try next(course)["type"] == "approval_resolved")
+        #expect(try next(course)["type"] == "workflow_completed")
+        var told: [String] = []
+        while told.count < 4 {
+            let event: JSONValue = try next(steps)
+            let step: String = event["data"]?["stepId"]?.stringValue ?? "?"
+            told.append("\(step) \(event["type"]?.stringValue?.split(separator: "_").last ?? "?")")
+        }
+        #expect(told == ["say started", "say completed", "gate started", "gate completed"])
+    }
 }

@@ -293,6 +293,25 @@ KNOWN_PATHS = {
     "/api/v1/agents/x": {"GET", "DELETE"}, "/api/v1/agents/x/config": {"PATCH"}, "/api/v1/agents/x/output": {"GET"},
     "/api/v1/agents/x/pause": {"POST"}, "/api/v1/agents/x/resume": {"POST"}, "/api/v1/events": {"GET"},
     "/api/v1/health": {"GET"}, "/livez": {"GET"}, "/readyz": {"GET"}, "/health": {"GET"},
+    "/api/v1/workflows": {"GET", "POST"}, "/api/v1/workflows/x": {"GET", "PUT", "DELETE"},
+    "/api/v1/workflows/x/execute": {"POST"}, "/api/v1/workflows/x/executions": {"GET"},
+    "/api/v1/workflows/x/executions/y": {"GET", "DELETE"}, "/api/v1/workflows/x/executions/y/pause": {"POST"},
+    "/api/v1/workflows/x/executions/y/resume": {"POST"}, "/api/v1/workflows/x/executions/y/cancel": {"POST"},
+    "/api/v1/workflows/x/executions/y/retry": {"POST"}, "/api/v1/executions": {"GET"},
+    "/api/v1/executions/x": {"GET", "DELETE"}, "/api/v1/executions/x/pause": {"POST"},
+    "/api/v1/executions/x/resume": {"POST"}, "/api/v1/executions/x/cancel": {"POST"},
+    "/api/v1/executions/x/retry": {"POST"}, "/api/v1/approvals": {"GET"}, "/api/v1/approvals/x": {"GET", "POST"},
+    "/api/v1/schedules": {"GET", "POST"}, "/api/v1/schedules/preview": {"POST"},
+    "/api/v1/schedules/x": {"GET", "PUT", "DELETE"}, "/api/v1/schedules/x/preview": {"GET"},
+    "/api/v1/schedules/x/pause": {"POST"}, "/api/v1/schedules/x/resume": {"POST"}, "/api/v1/schedules/x/run": {"POST"},
+    "/api/v1/agent-pools": {"GET", "POST"}, "/api/v1/agent-pools/x": {"GET", "DELETE"},
+    "/api/v1/agent-pools/x/scale": {"POST"}, "/api/v1/agent-pools/x/autoscaling": {"PUT"},
+    "/api/v1/resources/allocate": {"POST"}, "/api/v1/resources/usage": {"GET"}, "/api/v1/resources/quotas": {"GET", "PUT"},
+    "/api/v1/resources/allocations": {"GET"}, "/api/v1/resources/allocations/x": {"GET", "DELETE"},
+    "/api/v1/budgets/projects": {"GET"}, "/api/v1/budgets/projects/x": {"GET", "PUT"},
+    "/api/v1/dead-letters": {"GET"}, "/api/v1/dead-letters/requeue": {"POST"}, "/api/v1/dead-letters/discard": {"POST"},
+    "/api/v1/dead-letters/x": {"GET", "DELETE"}, "/api/v1/dead-letters/x/requeue": {"POST"},
+    "/api/v1/metrics": {"GET"}, "/api/v1/metrics/performance/journal": {"GET"}, "/metrics": {"GET"},
 }
 
 
@@ -312,7 +331,10 @@ def test_unknown_paths(http):
     for path in (
         "/api", "/api/", "/api/v1", "/api/v1/", "/api/v3/tasks", "/api/v1/Tasks", "/api/v1/tasks/", "/api/v1//tasks",
         "/api/v1/tasks/x/nothing", "/api/v1/tasks/x/", "/api/v1/health/more", "/", "/etc/passwd", "/api/v1/../tasks",
-        "/api/v1/flows", "/metrics/x", "/wsx", "/livez/x", "/favicon.ico",
+        "/api/v1/flows", "/api/v1/workflows/", "/api/v1/workflows/x/nothing", "/api/v1/workflows/x/executions/y/more",
+        "/api/v1/executions/x/execute", "/api/v1/approvals/x/y", "/api/v1/schedules/x/y/z", "/api/v1/agent-pools/x/size",
+        "/api/v1/resources", "/api/v1/resources/x", "/api/v1/budgets", "/api/v1/budgets/teams", "/api/v1/dead-letters/x/y",
+        "/api/v1/metrics/performance", "/metrics/x", "/wsx", "/livez/x", "/favicon.ico",
     ):
         check_error(http.get(path), 404, "RESOURCE_NOT_FOUND")
 

@@ -235,22 +235,24 @@ extension Engine {
     private func validate(template task: TaskSpecification) throws(Rejection) {
         do throws(Rejection) {
             try validate(task)
-        } catch .invalid(var issue) {
-            issue.field = "task.\(issue.field)"
-            throw .invalid(issue)
+        } catch .invalid(let issue) {
+            throw .invalid(issue.within("task"))
         }
-        guard task.schedule == nil else {
-            throw refusal("task.schedule", "", expected: "none: the schedule itself says when")
+        var issues: [Rejection.Issue] = []
+        func refuse(_ field: String, _ value: String, expected: String) {
+            issues.append(Rejection.Issue(field: field, value: value, expected: expected))
         }
-        guard task.dependencies.isEmpty else {
-            throw refusal(
+        if task.schedule != nil { refuse("task.schedule", "", expected: "none: the schedule itself says when") }
+        if !task.dependencies.isEmpty {
+            refuse(
                 "task.dependencies", "\(task.dependencies.count) entries",
                 expected: "none: a task that is made again and again cannot wait for one that ends once")
         }
         if let deadline: Instant = task.deadline {
-            throw refusal(
+            refuse(
                 "task.deadline", ISO8601.string(milliseconds: deadline.milliseconds),
                 expected: "none: a timeout limits each run")
         }
+        if let rejection = Rejection(issues: issues) { throw rejection }
     }
 }

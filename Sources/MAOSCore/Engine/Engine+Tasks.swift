@@ -112,25 +112,24 @@ extension Engine {
                     expected: "at most \(configuration.limits.dependencies) task ids"))
         }
         var seen: Set<TaskID> = []
+        var issues: [Rejection.Issue] = []
         for (index, dependency) in dependencies.enumerated() {
-            let field: String = "dependencies.\(index)"
-            guard dependency != id else {
-                throw .invalid(
-                    Rejection.Issue(
-                        field: field, value: dependency.rawValue,
-                        expected: "another task: a task cannot wait for itself"))
-            }
-            guard seen.insert(dependency).inserted else {
-                throw .invalid(
-                    Rejection.Issue(field: field, value: dependency.rawValue, expected: "each task id only once"))
-            }
-            guard let known: TaskRecord = state.tasks[dependency]?.record ?? terminalTask(dependency),
+            let expected: String
+            if dependency == id {
+                expected = "another task: a task cannot wait for itself"
+            } else if !seen.insert(dependency).inserted {
+                expected = "each task id only once"
+            } else if let known: TaskRecord = state.tasks[dependency]?.record ?? terminalTask(dependency),
                 principal.reaches(task: known.id, project: known.specification.project)
-            else {
-                throw .invalid(
-                    Rejection.Issue(field: field, value: dependency.rawValue, expected: "the id of an existing task"))
+            {
+                continue
+            } else {
+                expected = "the id of an existing task"
             }
+            issues.append(
+                Rejection.Issue(field: "dependencies.\(index)", value: dependency.rawValue, expected: expected))
         }
+        if let rejection = Rejection(issues: issues) { throw rejection }
     }
 
     func projectOfNewTask(_ wanted: String?, by principal: Principal) -> String? {

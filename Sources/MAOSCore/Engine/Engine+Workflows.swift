@@ -86,7 +86,7 @@ extension Engine {
     ) throws(Rejection) -> (WorkflowDefinition, CompiledWorkflow) {
         let (compiled, issues) = WorkflowCompiler.compile(wanted)
         guard let compiled else {
-            throw .invalid(issues.first ?? Rejection.Issue(field: "steps", value: "", expected: "a workflow"))
+            throw Rejection(issues: issues) ?? refusal("steps", "", expected: "a workflow")
         }
         var definition: WorkflowDefinition = wanted
         if definition.project == nil, principal.projects.count == 1 { definition.project = principal.projects[0] }
@@ -222,9 +222,8 @@ extension Engine {
         let definition: WorkflowDefinition = try version.definition.applying(overrides)
         let (compiled, issues) = WorkflowCompiler.compile(definition)
         guard let compiled else {
-            var issue: Rejection.Issue = issues.first ?? Rejection.Issue(field: "", value: "", expected: "a workflow")
-            issue.field = overrides.isEmpty ? issue.field : "overrides.\(issue.field)"
-            throw .invalid(issue)
+            let found: [Rejection.Issue] = overrides.isEmpty ? issues : issues.map { $0.within("overrides") }
+            throw Rejection(issues: found) ?? refusal("overrides", "", expected: "a workflow")
         }
         return compiled
     }

@@ -21,6 +21,8 @@ public enum Rejection: Error, Hashable, Sendable {
         public var value: String
         /// What would have been acceptable, for people.
         public var expected: String
+        /// What else is wrong with the same command, where that was found, too; these have no others.
+        public var others: [Issue] = []
 
         /// Puts an issue together.
         public init(field: String, value: String, expected: String) {
@@ -30,6 +32,7 @@ public enum Rejection: Error, Hashable, Sendable {
         }
     }
 
+    /// The first value that was not acceptable, with the others that are known.
     case invalid(Issue)
     /// The permission that is missing.
     case forbidden(Permissions)
@@ -42,4 +45,23 @@ public enum Rejection: Error, Hashable, Sendable {
     case limitReached(String, limit: Int)
     /// Nothing can be stored at the moment.
     case unavailable(String)
+}
+
+extension Rejection {
+    /// Several mistakes in one refusal; `nil` where there is none.
+    init?(issues: [Issue]) {
+        guard var first: Issue = issues.first else { return nil }
+        first.others = Array(issues.dropFirst())
+        self = .invalid(first)
+    }
+}
+
+extension Rejection.Issue {
+    /// The mistake and its others, with their fields inside another.
+    func within(_ field: String) -> Rejection.Issue {
+        var issue: Rejection.Issue = self
+        issue.field = "\(field).\(self.field)"
+        issue.others = others.map { $0.within(field) }
+        return issue
+    }
 }

@@ -163,7 +163,7 @@ extension GatewayFailure {
     package init(_ rejection: Rejection) {
         switch rejection {
         case .invalid(let issue):
-            self = .invalid([ValidationIssue(issue)])
+            self = .invalid(([issue] + issue.others).map(ValidationIssue.init))
         case .forbidden(let permission):
             self = .forbidden(permission)
         case .notFound(let entity, let id):

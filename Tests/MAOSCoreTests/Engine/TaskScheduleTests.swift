@@ -49,24 +49,22 @@ struct TaskScheduleTests {
     @Test("OC-REQ-28: each time is a task of its own, which is there as soon as the one before has begun")
     func runs() throws {
         var world = EngineWorld()
-        try world.spawn(.coder, "a", slots: 9)
         let recurrence = TaskRecurrence(.daily, maximumRuns: 3)
         try create("t", specification(recurrence, world: world), in: &world)
         let first: Instant = try start(of: "t", in: world)
         #expect(world.tasks.count == 1)
         try world.pass(first - world.now)
-        #expect(world.status("t") == .assigned)
+        #expect(world.status("t") == .queued)
         #expect(world.status("t_run_2") == .scheduled)
         // A daily task is at its time of day to the second.
         #expect(try start(of: "t_run_2", in: world) == first + TaskScheduleTests.day)
         let second: TaskRecord = try world.task("t_run_2")
         #expect(second.owner == "ann" && second.specification.description == "later")
         try world.restart()
-        try world.startAgents()
         try world.pass(TaskScheduleTests.day)
-        #expect(world.status("t_run_2") == .assigned && world.status("t_run_3") == .scheduled)
+        #expect(world.status("t_run_2") == .queued && world.status("t_run_3") == .scheduled)
         try world.pass(TaskScheduleTests.day)
-        #expect(world.status("t_run_3") == .assigned)
+        #expect(world.status("t_run_3") == .queued)
         try world.pass(TaskScheduleTests.day)
         #expect(world.tasks.count == 3)
     }
@@ -75,7 +73,6 @@ struct TaskScheduleTests {
     func intervals() throws {
         func times(_ interval: TaskRecurrence.Interval, _ first: String, until end: String) throws -> [String] {
             var world = EngineWorld()
-            try world.spawn(.coder, "a", slots: 99)
             func instant(_ text: String) throws -> Instant {
                 Instant(milliseconds: try #require(ISO8601.parse(text)))
             }
@@ -98,18 +95,16 @@ struct TaskScheduleTests {
     @Test("cancelling the one that waits ends the recurrence, and retrying it takes it up again")
     func cancel() throws {
         var world = EngineWorld()
-        try world.spawn(.coder, "a", slots: 9)
         try create("t", specification(TaskRecurrence(.daily), world: world), in: &world)
         try world.pass(.seconds(3_600))
         try world.send(.cancelTask("t_run_2", reason: nil))
         try world.pass(TaskScheduleTests.day)
         #expect(world.tasks.count == 2)
-        #expect(world.status("t") == .assigned)
+        #expect(world.status("t") == .queued)
         try world.send(.retryTask("t_run_2"))
         try world.pass(0)
-        #expect(world.status("t_run_2") == .assigned && world.status("t_run_3") == .scheduled)
-        try world.start("t_run_2")
-        try world.fail("t_run_2")
+        #expect(world.status("t_run_2") == .queued && world.status("t_run_3") == .scheduled)
+        try world.send(.cancelTask("t_run_2", reason: nil))
         try world.send(.retryTask("t_run_2"))
         #expect(world.tasks.count == 3, "what follows is made once")
         try world.send(.cancelTask("t_run_3", reason: nil))
@@ -120,14 +115,12 @@ struct TaskScheduleTests {
     @Test("what was missed runs once, late, and the next time is one to come")
     func missed() throws {
         var world = EngineWorld()
-        try world.spawn(.coder, "a", slots: 9)
         try create("t", specification(TaskRecurrence(.daily), world: world), in: &world)
         let first: Instant = try start(of: "t", in: world)
         world.now = first + .seconds(3 * 86_400 + 60)
         try world.restart()
-        try world.startAgents()
         try world.pass(0)
-        #expect(world.status("t") == .assigned)
+        #expect(world.status("t") == .queued)
         #expect(try start(of: "t_run_2", in: world) == first + .seconds(4 * 86_400))
         #expect(world.tasks.count == 2)
     }
