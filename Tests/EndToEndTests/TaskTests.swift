@@ -219,7 +219,9 @@ struct TaskTests {
         let ended: JSONValue = try await client.ended(id)
         #expect(ended["status"] == "completed", "\(ended)")
         #expect(Processes.ofTask(id).isEmpty, "the tree was gone before the task was told to have ended")
-        #expect(try Processes.zombies(of: SharedServer.current.process.processIdentifier) == 0)
+        // Other tests use the server too, and their processes end as this one looks.
+        let server: Int32 = try SharedServer.current.process.processIdentifier
+        try eventually("no child stays behind as a zombie") { Processes.zombies(of: server) == 0 }
     }
 
     @Test("that is asked for again by its key is the first one, with the first answer")
