@@ -18,6 +18,15 @@ public struct Batch: Sendable {
     /// A batch in which nothing has happened.
     public init(time: Instant) { self.time = time }
 
+    /// A batch after another: with room for as much, within bounds, because the next is mostly like the last.
+    init(following last: Batch) {
+        self.init(time: last.time)
+        events.reserveCapacity(min(last.events.count, 256))
+        tasks.reserveCapacity(min(last.tasks.count, 128))
+        agents.reserveCapacity(min(last.agents.count, 64))
+        effects.reserveCapacity(min(last.effects.count, 128))
+    }
+
     /// Whether there is nothing to store.
     public var isEmpty: Bool {
         events.isEmpty && tasks.isEmpty && agents.isEmpty && entities.isEmpty && idempotency.isEmpty

@@ -5,6 +5,11 @@ extension Engine {
     /// Puts a queued task into its lane and looks for an agent.
     mutating func enqueue(_ id: TaskID) {
         guard let record: TaskRecord = state.tasks[id]?.record else { return }
+        enqueue(record)
+    }
+
+    /// The same for a task as it is stored.
+    mutating func enqueue(_ record: TaskRecord) {
         precondition(record.status == .queued, "only queued tasks wait in lanes")
         assignWaiting(inLane: stand(record))
     }

@@ -60,7 +60,7 @@ extension Engine {
         } else if isTooLate {
             endTask(id, as: .failed, failure: Engine.deadlineFailure)
         } else if runsAtOnce {
-            enqueue(id)
+            enqueue(record)
         }
         return .task(currentTask(id) ?? record)
     }

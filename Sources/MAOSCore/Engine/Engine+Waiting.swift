@@ -116,21 +116,21 @@ extension Engine {
 extension ReadyQueue {
     /// Whether an agent is free that goes with a lane.
     func hasSeat(for key: LaneKey) -> Bool {
-        guard let index: Int = laneIndex[key], let lane: Lane = lanes[index] else { return false }
-        return lane.profiles.contains { (profiles[$0.profile]?.available ?? 0) > 0 }
+        guard let index: Int = laneIndex[key] else { return false }
+        return lanes[index].profiles.contains { (profiles[$0.profile]?.available ?? 0) > 0 }
     }
 
     /// How many tasks of its project, and how many projects, come before a task in its lane; `nil` for one that stands aside.
     func turn(of number: Int, limit: Int) -> (tasks: Int, projects: Int)? {
-        guard let entry: Entry = entries[number], entry.parkedAt == nil, let lane: Lane = lanes[entry.lane],
-            let index: Int = lane.queues[entry.share],
+        guard let entry: Entry = entries[number], entry.parkedAt == nil,
+            let index: Int = lanes[entry.lane].queues[entry.share],
             let own: FairShares.Share = shares.shares[entry.share]
         else { return nil }
         let queue: Queue = queues[index]
         let place = Place(key: entry.key, number: entry.number, order: entry.order, entry: number)
         let tasks: Int = queue.heap.count(before: place, limit: limit) { entries[$0.entry]?.order == $0.order }
         let turn = Turn(tag: own.tag, order: own.order, queue: index, life: queue.life)
-        let projects: Int = lane.turns.count(before: turn, limit: limit) { (other: Turn) in
+        let projects: Int = lanes[entry.lane].turns.count(before: turn, limit: limit) { (other: Turn) in
             let head: (share: Int, life: UInt64) = queues[other.queue].head
             guard head.life == other.life, let share: FairShares.Share = shares.shares[head.share]
             else { return false }

@@ -172,7 +172,7 @@ package struct Engine: Sendable {
         batchNumber += 1
         batch.time = state.now
         let finished: Batch = batch
-        batch = Batch(time: state.now)
+        batch = Batch(following: finished)
         return finished
     }
 

@@ -74,7 +74,7 @@ extension ReadyQueue {
             return known
         }
         let index: Int = freeLanes.popLast() ?? lanes.count
-        if index == lanes.count { lanes.append(nil) }
+        if index == lanes.count { lanes.append(Lane(key: key)) }
         lanes[index] = Lane(key: key)
         laneIndex[key] = index
         if key.capabilities.isEmpty { plainLanes[Int(key.type?.rawValue ?? 0)] = index }
@@ -87,11 +87,12 @@ extension ReadyQueue {
     }
 
     mutating func removeLane(_ index: Int) {
-        guard let lane: Lane = lanes[index] else { return }
+        let lane: Lane = lanes[index]
+        guard lane.isLive else { return }
         for fit: Fit in lane.profiles { profiles[fit.profile]?.lanes.removeAll { $0 == index } }
         laneIndex[lane.key] = nil
         if lane.key.capabilities.isEmpty { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
-        lanes[index] = nil
+        lanes[index] = Lane(key: lane.key, isLive: false)
         freeLanes.append(index)
     }
 
@@ -102,7 +103,7 @@ extension ReadyQueue {
         profiles[index] = Profile(key: key)
         profileIndex[key] = index
         for (number, lane) in lanes.enumerated() {
-            guard let lane, ReadyQueue.fits(lane.key, key) else { continue }
+            guard lane.isLive, ReadyQueue.fits(lane.key, key) else { continue }
             profiles[index]?.lanes.append(number)
             add(index, key, toLane: number)
         }
@@ -111,7 +112,7 @@ extension ReadyQueue {
 
     private mutating func removeProfile(_ index: Int) {
         guard let profile: Profile = profiles[index] else { return }
-        for lane: Int in profile.lanes { lanes[lane]?.profiles.removeAll { $0.profile == index } }
+        for lane: Int in profile.lanes { lanes[lane].profiles.removeAll { $0.profile == index } }
         profileIndex[profile.key] = nil
         profiles[index] = nil
         freeProfiles.append(index)
@@ -119,7 +120,7 @@ extension ReadyQueue {
 
     /// Puts a profile where its proficiency places it; of equals the older one comes first.
     private mutating func add(_ profile: Int, _ key: ProfileKey, toLane index: Int) {
-        guard let lane: LaneKey = lanes[index]?.key, let fits: [Fit] = lanes[index]?.profiles else { return }
+        let (lane, fits): (LaneKey, [Fit]) = (lanes[index].key, lanes[index].profiles)
         let fit = Fit(profile: profile, rank: ReadyQueue.rank(of: key, for: lane))
         var (low, high): (Int, Int) = (0, fits.count)
         while low < high {
@@ -128,7 +129,7 @@ extension ReadyQueue {
                 fits[middle].rank != fit.rank ? fits[middle].rank > fit.rank : fits[middle].profile < fit.profile
             if comesFirst { low = middle + 1 } else { high = middle }
         }
-        lanes[index]?.profiles.insert(fit, at: low)
+        lanes[index].profiles.insert(fit, at: low)
     }
 
     /// Whether an agent of this profile may take a task of this lane.

@@ -34,7 +34,7 @@ extension ReadyQueue {
         entries[number]?.order = nextOrder
         entries[number]?.parkedAt = gate
         nextOrder += 1
-        lanes[entry.lane]?.parked += 1
+        lanes[entry.lane].parked += 1
         change(gate, at: now) { $0.park(place, lane: entry.lane, share: entry.share) }
     }
 
@@ -42,7 +42,7 @@ extension ReadyQueue {
     mutating func unpark(_ number: Int, _ entry: Entry, at now: Instant) {
         guard let gate: GateKey = entry.parkedAt else { return }
         entries[number]?.order = .max
-        lanes[entry.lane]?.parked -= 1
+        lanes[entry.lane].parked -= 1
         let entries: [Entry?] = self.entries
         change(gate, at: now) {
             $0.unpark(lane: entry.lane, share: entry.share) { entries[$0.entry]?.order != $0.order }

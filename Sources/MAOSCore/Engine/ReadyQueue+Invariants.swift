@@ -6,16 +6,15 @@ extension ReadyQueue {
 
     /// Where a task waits; `nil` when it does not.
     func place(of number: Int, _ task: TaskID) -> (lane: LaneKey, key: Int64)? {
-        guard number < entries.count, let entry: Entry = entries[number], entry.task == task,
-            let lane: Lane = lanes[entry.lane]
+        guard number < entries.count, let entry: Entry = entries[number], entry.task == task
         else { return nil }
-        return (lane.key, entry.key)
+        return (lanes[entry.lane].key, entry.key)
     }
 
     /// Whether a task waits that a free agent could take.
     var hasMatch: Bool {
-        lanes.contains { (lane: Lane?) in
-            guard let lane, lane.waiting > 0 else { return false }
+        lanes.contains { (lane: Lane) in
+            guard lane.isLive, lane.waiting > 0 else { return false }
             return lane.profiles.contains { (profiles[$0.profile]?.available ?? 0) > 0 }
         }
     }
@@ -25,7 +24,7 @@ extension ReadyQueue {
     /// - Throws: The first rule that does not hold.
     func checkInvariants() throws(BrokenInvariant) {
         for (index, lane) in lanes.enumerated() {
-            if let lane { try check(lane, index) }
+            if lane.isLive { try check(lane, index) }
         }
         for (index, profile) in profiles.enumerated() {
             if let profile { try check(profile, index) }
@@ -36,7 +35,7 @@ extension ReadyQueue {
                 seatCounts[Int(type.rawValue)] == offered, "seats are counted by type", "\(type): \(offered)")
         }
         let isIndexed: Bool =
-            laneIndex.count == lanes.count { $0 != nil } && profileIndex.count == profiles.count { $0 != nil }
+            laneIndex.count == lanes.count(where: \.isLive) && profileIndex.count == profiles.count { $0 != nil }
         try hold(
             isIndexed, "lanes and profiles are found by what they are", "\(laneIndex.count), \(profileIndex.count)")
         try checkShares()
@@ -148,7 +147,7 @@ extension ReadyQueue {
         try hold(
             profile.members == count && count > 0, "a profile counts its agents, and has some", "\(profile.key)")
         let fitting: [Int] = lanes.indices.filter { (number: Int) in
-            lanes[number].map { ReadyQueue.fits($0.key, profile.key) } ?? false
+            lanes[number].isLive && ReadyQueue.fits(lanes[number].key, profile.key)
         }
         try hold(Set(profile.lanes) == Set(fitting), "a profile knows all lanes that it fits", "\(profile.key)")
         try hold(Set(profile.lanes).count == profile.lanes.count, "a profile knows each lane once", "\(profile.key)")

@@ -2,11 +2,11 @@
 extension ReadyQueue {
     /// The next task of a lane with the best agent that is free for it, both taken out; `nil` when there is none.
     mutating func match(lane index: Int, at now: Instant) -> (task: TaskID, agent: AgentID)? {
-        guard index < lanes.count, (lanes[index]?.waiting ?? 0) > 0 else { return nil }
-        let type: AgentType? = lanes[index]?.key.type
+        guard index < lanes.count, lanes[index].waiting > 0 else { return nil }
+        let type: AgentType? = lanes[index].key.type
         guard seatCounts[Int(type?.rawValue ?? 0)] > 0 else { return nil }
         // Only the list is copied: a copy of the lane would make the heap's next change copy the heap.
-        let candidates: [Fit] = lanes[index]?.profiles ?? []
+        let candidates: [Fit] = lanes[index].profiles
         for fit: Fit in candidates where (profiles[fit.profile]?.available ?? 0) > 0 {
             guard let next = next(inLane: index, at: now) else { return nil }
             guard let agent: AgentID = takeSeat(of: fit.profile) else { continue }
@@ -30,14 +30,14 @@ extension ReadyQueue {
 
     /// How many tasks wait that agents of a profile could take.
     func waitingCount(forProfile index: Int) -> Int {
-        (profiles[index]?.lanes ?? []).reduce(0) { $0 + (lanes[$1]?.waiting ?? 0) }
+        (profiles[index]?.lanes ?? []).reduce(0) { $0 + lanes[$1].waiting }
     }
 
     /// The profiles that go with any of the lanes that a profile goes with.
     func profiles(sharingLanesWith index: Int) -> Set<Int> {
         var found: Set<Int> = []
         for lane: Int in profiles[index]?.lanes ?? [] {
-            for fit: Fit in lanes[lane]?.profiles ?? [] { found.insert(fit.profile) }
+            for fit: Fit in lanes[lane].profiles { found.insert(fit.profile) }
         }
         return found
     }
@@ -60,8 +60,8 @@ extension ReadyQueue {
             guard let next = next(inLane: index, at: now) else { continue }
             found.append(
                 Demand(
-                    type: lanes[index]?.key.type, waiting: lanes[index]?.waiting ?? 0,
-                    hasAgents: lanes[index]?.profiles.isEmpty == false, first: next.place))
+                    type: lanes[index].key.type, waiting: lanes[index].waiting,
+                    hasAgents: !lanes[index].profiles.isEmpty, first: next.place))
         }
         if found.count > 1 { found.sort { $0.first < $1.first } }
         return found
@@ -71,7 +71,7 @@ extension ReadyQueue {
     mutating func yields(_ agent: AgentID, at now: Instant) -> Bool {
         guard let profile: Int = members[agent]?.profile else { return false }
         var starved: Place?
-        for case let index? in plainLanes where lanes[index]?.profiles.isEmpty == true {
+        for case let index? in plainLanes where lanes[index].profiles.isEmpty {
             guard let place: Place = next(inLane: index, at: now)?.place else { continue }
             if let current: Place = starved, current < place { continue }
             starved = place

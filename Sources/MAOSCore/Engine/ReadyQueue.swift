@@ -118,6 +118,8 @@ struct ReadyQueue: Sendable {
         var parked: Int = 0
         /// Profiles that go with it, the most proficient first.
         var profiles: [Fit] = []
+        /// Whether it is there; another takes the place of one that is not.
+        var isLive = true
     }
 
     struct Profile: Sendable {
@@ -143,7 +145,7 @@ struct ReadyQueue: Sendable {
     /// Lanes into which tasks have come back, since the last time this was asked; the last is to be served first.
     var reopened: [Int] = []
 
-    var lanes: [Lane?] = []
+    var lanes: [Lane] = []
     var freeLanes: [Int] = []
     var laneIndex: [LaneKey: Int] = [:]
     var profiles: [Profile?] = []
@@ -213,12 +215,12 @@ struct ReadyQueue: Sendable {
     /// Gives a task its place in its lane.
     mutating func stand(_ number: Int) {
         guard let entry: Entry = entries[number] else { return }
-        let known: Int? = lanes[entry.lane]?.queues[entry.share]
+        let known: Int? = lanes[entry.lane].queues[entry.share]
         shares.wait(entry.share, isFirst: known == nil)
         let queue: Int = known ?? makeQueue(of: entry.share, inLane: entry.lane)
         queues[queue].heap.insert(Place(key: entry.key, number: entry.number, order: nextOrder, entry: number))
         queues[queue].waiting += 1
-        lanes[entry.lane]?.waiting += 1
+        lanes[entry.lane].waiting += 1
         entries[number]?.queue = queue
         entries[number]?.order = nextOrder
         entries[number]?.parkedAt = nil
@@ -230,9 +232,9 @@ struct ReadyQueue: Sendable {
         if queue == queues.count { queues.append(Queue(share: share, life: nextOrder)) }
         queues[queue].share = share
         queues[queue].life = nextOrder
-        lanes[lane]?.queues[share] = queue
+        lanes[lane].queues[share] = queue
         let (tag, order): (Int64, UInt64) = (shares.shares[share]?.tag ?? 0, shares.shares[share]?.order ?? 0)
-        lanes[lane]?.turns.insert(Turn(tag: tag, order: order, queue: queue, life: nextOrder))
+        lanes[lane].turns.insert(Turn(tag: tag, order: order, queue: queue, life: nextOrder))
         nextOrder += 1
         return queue
     }
@@ -242,15 +244,15 @@ struct ReadyQueue: Sendable {
         queues[queue].life = .max
         queues[queue].heap.removeAll(keepingCapacity: queues[queue].heap.count < 64)
         freeQueues.append(queue)
-        lanes[lane]?.queues[share] = nil
-        guard let turns: Int = lanes[lane]?.turns.count, let live: Int = lanes[lane]?.queues.count else { return }
+        lanes[lane].queues[share] = nil
+        let (turns, live): (Int, Int) = (lanes[lane].turns.count, lanes[lane].queues.count)
         guard live > 0 else {
-            lanes[lane]?.turns.removeAll(keepingCapacity: true)
+            lanes[lane].turns.removeAll(keepingCapacity: true)
             return
         }
         guard turns > 64, turns > 2 * live else { return }
         let queues: [Queue] = self.queues
-        lanes[lane]?.turns.removeAll { (turn: Turn) in queues[turn.queue].life != turn.life }
+        lanes[lane].turns.removeAll { (turn: Turn) in queues[turn.queue].life != turn.life }
     }
 
     /// Takes a task's place in its lane away; the entry stays.
@@ -258,7 +260,7 @@ struct ReadyQueue: Sendable {
         guard let entry: Entry = entries[number] else { return }
         let queue: Int = entry.queue
         shares.leave(entry.share)
-        lanes[entry.lane]?.waiting -= 1
+        lanes[entry.lane].waiting -= 1
         queues[queue].waiting -= 1
         let (left, stored): (Int, Int) = (queues[queue].waiting, queues[queue].heap.count)
         if left == 0 {
@@ -273,8 +275,10 @@ struct ReadyQueue: Sendable {
     }
 
     mutating func settleLane(_ index: Int) {
-        guard let lane: Lane = lanes[index], lane.waiting == 0, lane.parked == 0 else { return }
-        if laneIndex.count > ReadyQueue.keptLanes { removeLane(index) }
+        guard laneIndex.count > ReadyQueue.keptLanes, lanes[index].waiting == 0, lanes[index].parked == 0 else {
+            return
+        }
+        removeLane(index)
     }
 
     // MARK: Whose turn it is
@@ -300,24 +304,24 @@ struct ReadyQueue: Sendable {
     private mutating func leaveQueueForGate(_ entry: Int, _ gate: GateKey, _ now: Instant) {
         guard let lane: Int = entries[entry]?.lane else { return }
         // Counted first, so that the lane does not go meanwhile.
-        lanes[lane]?.parked += 1
+        lanes[lane].parked += 1
         leaveQueue(entry)
-        lanes[lane]?.parked -= 1
+        lanes[lane].parked -= 1
         park(entry, before: gate, at: now)
         // It may have been let through another gate in place of another task.
         if let parked: Entry = entries[entry] { letThroughNext(parked, besides: gate, at: now) }
     }
 
     private mutating func firstTurn(inLane index: Int) -> Turn? {
-        while let turn: Turn = lanes[index]?.turns.first {
+        while let turn: Turn = lanes[index].turns.first {
             let queue: (share: Int, life: UInt64) = queues[turn.queue].head
             guard queue.life == turn.life, let current: FairShares.Share = shares.shares[queue.share]
             else {
-                _ = lanes[index]?.turns.popFirst()
+                _ = lanes[index].turns.popFirst()
                 continue
             }
             if current.tag == turn.tag, current.order == turn.order { return turn }
-            lanes[index]?.turns.replaceFirst(
+            lanes[index].turns.replaceFirst(
                 Turn(tag: current.tag, order: current.order, queue: turn.queue, life: turn.life))
         }
         return nil
