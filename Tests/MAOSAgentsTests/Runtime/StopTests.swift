@@ -174,7 +174,9 @@ struct StopTests {
         harness.runtime.perform([.suspendAttempt(id, true)])
         while ProcessTable.status(of: root.pid)?.state != UInt8(ascii: "T") { await Task.yield() }
         for child in ProcessTable.children(of: root.pid, threads: 1) {
-            while ProcessTable.status(of: child)?.state != UInt8(ascii: "T") { await Task.yield() }
+            // A shell that has just forked sleeps in the kernel until its child, stopped too, has begun its program.
+            let held: [UInt8?] = [UInt8(ascii: "T"), UInt8(ascii: "D")]
+            while !held.contains(ProcessTable.status(of: child)?.state) { await Task.yield() }
         }
         let before: Int = harness.store.stream(.task(id.task), .stdout).total
         harness.runtime.perform([.suspendAttempt(id, false)])
