@@ -26,7 +26,7 @@ final class Application {
     private let listeners: [(listener: Listener, surfaces: String)]
     private let environment: ServerEnvironment
     private let metrics: ServerMetrics
-    private let gateway: Gateway
+    private let surfaces: Surfaces
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
     ///
@@ -57,11 +57,16 @@ final class Application {
             throw StartFailure(message: "the system refuses a thread or descriptor: \(error)")
         }
 
-        gateway = Gateway()
+        surfaces = Surfaces()
+        let gateway: Gateway = surfaces.gateway
         var bound: [(listener: Listener, surfaces: String)] = []
         for listen: Configuration.Listen in configuration.listen {
-            let listener: Listener = try Application.bind(listen, configuration, transport, gateway)
-            bound.append((listener, listen.surfaces))
+            do throws(StartFailure) {
+                bound.append((try Application.bind(listen, configuration, transport, surfaces), listen.surfaceNames))
+            } catch {
+                guard listen.isOptional else { throw error }
+                log(.warn, error.message, ["surfaces": listen.surfaceNames])
+            }
         }
         listeners = bound
         let url: String = Application.url(of: bound.first?.listener.address)
@@ -156,7 +161,7 @@ final class Application {
         configuration.logLevel = fresh.logLevel
         log.level = fresh.logLevel
         runtime.use(fresh.runners)
-        gateway.change { (services: inout GatewayServices) in
+        surfaces.gateway.change { (services: inout GatewayServices) in
             services.origins = fresh.originPolicy
             services.limit = fresh.limits.limit
             services.log = log
@@ -269,12 +274,13 @@ final class Application {
 
     private static func bind(
         _ listen: Configuration.Listen, _ configuration: Configuration, _ transport: TransportServer,
-        _ gateway: Gateway
+        _ surfaces: Surfaces
     ) throws(StartFailure) -> Listener {
+        let served: ListenerSurfaces = surfaces.listener(listen.surfaces)
         do throws(SystemError) {
             return try transport.listen(
                 on: listen.address, filter: AddressFilter(allow: configuration.allow, deny: configuration.deny)
-            ) { resources in gateway.handler(resources) }
+            ) { resources in served.handler(resources) }
         } catch {
             let reason: String = error.isAddressInUse ? "another program listens there" : "\(error)"
             throw StartFailure(

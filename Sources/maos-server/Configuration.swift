@@ -10,8 +10,12 @@ struct Configuration {
     /// An address to listen on, and what is served there.
     struct Listen {
         var address: ListenAddress
-        /// As the operator wrote it, for the line that says what is served.
-        var surfaces: String
+        var surfaces: [Surface]
+        /// Whether the server can do without it: a default address that somebody else may have.
+        var isOptional = false
+
+        /// The surfaces, for the line that says what is served.
+        var surfaceNames: String { surfaces.map(\.rawValue).joined(separator: ",") }
     }
 
     var data: String
@@ -121,6 +125,7 @@ struct Configuration {
 
     private static func listeners(_ values: SettingValues) throws(ConfigurationError) -> [Listen] {
         var found: [Listen] = []
+        let isDefault: Bool = values.isDefault("listen")
         for text: String in texts(values, "listen") {
             guard let equals: String.Index = text.lastIndex(of: "="),
                 let address = ListenAddress(String(text[..<equals]))
@@ -130,16 +135,15 @@ struct Configuration {
                     "has \"\(text)\", expected ADDR:PORT=SURFACE[,SURFACE…], where ADDR is localhost or "
                         + "a numeric address")
             }
-            let surfaces = String(text[text.index(after: equals)...])
-            for surface: Substring in surfaces.split(separator: ",", omittingEmptySubsequences: false) {
-                guard surface == "all" || surface == "gateway" else {
-                    throw failure(
-                        values, "listen",
-                        "has the surface \"\(surface)\", expected gateway or all (which this version "
-                            + "serves the gateway on)")
-                }
+            switch Surface.list(String(text[text.index(after: equals)...])) {
+            case .success(let surfaces):
+                found.append(Listen(address: address, surfaces: surfaces, isOptional: isDefault && !found.isEmpty))
+            case .failure(let unknown):
+                throw failure(
+                    values, "listen",
+                    "has the surface \"\(unknown.name)\", expected \(Surface.names)"
+                        + nearest(to: unknown.name, in: Surface.allCases.map(\.rawValue)))
             }
-            found.append(Listen(address: address, surfaces: surfaces))
         }
         guard !found.isEmpty else { throw failure(values, "listen", "is empty, expected at least one address") }
         return found

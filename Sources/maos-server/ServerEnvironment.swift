@@ -9,7 +9,7 @@ enum Version {
 }
 
 /// What the dialects may know of the server around them.
-final class ServerEnvironment: GatewayEnvironment {
+final class ServerEnvironment: DialectEnvironment {
     let startedAt: Instant
     let version: String = Version.text
     private let ready = Atomic(false)
@@ -34,33 +34,33 @@ final class ServerEnvironment: GatewayEnvironment {
 
     var board: MetricsBoard? { shownBoard.withLock { $0 } }
 
-    func components(at now: Instant) -> [GatewayComponent] {
-        var storage = GatewayComponent(name: "storage", status: .healthy, lastCheck: now)
+    func components(at now: Instant) -> [HealthComponent] {
+        var storage = HealthComponent(name: "storage", status: .healthy, lastCheck: now)
         if let orchestrator = orchestrator.withLock({ $0 }), case .degraded(let reason) = orchestrator.currentCondition
         {
             storage.status = .unhealthy
             storage.message = reason
         }
         let waitsForDisk: Bool = outputs.pendingBytes > 64 << 20
-        let journal = GatewayComponent.Dependency(name: "storage", status: storage.status)
+        let journal = HealthComponent.Dependency(name: "storage", status: storage.status)
         return [
-            GatewayComponent(name: "orchestration", status: storage.status, lastCheck: now, dependencies: [journal]),
-            GatewayComponent(
+            HealthComponent(name: "orchestration", status: storage.status, lastCheck: now, dependencies: [journal]),
+            HealthComponent(
                 name: "execution", status: waitsForDisk ? .degraded : .healthy,
                 message: waitsForDisk ? "output waits for the disk" : nil, lastCheck: now),
-            GatewayComponent(name: "communication", status: isReady ? .healthy : .degraded, lastCheck: now),
+            HealthComponent(name: "communication", status: isReady ? .healthy : .degraded, lastCheck: now),
             storage,
         ]
     }
 
-    func usage(of agent: AgentID) -> GatewayUsage? { nil }
+    func usage(of agent: AgentID) -> AgentUsage? { nil }
 
-    func metrics(at now: Instant) -> [GatewayMetric] {
+    func metrics(at now: Instant) -> [MeasuredValue] {
         guard let board else { return [] }
         // What the gateway's view tells is told by the gateway itself.
         return zip(board.series, board.values()).compactMap { (series: MetricSeries, value: MetricValue) in
             guard series.name != "maos_tasks", series.name != "maos_agents" else { return nil }
-            return GatewayMetric(series, value)
+            return MeasuredValue(series, value)
         }
     }
 }

@@ -52,6 +52,12 @@ struct SettingValues {
         return false
     }
 
+    /// Whether nobody gave a value.
+    func isDefault(_ key: String) -> Bool {
+        if case .fallback? = values[key]?.source { return true }
+        return values[key] == nil
+    }
+
     /// Fills in a default that depends on the machine.
     mutating func setFallback(_ key: String, _ value: JSONValue) {
         if values[key] == nil { values[key] = (value, .fallback) }

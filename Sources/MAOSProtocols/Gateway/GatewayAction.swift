@@ -7,73 +7,13 @@ package enum GatewayAction {
     /// Hand this to the orchestrator, then call ``GatewayREST/complete(_:with:at:)-(_,Result<Reply,Rejection>,_)``.
     case submit(Command, Principal, GatewayPending)
     /// Carry this out on a thread that may block, then call
-    /// ``GatewayREST/complete(_:with:at:)-(_,Result<GatewayReadResult,JournalError>,_)``.
-    case read(GatewayRead, GatewayPending)
+    /// ``GatewayREST/complete(_:with:at:)-(_,Result<StoreReadResult,JournalError>,_)``.
+    case read(StoreRead, GatewayPending)
     /// Call ``GatewayREST/complete(_:ended:at:)`` when the task has ended (``GatewayHub/awaitEnd(of:until:for:)``), at the
     /// latest at the given time.
     case awaitEnd(TaskID, until: Instant, GatewayPending)
     /// Send the head, whose body has no known length, then let ``GatewayHub/open(_:for:at:)`` produce the body.
     case stream(GatewayStream, GatewayResponse)
-}
-
-/// A question that only the disk can answer.
-package enum GatewayRead: Sendable, Hashable {
-    case task(TaskID)
-    case agent(AgentID)
-    case tasks(TaskQuery)
-    case terminatedAgents(AgentQuery)
-    case entity(EntityKind, id: String)
-    case entities(EntityQuery)
-    /// Events in order from a sequence number on; of all types where none are named.
-    case events(from: UInt64, limit: Int, types: Set<String>)
-    /// Output in order from a sequence number on.
-    case output(OutputOwner, from: UInt64, limit: Int, byteLimit: Int)
-
-    /// Asks; may block on the disk.
-    ///
-    /// - Parameters:
-    ///   - history: Where tasks, agents and events are read from.
-    ///   - output: Where output is read from.
-    /// - Returns: What was read, or why it could not be.
-    package func perform(
-        history: any History, output: any OutputStore
-    ) -> Result<GatewayReadResult, JournalError> {
-        do throws(JournalError) {
-            switch self {
-            case .task(let id):
-                return .success(.task(try history.task(id)))
-            case .agent(let id):
-                return .success(.agent(try history.agent(id)))
-            case .tasks(let query):
-                return .success(.tasks(try history.tasks(query)))
-            case .terminatedAgents(let query):
-                return .success(.agents(try history.terminatedAgents(query)))
-            case .entity(let kind, let id):
-                return .success(.entity(try history.entity(kind, id: id)))
-            case .entities(let query):
-                return .success(.entities(try history.entities(query)))
-            case .events(let sequence, let limit, let types):
-                return .success(.events(try history.events(from: sequence, limit: limit, types: types)))
-            case .output(let owner, let sequence, let limit, let byteLimit):
-                return .success(
-                    .output(try output.read(owner, from: sequence, limit: limit, byteLimit: byteLimit)))
-            }
-        } catch {
-            return .failure(error)
-        }
-    }
-}
-
-/// The answer to a ``GatewayRead`` of the same name.
-package enum GatewayReadResult: Sendable {
-    case task(TaskRecord?)
-    case agent(AgentRecord?)
-    case tasks(TaskPage)
-    case agents([AgentRecord])
-    case entity(EntityRow?)
-    case entities(EntityPage)
-    case events(EventPage)
-    case output(OutputPage)
 }
 
 /// A request that waits for the outcome of an action: what to do with it.

@@ -43,7 +43,7 @@ package final class GatewayEventStream {
         next = sequence
     }
 
-    func open(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func open(_ peer: PeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
         var bytes: [UInt8] = []
         ServerSentEventEncoder.appendRetry(milliseconds: 1_000, to: &bytes)
         send(bytes, peer, at: now, to: &outputs)
@@ -52,7 +52,7 @@ package final class GatewayEventStream {
 
     /// Takes one event, live.
     func receive(
-        _ event: Event, _ peer: GatewayPeerID, _ encoder: GatewayEventEncoder, at now: Instant,
+        _ event: Event, _ peer: PeerID, _ encoder: GatewayEventEncoder, at now: Instant,
         to outputs: inout [GatewayOutput]
     ) {
         guard mode == .live, event.sequence >= next else { return }
@@ -72,17 +72,17 @@ package final class GatewayEventStream {
     }
 
     /// Goes on after a batch that left it behind with nothing under way.
-    func settle(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func settle(_ peer: PeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
         if mode == .behind, underWay == 0 { pump(peer, bus, at: now, to: &outputs) }
     }
 
-    func drained(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func drained(_ peer: PeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
         underWay = 0
         if mode == .behind { pump(peer, bus, at: now, to: &outputs) }
     }
 
     func complete(
-        _ page: EventPage, _ peer: GatewayPeerID, _ bus: EventBus, at now: Instant,
+        _ page: EventPage, _ peer: PeerID, _ bus: EventBus, at now: Instant,
         to outputs: inout [GatewayOutput]
     ) {
         guard mode == .reading else { return }
@@ -104,7 +104,7 @@ package final class GatewayEventStream {
         if !isStuck, underWay == 0 { pump(peer, bus, at: now, to: &outputs) }
     }
 
-    func tick(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func tick(_ peer: PeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
         settle(peer, bus, at: now, to: &outputs)
         guard (now - lastSent) >= heartbeat, underWay == 0 else { return }
         var bytes: [UInt8] = []
@@ -112,7 +112,7 @@ package final class GatewayEventStream {
         send(bytes, peer, at: now, to: &outputs)
     }
 
-    private func pump(_ peer: GatewayPeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
+    private func pump(_ peer: PeerID, _ bus: EventBus, at now: Instant, to outputs: inout [GatewayOutput]) {
         var bytes: [UInt8] = []
         catching: while bytes.count < GatewayEventStream.chunk {
             guard let recent: [Event] = bus.recent(from: next) else {
@@ -145,7 +145,7 @@ package final class GatewayEventStream {
         GatewayEventEncoder.append(event, for: isLimited ? principal : nil, projection, to: &bytes)
     }
 
-    private func send(_ bytes: [UInt8], _ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
+    private func send(_ bytes: [UInt8], _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
         underWay += bytes.count
         lastSent = now
         outputs.append(.send(bytes, to: peer))

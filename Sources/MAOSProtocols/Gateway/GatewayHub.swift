@@ -10,11 +10,11 @@ package final class GatewayHub {
     private let view: CommittedView
     private let bus: EventBus
     private let encoder: GatewayEventEncoder
-    private var eventStreams: [GatewayPeerID: GatewayEventStream] = [:]
-    private var outputStreams: [GatewayPeerID: GatewayOutputStream] = [:]
-    private var readers: [OutputOwner: [GatewayPeerID]] = [:]
-    private var waits: [TaskID: [GatewayPeerID]] = [:]
-    private var waitingPeers: [GatewayPeerID: (task: TaskID, until: Instant)] = [:]
+    private var eventStreams: [PeerID: GatewayEventStream] = [:]
+    private var outputStreams: [PeerID: GatewayOutputStream] = [:]
+    private var readers: [OutputOwner: [PeerID]] = [:]
+    private var waits: [TaskID: [PeerID]] = [:]
+    private var waitingPeers: [PeerID: (task: TaskID, until: Instant)] = [:]
     private var nextMetrics: Instant?
 
     /// Serves one loop.
@@ -25,7 +25,7 @@ package final class GatewayHub {
     ///   - configuration: What the operator has set.
     ///   - environment: The server around it.
     package init(
-        view: CommittedView, bus: EventBus, configuration: GatewayConfiguration, environment: any GatewayEnvironment
+        view: CommittedView, bus: EventBus, configuration: GatewayConfiguration, environment: any DialectEnvironment
     ) {
         let projection = GatewayProjection(view: view, configuration: configuration, environment: environment)
         encoder = GatewayEventEncoder(projection: projection)
@@ -38,7 +38,7 @@ package final class GatewayHub {
     // MARK: Connections
 
     /// Begins a stream's body.
-    package func open(_ stream: GatewayStream, for peer: GatewayPeerID, at now: Instant) -> [GatewayOutput] {
+    package func open(_ stream: GatewayStream, for peer: PeerID, at now: Instant) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []
         switch stream {
         case .events(let stream):
@@ -55,7 +55,7 @@ package final class GatewayHub {
     /// Notes a request that waits for a task's end; answered by ``GatewayOutput/ended(_:_:)``.
     ///
     /// - Returns: Whether the task has ended already; then nothing is noted.
-    package func awaitEnd(of task: TaskID, until deadline: Instant, for peer: GatewayPeerID) -> Bool {
+    package func awaitEnd(of task: TaskID, until deadline: Instant, for peer: PeerID) -> Bool {
         guard view.isLive(task) else { return true }
         waits[task, default: []].append(peer)
         waitingPeers[peer] = (task, deadline)
@@ -63,7 +63,7 @@ package final class GatewayHub {
     }
 
     /// Forgets a connection; a WebSocket session is closed by itself.
-    package func close(_ peer: GatewayPeerID) {
+    package func close(_ peer: PeerID) {
         eventStreams[peer] = nil
         if let stream: GatewayOutputStream = outputStreams.removeValue(forKey: peer) {
             remove(peer, from: &readers, stream.owner)
@@ -73,7 +73,7 @@ package final class GatewayHub {
 
     /// Goes on after ``GatewayOutput/read(_:for:)``; nothing happens for a connection that is gone.
     package func complete(
-        _ peer: GatewayPeerID, with result: Result<GatewayReadResult, JournalError>, at now: Instant
+        _ peer: PeerID, with result: Result<StoreReadResult, JournalError>, at now: Instant
     ) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []
         switch result {
@@ -92,7 +92,7 @@ package final class GatewayHub {
     }
 
     /// Goes on with a stream whose connection has written everything that it was given.
-    package func drained(_ peer: GatewayPeerID, at now: Instant) -> [GatewayOutput] {
+    package func drained(_ peer: PeerID, at now: Instant) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []
         eventStreams[peer]?.drained(peer, bus, at: now, to: &outputs)
         outputStreams[peer]?.drained(peer, to: &outputs)
@@ -110,7 +110,7 @@ package final class GatewayHub {
             switch event.body {
             case .task(let task) where task.state.status.isTerminal:
                 end(.task(task.id), to: &outputs)
-                for peer: GatewayPeerID in waits.removeValue(forKey: task.id) ?? [] {
+                for peer: PeerID in waits.removeValue(forKey: task.id) ?? [] {
                     waitingPeers[peer] = nil
                     outputs.append(.ended(peer, true))
                 }
@@ -129,7 +129,7 @@ package final class GatewayHub {
         guard !readers.isEmpty else { return [] }
         var outputs: [GatewayOutput] = []
         for entry: OutputEntry in entries {
-            for peer: GatewayPeerID in readers[entry.owner] ?? [] {
+            for peer: PeerID in readers[entry.owner] ?? [] {
                 outputStreams[peer]?.receive(entry, peer, at: now, to: &outputs)
             }
         }
@@ -162,15 +162,15 @@ package final class GatewayHub {
     }
 
     private func end(_ owner: OutputOwner, to outputs: inout [GatewayOutput]) {
-        for peer: GatewayPeerID in readers[owner] ?? [] { outputStreams[peer]?.end(peer, to: &outputs) }
+        for peer: PeerID in readers[owner] ?? [] { outputStreams[peer]?.end(peer, to: &outputs) }
     }
 
-    private func forgetIfFinished(_ outputs: [GatewayOutput], _ peer: GatewayPeerID) {
+    private func forgetIfFinished(_ outputs: [GatewayOutput], _ peer: PeerID) {
         if case .finish(let finished)? = outputs.last, finished == peer { close(peer) }
     }
 
     private func remove<Key: Hashable>(
-        _ peer: GatewayPeerID, from table: inout [Key: [GatewayPeerID]], _ key: Key
+        _ peer: PeerID, from table: inout [Key: [PeerID]], _ key: Key
     ) {
         guard let index = table.index(forKey: key) else { return }
         table.values[index].removeAll { $0 == peer }

@@ -51,7 +51,7 @@ package final class GatewayOutputStream {
         next = sequence
     }
 
-    func open(_ peer: GatewayPeerID, isEnded: Bool, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func open(_ peer: PeerID, isEnded: Bool, at now: Instant, to outputs: inout [GatewayOutput]) {
         self.isEnded = isEnded
         if form == .events {
             var bytes: [UInt8] = []
@@ -62,7 +62,7 @@ package final class GatewayOutputStream {
     }
 
     /// Takes one entry, live.
-    func receive(_ entry: OutputEntry, _ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func receive(_ entry: OutputEntry, _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
         newest = max(newest, entry.sequence)
         guard mode == .live, entry.sequence >= next else { return }
         guard entry.sequence == next, underWay < budget else {
@@ -76,22 +76,22 @@ package final class GatewayOutputStream {
     }
 
     /// Nothing new will come: reads once more to be sure that all is sent, then finishes.
-    func end(_ peer: GatewayPeerID, to outputs: inout [GatewayOutput]) {
+    func end(_ peer: PeerID, to outputs: inout [GatewayOutput]) {
         isEnded = true
         if mode == .live { read(peer, to: &outputs) }
     }
 
     /// Goes on after a batch that left it behind with nothing under way.
-    func settle(_ peer: GatewayPeerID, to outputs: inout [GatewayOutput]) {
+    func settle(_ peer: PeerID, to outputs: inout [GatewayOutput]) {
         if mode == .behind, underWay == 0 { read(peer, to: &outputs) }
     }
 
-    func drained(_ peer: GatewayPeerID, to outputs: inout [GatewayOutput]) {
+    func drained(_ peer: PeerID, to outputs: inout [GatewayOutput]) {
         underWay = 0
         if mode == .behind { read(peer, to: &outputs) }
     }
 
-    func complete(_ page: OutputPage, _ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func complete(_ page: OutputPage, _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
         guard mode == .reading else { return }
         var bytes: [UInt8] = []
         if form == .events, page.firstSequence > next, page.lastSequence >= next {
@@ -122,7 +122,7 @@ package final class GatewayOutputStream {
         }
     }
 
-    func tick(_ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
+    func tick(_ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
         settle(peer, to: &outputs)
         guard form == .events, mode != .finished, (now - lastSent) >= heartbeat, underWay == 0 else { return }
         var bytes: [UInt8] = []
@@ -130,7 +130,7 @@ package final class GatewayOutputStream {
         send(bytes, peer, at: now, to: &outputs)
     }
 
-    private func read(_ peer: GatewayPeerID, to outputs: inout [GatewayOutput]) {
+    private func read(_ peer: PeerID, to outputs: inout [GatewayOutput]) {
         mode = .reading
         readsAfterEnd = isEnded
         newestAsked = newest
@@ -142,7 +142,7 @@ package final class GatewayOutputStream {
     }
 
     private func finish(
-        _ bytes: inout [UInt8], _ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]
+        _ bytes: inout [UInt8], _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]
     ) {
         mode = .finished
         if form == .events {
@@ -167,7 +167,7 @@ package final class GatewayOutputStream {
             id: Int64(clamping: entry.sequence), event: nil, data: writer.take()[...], to: &bytes)
     }
 
-    private func send(_ bytes: [UInt8], _ peer: GatewayPeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
+    private func send(_ bytes: [UInt8], _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {
         underWay += bytes.count
         lastSent = now
         outputs.append(.send(bytes, to: peer))

@@ -87,7 +87,7 @@ extension GatewayProjection {
     func writeHealth(
         of id: AgentID, _ state: AgentState, since created: Instant?, at now: Instant, to writer: inout JSONWriter
     ) {
-        let usage: GatewayUsage? = environment.usage(of: id)
+        let usage: AgentUsage? = environment.usage(of: id)
         let ended: Int = state.statistics.tasksCompleted + state.statistics.tasksFailed
         writer.beginObject()
         writer.member("status", GatewayProjection.health(of: state).name)
@@ -100,7 +100,7 @@ extension GatewayProjection {
         writer.endObject()
     }
 
-    static func health(of state: AgentState) -> GatewayHealthStatus {
+    static func health(of state: AgentState) -> HealthStatus {
         switch state.status {
         case .initializing, .terminated: .unknown
         case .error: .unhealthy

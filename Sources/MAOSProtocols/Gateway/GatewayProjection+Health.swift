@@ -4,20 +4,20 @@ extension GatewayProjection {
     /// Writes a `HealthResponse`.
     ///
     /// - Returns: The worst status of all components.
-    func writeHealth(at now: Instant, to writer: inout JSONWriter) -> GatewayHealthStatus {
-        let components: [GatewayComponent] = environment.components(at: now)
-        let overall: GatewayHealthStatus = components.map(\.status).max() ?? .healthy
+    func writeHealth(at now: Instant, to writer: inout JSONWriter) -> HealthStatus {
+        let components: [HealthComponent] = environment.components(at: now)
+        let overall: HealthStatus = components.map(\.status).max() ?? .healthy
         writer.beginObject()
         writer.member("overall", overall.name)
         writer.beginArray("components")
-        for component: GatewayComponent in components {
+        for component: HealthComponent in components {
             writer.beginObject()
             writer.member("name", component.name)
             writer.member("status", component.status.name)
             writer.memberIfPresent("message", component.message)
             writer.member("lastCheck", timestamp: component.lastCheck.milliseconds)
             writer.beginArray("dependencies")
-            for dependency: GatewayComponent.Dependency in component.dependencies {
+            for dependency: HealthComponent.Dependency in component.dependencies {
                 writer.beginObject()
                 writer.member("name", dependency.name)
                 writer.member("status", dependency.status.name)
@@ -43,17 +43,17 @@ extension GatewayProjection {
         writer.beginArray("metrics")
         let tasks: [TaskStatus: Int] = view.liveTaskCounts()
         for status: TaskStatus in TaskStatus.allCases where !status.isTerminal {
-            let metric = GatewayMetric(
+            let metric = MeasuredValue(
                 "maos_tasks", .gauge, Double(tasks[status] ?? 0), labels: ["status": status.name])
             GatewayProjection.write(metric, at: now, to: &writer)
         }
         let agents: [AgentStatus: Int] = view.agentCounts()
         for status: AgentStatus in AgentStatus.allCases where status != .terminated {
-            let metric = GatewayMetric(
+            let metric = MeasuredValue(
                 "maos_agents", .gauge, Double(agents[status] ?? 0), labels: ["status": status.name])
             GatewayProjection.write(metric, at: now, to: &writer)
         }
-        for metric: GatewayMetric in environment.metrics(at: now) {
+        for metric: MeasuredValue in environment.metrics(at: now) {
             GatewayProjection.write(metric, at: now, to: &writer)
         }
         writer.endArray()
@@ -61,7 +61,7 @@ extension GatewayProjection {
     }
 
     /// Writes a `Metric`.
-    static func write(_ metric: GatewayMetric, at now: Instant, to writer: inout JSONWriter) {
+    static func write(_ metric: MeasuredValue, at now: Instant, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("name", metric.name)
         writer.member("type", metric.kind.rawValue)

@@ -4,7 +4,7 @@ internal import MAOSCore
 struct GatewayProjection {
     let view: CommittedView
     let configuration: GatewayConfiguration
-    let environment: any GatewayEnvironment
+    let environment: any DialectEnvironment
 
     /// Whether a principal may see less than everything that its permissions name.
     static func isLimited(_ principal: Principal) -> Bool {

@@ -175,7 +175,7 @@ extension GatewayREST {
 
     /// Goes on after ``GatewayAction/read(_:_:)``.
     package func complete(
-        _ pending: GatewayPending, with result: Result<GatewayReadResult, JournalError>, at now: Instant
+        _ pending: GatewayPending, with result: Result<StoreReadResult, JournalError>, at now: Instant
     ) -> GatewayAction {
         switch result {
         case .failure(let error): fail(GatewayFailure(error), pending.context, now)
@@ -216,7 +216,7 @@ extension GatewayREST {
     }
 
     private func completeList(
-        _ pending: GatewayPending, with result: GatewayReadResult, _ now: Instant
+        _ pending: GatewayPending, with result: StoreReadResult, _ now: Instant
     ) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch (pending.purpose, result) {

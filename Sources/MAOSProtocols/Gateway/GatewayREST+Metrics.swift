@@ -61,7 +61,7 @@ extension GatewayREST {
             }
             writer.beginArray("metrics")
             for place in places {
-                guard let metric = GatewayMetric(board.series[place], values[place]) else { continue }
+                guard let metric = MeasuredValue(board.series[place], values[place]) else { continue }
                 GatewayProjection.write(metric, at: now, to: &writer)
             }
             writer.endArray()

@@ -181,7 +181,7 @@ extension GatewayProjection {
         let slots: Int = agents.reduce(0) { $0 + $1.specification.maximumConcurrentTasks }
         let busy: Int = agents.reduce(0) { $0 + $1.state.currentTasks.count }
         let unhealthy: Int = agents.count { $0.status == .error }
-        let health: GatewayHealthStatus =
+        let health: HealthStatus =
             unhealthy == 0 ? .healthy : unhealthy == agents.count ? .unhealthy : .degraded
         let isOnDemand: Bool = pool.mode == .onDemand
         writer.beginObject()

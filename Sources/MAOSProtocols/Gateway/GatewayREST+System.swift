@@ -7,7 +7,7 @@ extension GatewayREST {
     func health(_ context: GatewayContext, at now: Instant) -> GatewayResponse {
         var writer = JSONWriter(reservingCapacity: 2_048)
         GatewayEnvelope.begin(&writer)
-        let overall: GatewayHealthStatus = projection.writeHealth(at: now, to: &writer)
+        let overall: HealthStatus = projection.writeHealth(at: now, to: &writer)
         GatewayEnvelope.end(&writer, context, at: now)
         return GatewayResponse(
             status: overall == .unhealthy ? .serviceUnavailable : .ok, requestID: context.requestID,
@@ -26,7 +26,7 @@ extension GatewayREST {
             isGood = environment.isReady
             writer.member("status", isGood ? "ready" : "not ready")
         default:
-            let overall: GatewayHealthStatus = environment.components(at: now).map(\.status).max() ?? .healthy
+            let overall: HealthStatus = environment.components(at: now).map(\.status).max() ?? .healthy
             isGood = overall != .unhealthy
             writer.member("status", overall.name)
             writer.member("uptime_seconds", max(0, (now - environment.startedAt).count) / 1_000)

@@ -41,7 +41,7 @@ extension GatewayREST {
     // MARK: Reads
 
     func completeWorkflow(
-        _ pending: GatewayPending, _ purpose: GatewayWorkflowPurpose, with result: GatewayReadResult, _ now: Instant
+        _ pending: GatewayPending, _ purpose: GatewayWorkflowPurpose, with result: StoreReadResult, _ now: Instant
     ) -> GatewayAction {
         let context: GatewayContext = pending.context
         switch (purpose, result) {

@@ -8,7 +8,7 @@ package import MAOSCore
 package final class GatewayREST {
     let view: CommittedView
     let configuration: GatewayConfiguration
-    let environment: any GatewayEnvironment
+    let environment: any DialectEnvironment
     let projection: GatewayProjection
     private var random: UInt64
 
@@ -20,7 +20,7 @@ package final class GatewayREST {
     ///   - environment: The server around it.
     ///   - seed: Where the identifiers of requests get their randomness from; different on every loop.
     package init(
-        view: CommittedView, configuration: GatewayConfiguration, environment: any GatewayEnvironment, seed: UInt64
+        view: CommittedView, configuration: GatewayConfiguration, environment: any DialectEnvironment, seed: UInt64
     ) {
         self.view = view
         self.configuration = configuration

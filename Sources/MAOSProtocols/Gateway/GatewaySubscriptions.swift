@@ -4,7 +4,7 @@ internal import MAOSCore
 final class GatewaySubscriptions {
     /// One connection's wish on one channel.
     struct Subscriber {
-        var peer: GatewayPeerID
+        var peer: PeerID
         var principal: Principal
         /// Members that a message must have, with these values; empty for all messages.
         var filter: JSONObject
@@ -17,9 +17,9 @@ final class GatewaySubscriptions {
 
     private struct Topic {
         /// Plain subscribers who get the wrapper; handed out as they are.
-        var wrapped: [GatewayPeerID] = []
+        var wrapped: [PeerID] = []
         /// Plain subscribers who get the bare message.
-        var direct: [GatewayPeerID] = []
+        var direct: [PeerID] = []
         /// Subscribers whose messages are judged one by one.
         var special: [Subscriber] = []
 
@@ -70,7 +70,7 @@ final class GatewaySubscriptions {
     }
 
     /// Takes a connection off a channel; a channel without listeners is forgotten.
-    func remove(_ peer: GatewayPeerID, from channel: GatewayChannel) {
+    func remove(_ peer: PeerID, from channel: GatewayChannel) {
         if !newcomers.isEmpty { newcomers.removeAll { $0.subscriber.peer == peer && $0.channel == channel } }
         guard let index = topics.index(forKey: channel) else { return }
         topics.values[index].wrapped.removeAll { $0 == peer }
@@ -117,16 +117,16 @@ final class GatewaySubscriptions {
         to outputs: inout [GatewayOutput]
     ) {
         guard let topic: Topic = topics[channel] else { return }
-        let key: GatewaySupersedingKey? = task.map { GatewaySupersedingKey(channel: channel, task: $0) }
+        let key: SupersedingKey? = task.map { SupersedingKey(topic: channel.name, entity: $0.rawValue) }
         var wrapped: [UInt8]?
         if !topic.wrapped.isEmpty {
             let bytes = GatewaySocketMessage.wrap(encoder.message(event, form), channel: channel, at: event.time)
             wrapped = bytes
-            outputs.append(.deliver(GatewayDelivery(payload: bytes, peers: topic.wrapped, superseding: key)))
+            outputs.append(.deliver(SocketDelivery(payload: bytes, peers: topic.wrapped, superseding: key)))
         }
         if !topic.direct.isEmpty {
             let bytes: [UInt8] = encoder.message(event, form)
-            outputs.append(.deliver(GatewayDelivery(payload: bytes, peers: topic.direct, superseding: key)))
+            outputs.append(.deliver(SocketDelivery(payload: bytes, peers: topic.direct, superseding: key)))
         }
         for subscriber: Subscriber in topic.special {
             guard GatewayProjection.shows(event, to: subscriber.principal) else { continue }
@@ -146,7 +146,7 @@ final class GatewaySubscriptions {
                 payload = bytes
             }
             outputs.append(
-                .deliver(GatewayDelivery(payload: payload, peers: [subscriber.peer], superseding: key)))
+                .deliver(SocketDelivery(payload: payload, peers: [subscriber.peer], superseding: key)))
         }
     }
 
@@ -158,8 +158,8 @@ final class GatewaySubscriptions {
         let message: [UInt8] = GatewaySocketMessage.encode(
             id: "metrics-\(now.milliseconds)", type: "metrics", at: now, members: writer.take())
         let wrapped: [UInt8] = GatewaySocketMessage.wrap(message, channel: .metrics, at: now)
-        var wrappedPeers: [GatewayPeerID] = topic.wrapped
-        var directPeers: [GatewayPeerID] = topic.direct
+        var wrappedPeers: [PeerID] = topic.wrapped
+        var directPeers: [PeerID] = topic.direct
         let value: JSONValue = topic.special.isEmpty ? .null : JSONText(trusted: message).value()
         for subscriber: Subscriber in topic.special where matches(value, subscriber.filter) {
             if subscriber.isDirect {
@@ -168,12 +168,12 @@ final class GatewaySubscriptions {
                 wrappedPeers.append(subscriber.peer)
             }
         }
-        let key = GatewaySupersedingKey(channel: .metrics, task: nil)
+        let key = SupersedingKey(topic: GatewayChannel.metrics.name)
         if !wrappedPeers.isEmpty {
-            outputs.append(.deliver(GatewayDelivery(payload: wrapped, peers: wrappedPeers, superseding: key)))
+            outputs.append(.deliver(SocketDelivery(payload: wrapped, peers: wrappedPeers, superseding: key)))
         }
         if !directPeers.isEmpty {
-            outputs.append(.deliver(GatewayDelivery(payload: message, peers: directPeers, superseding: key)))
+            outputs.append(.deliver(SocketDelivery(payload: message, peers: directPeers, superseding: key)))
         }
     }
 

@@ -16,7 +16,7 @@ package final class GatewayWebSocketSession {
     /// The identifier that the client is told.
     package let id: String
     /// The connection.
-    package let peer: GatewayPeerID
+    package let peer: PeerID
     /// Who the client is.
     package let principal: Principal
     /// The client's `User-Agent`, where it sent one.
@@ -59,7 +59,7 @@ package final class GatewayWebSocketSession {
     ///   - hub: The loop's hub.
     ///   - now: The time.
     package init(
-        id: String, peer: GatewayPeerID, principal: Principal, expires: Instant?, userAgent: String?, address: String,
+        id: String, peer: PeerID, principal: Principal, expires: Instant?, userAgent: String?, address: String,
         hub: GatewayHub, at now: Instant
     ) {
         self.id = id

@@ -18,9 +18,9 @@ extension GatewayHandler {
     // MARK: Coming and going
 
     /// Makes a connection known; it hears of everything from now on.
-    func admit(_ make: (GatewayPeerID) -> GatewayPeer) -> GatewayPeerID {
+    func admit(_ make: (PeerID) -> GatewayPeer) -> PeerID {
         lastPeer += 1
-        let id = GatewayPeerID(rawValue: lastPeer)
+        let id = PeerID(rawValue: lastPeer)
         // Before anything is looked at, so that no event falls between looking and hearing.
         interest.add(1, ordering: .sequentiallyConsistent)
         peers[id] = make(id)
@@ -28,7 +28,7 @@ extension GatewayHandler {
         return id
     }
 
-    func forget(_ id: GatewayPeerID) {
+    func forget(_ id: PeerID) {
         guard peers.removeValue(forKey: id) != nil else { return }
         interest.subtract(1, ordering: .sequentiallyConsistent)
         if peers.isEmpty { measures.queuedBytes.value = 0 }
@@ -50,12 +50,12 @@ extension GatewayHandler {
     // MARK: Requests that wait
 
     func awaitEnd(of task: TaskID, until deadline: Instant, _ request: Waiting) {
-        let id: GatewayPeerID = admit { _ in .request(request) }
+        let id: PeerID = admit { _ in .request(request) }
         guard hub.awaitEnd(of: task, until: deadline, for: id) else { return }
         endWait(id, true)
     }
 
-    private func endWait(_ id: GatewayPeerID, _ ended: Bool) {
+    private func endWait(_ id: PeerID, _ ended: Bool) {
         guard case .request(let request)? = peers[id] else { return }
         forget(id)
         goOn(request, complete(request.pending, ended: ended))
@@ -68,7 +68,7 @@ extension GatewayHandler {
         fields.append(.contentType, head.contentType)
         fields.append(.xRequestID, head.requestID)
         var writer: GatewayStreamWriter?
-        let id: GatewayPeerID = admit { id in
+        let id: PeerID = admit { id in
             let made = GatewayStreamWriter(id, handler: self, responder: responder)
             writer = made
             return .stream(made)
@@ -79,14 +79,14 @@ extension GatewayHandler {
 
     func goOnWithWrittenStreams() {
         guard !writtenStreams.isEmpty else { return }
-        let written: [GatewayPeerID] = writtenStreams
+        let written: [PeerID] = writtenStreams
         writtenStreams.removeAll(keepingCapacity: true)
-        for id: GatewayPeerID in written where peers[id] != nil { carryOut(hub.drained(id, at: now)) }
+        for id: PeerID in written where peers[id] != nil { carryOut(hub.drained(id, at: now)) }
     }
 
     func readForStreams() {
         guard !streamReads.isEmpty else { return }
-        let reads: [(peer: GatewayPeerID, read: GatewayRead)] = streamReads
+        let reads: [(peer: PeerID, read: StoreRead)] = streamReads
         streamReads.removeAll(keepingCapacity: true)
         services.reader.execute { [self] in
             let (history, outputs) = (services.history, services.outputs)
@@ -111,7 +111,7 @@ extension GatewayHandler {
             switch output {
             case .deliver(let delivery):
                 let message = SharedMessage(text: delivery.payload)
-                for id: GatewayPeerID in delivery.peers {
+                for id: PeerID in delivery.peers {
                     guard case .socket(let socket)? = peers[id] else { continue }
                     socket.deliver(message, superseding: delivery.superseding)
                 }
@@ -132,7 +132,7 @@ extension GatewayHandler {
     }
 
     /// Notes that a stream takes more.
-    func streamHasRoom(_ id: GatewayPeerID) {
+    func streamHasRoom(_ id: PeerID) {
         writtenStreams.append(id)
         loop.flushLater(self)
     }
@@ -140,11 +140,11 @@ extension GatewayHandler {
 
 /// Writes the body of one streamed answer.
 final class GatewayStreamWriter: HTTPStreamOwner {
-    private let id: GatewayPeerID
+    private let id: PeerID
     private unowned let handler: GatewayHandler
     private let responder: HTTPResponder
 
-    init(_ id: GatewayPeerID, handler: GatewayHandler, responder: HTTPResponder) {
+    init(_ id: PeerID, handler: GatewayHandler, responder: HTTPResponder) {
         self.id = id
         self.handler = handler
         self.responder = responder

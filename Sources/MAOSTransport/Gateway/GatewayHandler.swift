@@ -47,14 +47,14 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     /// Commands of this turn; handed over together at its end.
     private var submissions: [Submission] = []
     /// Reads of this turn.
-    private var reads: [(token: UInt64, read: GatewayRead)] = []
+    private var reads: [(token: UInt64, read: StoreRead)] = []
     /// Connections that the hub knows.
-    var peers: [GatewayPeerID: GatewayPeer] = [:]
+    var peers: [PeerID: GatewayPeer] = [:]
     var lastPeer: UInt64 = 0
     /// Reads of this turn that streams want.
-    var streamReads: [(peer: GatewayPeerID, read: GatewayRead)] = []
+    var streamReads: [(peer: PeerID, read: StoreRead)] = []
     /// Streams that have written what this turn gave them.
-    var writtenStreams: [GatewayPeerID] = []
+    var writtenStreams: [PeerID] = []
     /// How many connections the hub knows; other threads look here whether events are worth a wake-up.
     let interest = Atomic<Int>(0)
     /// What happened here, for other threads to read.
@@ -298,7 +298,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         goOnWithWrittenStreams()
         readForStreams()
         guard !reads.isEmpty else { return }
-        let reads: [(token: UInt64, read: GatewayRead)] = self.reads
+        let reads: [(token: UInt64, read: StoreRead)] = self.reads
         self.reads.removeAll(keepingCapacity: true)
         services.reader.execute { [self] in
             let (history, outputs) = (services.history, services.outputs)

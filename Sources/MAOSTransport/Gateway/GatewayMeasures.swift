@@ -27,12 +27,12 @@ final class GatewayMeasures: Sendable {
 }
 
 /// What was read from the disk for clients; only the reading thread counts.
-final class GatewayReadMeasures: Sendable {
+final class StoreReadMeasures: Sendable {
     let durations = MetricHistogram()
     let failures = MetricCounter()
 
     /// Counts a read that began at a time of the monotonic clock.
-    func note(_ result: Result<GatewayReadResult, JournalError>, since begin: Int64) {
+    func note(_ result: Result<StoreReadResult, JournalError>, since begin: Int64) {
         durations.add(nanoseconds: SystemClock.monotonicNanoseconds() - begin)
         if case .failure = result { failures.add() }
     }
@@ -71,7 +71,7 @@ package struct GatewayTotals: Sendable {
         queuedBytes += measures.queuedBytes.value
     }
 
-    mutating func add(_ measures: GatewayReadMeasures) {
+    mutating func add(_ measures: StoreReadMeasures) {
         reads.add(measures.durations.value)
         readFailures += measures.failures.value
     }

@@ -13,7 +13,7 @@ package struct GatewayServices: Sendable {
     /// Where reads that block are done.
     package let reader: WorkerThread
     /// The server around the gateway.
-    package let environment: any GatewayEnvironment
+    package let environment: any DialectEnvironment
     /// What the operator set about the gateway.
     package let configuration: GatewayConfiguration
     /// Checks tokens.
@@ -29,12 +29,12 @@ package struct GatewayServices: Sendable {
     /// Where refused and failed requests are noted.
     package var log: Log
     /// What was read on ``reader``.
-    let readMeasures = GatewayReadMeasures()
+    let readMeasures = StoreReadMeasures()
 
     /// Puts the services together.
     package init(
         orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
-        environment: any GatewayEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
+        environment: any DialectEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
         administrator: CurrentToken,
         origins: OriginPolicy, trustsLoopback: Bool, limit: RateLimiter<GatewayCaller>.Limit?, log: Log
     ) {
@@ -96,7 +96,7 @@ package final class Gateway: Sendable {
         state.withLock { (state: inout State) in
             var totals = GatewayTotals()
             for handler: GatewayHandler in state.handlers.values { totals.add(handler.measures) }
-            if let reads: GatewayReadMeasures = state.services?.readMeasures { totals.add(reads) }
+            if let reads: StoreReadMeasures = state.services?.readMeasures { totals.add(reads) }
             return totals
         }
     }

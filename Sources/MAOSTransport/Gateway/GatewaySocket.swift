@@ -7,14 +7,14 @@ final class GatewaySocket: WebSocketDelegate {
     /// Updates that a slow client has not taken yet, the newest of each kind only.
     private static let heldLimit: Int = 1_000
 
-    private let id: GatewayPeerID
+    private let id: PeerID
     private unowned let handler: GatewayHandler
     private let session: GatewayWebSocketSession
     private var connection: WebSocketServerConnection?
-    private var held: [GatewaySupersedingKey: SharedMessage] = [:]
+    private var held: [SupersedingKey: SharedMessage] = [:]
     private var isFull = false
 
-    init(_ id: GatewayPeerID, handler: GatewayHandler, session: GatewayWebSocketSession) {
+    init(_ id: PeerID, handler: GatewayHandler, session: GatewayWebSocketSession) {
         self.id = id
         self.handler = handler
         self.session = session
@@ -61,7 +61,7 @@ final class GatewaySocket: WebSocketDelegate {
 
     // MARK: Sending
 
-    func deliver(_ message: SharedMessage, superseding key: GatewaySupersedingKey?) {
+    func deliver(_ message: SharedMessage, superseding key: SupersedingKey?) {
         guard let connection else { return }
         if isFull, let key {
             held[key] = message
@@ -137,7 +137,7 @@ extension GatewayHandler {
             ?? GatewaySocket.token(of: request)
         let end: Int64? = token.flatMap { verify($0) }?.claims.exp
         var made: GatewaySocket?
-        let id: GatewayPeerID = admit { id in
+        let id: PeerID = admit { id in
             let session = GatewayWebSocketSession(
                 id: makeConnectionID(), peer: id, principal: principal,
                 expires: end.map { Instant(milliseconds: $0 * 1_000) }, userAgent: request.fields[.userAgent],

@@ -10,6 +10,9 @@ package protocol WebSocketDelegate: AnyObject {
     /// A binary message came.
     func onBinary(_ bytes: [UInt8], _ socket: WebSocketServerConnection)
 
+    /// The client is alive: a ping or pong of the protocol came.
+    func onSignOfLife(_ socket: WebSocketServerConnection)
+
     /// The connection is over; called once, and last. The code is ``WebSocketCloseCode/abnormal`` if nobody said why.
     func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection)
 
@@ -21,6 +24,9 @@ package protocol WebSocketDelegate: AnyObject {
 }
 
 extension WebSocketDelegate {
+    /// Nothing to do.
+    package func onSignOfLife(_ socket: WebSocketServerConnection) {}
+
     /// Nothing to do.
     package func onDrained(_ socket: WebSocketServerConnection) {}
 

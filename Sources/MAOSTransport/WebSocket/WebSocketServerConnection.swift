@@ -304,7 +304,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
             case .binary(let bytes): delegate?.onBinary(bytes, self)
             case .compressedText(let bytes): handleCompressed(bytes, isText: true)
             case .compressedBinary(let bytes): handleCompressed(bytes, isText: false)
-            case .ping, .pong: break
+            case .ping, .pong: delegate?.onSignOfLife(self)
             case .close(let code, let reason): finish(code, reason)
             case .failure(let failure): finish(failure.closeCode, failure.description)
             }

@@ -17,7 +17,7 @@ final class ServerMetrics: Sendable {
         var transport: TransportServer
         var database: String
         /// How each part of the server fares.
-        var components: @Sendable () -> [GatewayComponent]
+        var components: @Sendable () -> [HealthComponent]
     }
 
     /// What is too dear to be looked at for every reader.
@@ -319,7 +319,7 @@ extension MetricsBoard.Builder {
 
     /// 1 while a part of the server is healthy or degraded, 0 while it is not, and nothing while nobody knows.
     fileprivate mutating func availability(
-        of name: String, _ components: @escaping @Sendable () -> [GatewayComponent], _ component: MetricComponent
+        of name: String, _ components: @escaping @Sendable () -> [HealthComponent], _ component: MetricComponent
     ) -> Int {
         add(
             MetricSeries(

@@ -294,7 +294,7 @@ import Testing
         let request = GatewayWorld.request(.get, "/api/v1/tasks", as: .principal(GatewayWorld.admin))
         guard case .read(_, let pending) = world.rest.handle(request, at: world.now),
             case .respond(let response) = world.rest.complete(
-                pending, with: Result<GatewayReadResult, JournalError>.failure(.unavailable("x")),
+                pending, with: Result<StoreReadResult, JournalError>.failure(.unavailable("x")),
                 at: world.now)
         else { throw GatewayWorld.Unanswered() }
         #expect(response.status == .serviceUnavailable)

@@ -5,7 +5,7 @@ import Testing
 /// A connection that follows a stream: plays the transport, and takes the body apart.
 private final class Follower {
     let world: GatewayWorld
-    let peer: GatewayPeerID
+    let peer: PeerID
     private(set) var text: [UInt8] = []
     private(set) var isFinished = false
     private(set) var reads: Int = 0
@@ -16,7 +16,7 @@ private final class Follower {
 
     init(_ world: GatewayWorld, _ peer: UInt64) {
         self.world = world
-        self.peer = GatewayPeerID(rawValue: peer)
+        self.peer = PeerID(rawValue: peer)
     }
 
     func open(_ path: String, headers: [(String, String)] = [], as principal: Principal = GatewayWorld.admin)
@@ -195,7 +195,7 @@ private final class Follower {
         _ = try await world.createTask()
         #expect(world.pump().isEmpty)
         #expect(world.hub.drained(follower.peer, at: world.now).isEmpty)
-        let result = Result<GatewayReadResult, JournalError>.success(
+        let result = Result<StoreReadResult, JournalError>.success(
             .events(EventPage(events: [], nextSequence: 1, oldestSequence: 0)))
         #expect(world.hub.complete(follower.peer, with: result, at: world.now).isEmpty)
     }
@@ -300,7 +300,7 @@ private final class Follower {
         let world = try await GatewayWorld()
         let agent: AgentID = try await world.spawnAgent()
         let id: TaskID = try await world.createTask()
-        let peer = GatewayPeerID(rawValue: 1)
+        let peer = PeerID(rawValue: 1)
         guard case .stream(let stream, _) = await world.perform(.get, "/api/v1/tasks/\(id)/output?follow=true") else {
             throw GatewayWorld.Unanswered()
         }
@@ -341,7 +341,7 @@ private final class Follower {
     func unreadable() async throws {
         let world = try await GatewayWorld()
         let id: TaskID = try await world.createTask()
-        let peer = GatewayPeerID(rawValue: 1)
+        let peer = PeerID(rawValue: 1)
         guard case .stream(let stream, _) = await world.perform(.get, "/api/v1/tasks/\(id)/output?follow=true") else {
             throw GatewayWorld.Unanswered()
         }

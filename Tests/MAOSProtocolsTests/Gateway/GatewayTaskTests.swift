@@ -289,7 +289,7 @@ import Testing
         }
         #expect(awaited == id)
         #expect(deadline == world.now + .seconds(5))
-        let peer = GatewayPeerID(rawValue: 7)
+        let peer = PeerID(rawValue: 7)
         #expect(!world.hub.awaitEnd(of: id, until: deadline, for: peer))
         _ = world.pump()
         let shown = try await world.send(.get, "/api/v1/tasks/\(id)")
@@ -319,7 +319,7 @@ import Testing
         else {
             throw GatewayWorld.Unanswered()
         }
-        let peer = GatewayPeerID(rawValue: 1)
+        let peer = PeerID(rawValue: 1)
         #expect(!world.hub.awaitEnd(of: id, until: deadline, for: peer))
         #expect(world.hub.tick(at: world.now).isEmpty)
         world.clock.advance(.seconds(5))

@@ -14,7 +14,7 @@ private final class Client {
     ) {
         self.world = world
         session = GatewayWebSocketSession(
-            id: "conn-\(peer)", peer: GatewayPeerID(rawValue: peer), principal: principal, expires: expires,
+            id: "conn-\(peer)", peer: PeerID(rawValue: peer), principal: principal, expires: expires,
             userAgent: "test/1", address: "127.0.0.1", hub: world.hub, at: world.now)
     }
 
@@ -480,13 +480,13 @@ private final class Client {
         let id: TaskID = try await world.createTask()
         let attempt: AttemptID = try await world.start(id)
         try await world.report(.attemptProgressed(attempt, progress: 0.5, step: nil))
-        let deliveries: [GatewayDelivery] = world.pump().compactMap {
+        let deliveries: [SocketDelivery] = world.pump().compactMap {
             if case .deliver(let delivery) = $0 { delivery } else { nil }
         }
         #expect(deliveries.count == world.journal.eventCount - 3)
         #expect(deliveries.allSatisfy { $0.peers.count == 50 })
         #expect(deliveries.first?.superseding == nil)
-        #expect(deliveries.last?.superseding == GatewaySupersedingKey(channel: .tasks, task: id))
+        #expect(deliveries.last?.superseding == SupersedingKey(topic: "tasks:all", entity: id.rawValue))
     }
 
     @Test("no damage to a message crashes, and every answer is JSON")

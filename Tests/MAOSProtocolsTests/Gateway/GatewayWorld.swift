@@ -76,8 +76,8 @@ final class MemoryOutputs: OutputStore {
 }
 
 /// A server that is well, until told otherwise.
-final class TestEnvironment: GatewayEnvironment {
-    private let status = Mutex(GatewayHealthStatus.healthy)
+final class TestEnvironment: DialectEnvironment {
+    private let status = Mutex(HealthStatus.healthy)
     let isReady: Bool
     let startedAt = Instant(milliseconds: 1_893_455_990_000)
     let version = "9.9.9"
@@ -121,24 +121,24 @@ final class TestEnvironment: GatewayEnvironment {
 
     func sample(at now: Instant) { board?.sample(at: now) }
 
-    func set(_ new: GatewayHealthStatus) { status.withLock { $0 = new } }
+    func set(_ new: HealthStatus) { status.withLock { $0 = new } }
 
-    func components(at now: Instant) -> [GatewayComponent] {
-        let status: GatewayHealthStatus = status.withLock { $0 }
+    func components(at now: Instant) -> [HealthComponent] {
+        let status: HealthStatus = status.withLock { $0 }
         return [
-            GatewayComponent(name: "orchestration", status: .healthy, lastCheck: now),
-            GatewayComponent(
+            HealthComponent(name: "orchestration", status: .healthy, lastCheck: now),
+            HealthComponent(
                 name: "storage", status: status, message: status == .healthy ? nil : "not well",
                 lastCheck: now,
                 dependencies: [.init(name: "disk", status: status, latency: 3)]),
         ]
     }
 
-    func usage(of agent: AgentID) -> GatewayUsage? {
-        GatewayUsage(cpuPercent: 12.5, memoryBytes: 4_096)
+    func usage(of agent: AgentID) -> AgentUsage? {
+        AgentUsage(cpuPercent: 12.5, memoryBytes: 4_096)
     }
-    func metrics(at now: Instant) -> [GatewayMetric] {
-        [GatewayMetric("maos_test_total", .counter, 7)]
+    func metrics(at now: Instant) -> [MeasuredValue] {
+        [MeasuredValue("maos_test_total", .counter, 7)]
     }
 }
 
@@ -193,7 +193,7 @@ final class GatewayWorld {
     let rest: GatewayREST
     let hub: GatewayHub
     /// What was asked of the disk, in order.
-    var reads: [GatewayRead] = []
+    var reads: [StoreRead] = []
 
     static let admin = Principal(subject: "alice", permissions: .all)
 

@@ -1,7 +1,7 @@
 package import MAOSCore
 
 /// How a part of the system fares, from best to worst.
-package enum GatewayHealthStatus: UInt8, Sendable, Comparable, CaseIterable {
+package enum HealthStatus: UInt8, Sendable, Comparable, CaseIterable {
     case healthy
     /// Not checked yet, or not checkable.
     case unknown
@@ -19,19 +19,19 @@ package enum GatewayHealthStatus: UInt8, Sendable, Comparable, CaseIterable {
     }
 
     /// Whether the left one is better.
-    package static func < (left: GatewayHealthStatus, right: GatewayHealthStatus) -> Bool {
+    package static func < (left: HealthStatus, right: HealthStatus) -> Bool {
         left.rawValue < right.rawValue
     }
 }
 
 /// One part of the server, as the health reply shows it.
-package struct GatewayComponent: Sendable, Hashable {
+package struct HealthComponent: Sendable, Hashable {
     /// Something that a component needs.
     package struct Dependency: Sendable, Hashable {
         /// Its name.
         package var name: String
         /// How it fares.
-        package var status: GatewayHealthStatus
+        package var status: HealthStatus
         /// How long it took to answer.
         package var latency: Milliseconds?
         /// What is wrong with it, for people.
@@ -44,7 +44,7 @@ package struct GatewayComponent: Sendable, Hashable {
         ///   - status: How it fares.
         ///   - latency: How long it took to answer.
         ///   - message: What is wrong with it, for people.
-        package init(name: String, status: GatewayHealthStatus, latency: Milliseconds? = nil, message: String? = nil) {
+        package init(name: String, status: HealthStatus, latency: Milliseconds? = nil, message: String? = nil) {
             self.name = name
             self.status = status
             self.latency = latency
@@ -55,7 +55,7 @@ package struct GatewayComponent: Sendable, Hashable {
     /// Its name, such as `storage`.
     package var name: String
     /// How it fares.
-    package var status: GatewayHealthStatus
+    package var status: HealthStatus
     /// What is wrong with it, for people; no paths.
     package var message: String?
     /// When that was found.
@@ -72,7 +72,7 @@ package struct GatewayComponent: Sendable, Hashable {
     ///   - lastCheck: When that was found.
     ///   - dependencies: What it needs.
     package init(
-        name: String, status: GatewayHealthStatus, message: String? = nil, lastCheck: Instant,
+        name: String, status: HealthStatus, message: String? = nil, lastCheck: Instant,
         dependencies: [Dependency] = []
     ) {
         self.name = name
@@ -84,7 +84,7 @@ package struct GatewayComponent: Sendable, Hashable {
 }
 
 /// What an agent's processes use at the moment.
-package struct GatewayUsage: Sendable, Hashable {
+package struct AgentUsage: Sendable, Hashable {
     /// 100 for one core.
     package var cpuPercent: Double
     /// Resident memory.
@@ -102,7 +102,7 @@ package struct GatewayUsage: Sendable, Hashable {
 }
 
 /// One measured value.
-package struct GatewayMetric: Sendable, Hashable {
+package struct MeasuredValue: Sendable, Hashable {
     /// How the value behaves over time.
     package enum Kind: String, Sendable {
         case counter
@@ -156,8 +156,8 @@ package struct GatewayMetric: Sendable, Hashable {
     }
 }
 
-/// What the gateway has to know of the server around it; called on its loops, must not block.
-package protocol GatewayEnvironment: AnyObject, Sendable {
+/// What dialects have to know of the server around them; called on event loops, must not block.
+package protocol DialectEnvironment: AnyObject, Sendable {
     /// Whether requests that change something are welcome: the server has started and is not about to stop.
     var isReady: Bool { get }
 
@@ -168,41 +168,14 @@ package protocol GatewayEnvironment: AnyObject, Sendable {
     var version: String { get }
 
     /// Every part of the server, with how it fares.
-    func components(at now: Instant) -> [GatewayComponent]
+    func components(at now: Instant) -> [HealthComponent]
 
     /// What an agent's processes use; `nil` where nobody measures.
-    func usage(of agent: AgentID) -> GatewayUsage?
+    func usage(of agent: AgentID) -> AgentUsage?
 
-    /// Measured values beside those that the gateway knows by itself.
-    func metrics(at now: Instant) -> [GatewayMetric]
+    /// Measured values beside those that the dialects know by themselves.
+    func metrics(at now: Instant) -> [MeasuredValue]
 
     /// Every series of the server, with what it was worth before; `nil` before there is one.
     var board: MetricsBoard? { get }
-}
-
-/// What an operator may set about the gateway.
-package struct GatewayConfiguration: Sendable {
-    /// The pool that makes agents on demand, as the engine has it.
-    package var onDemand = EngineConfiguration.OnDemandPool()
-    /// Where the rules of time zones come from, as the engine has it.
-    package var timeZones: any TimeZoneSource = UniversalTimeOnly()
-    /// The folder inside which clients may choose a workspace; `nil` for anywhere.
-    package var workspaceRoot: String?
-    /// What an agent's `endpoint` begins with, such as `http://localhost:7400`.
-    package var publicURL: String = ""
-    /// How long the cancellation of a running task is waited for.
-    package var cancellationWait: Milliseconds = .seconds(5)
-    /// Silence after which a stream sends a comment.
-    package var heartbeat: Milliseconds = .seconds(15)
-    /// How often `metrics:all` is told.
-    package var metricsInterval: Milliseconds = .seconds(10)
-    /// Channels that one WebSocket connection may subscribe to.
-    package var subscriptions: Int = 1_000
-    /// Bytes that a stream has under way before it waits for the reader.
-    package var streamBudget: Int = 1 << 20
-    /// Bytes of output in one page.
-    package var outputPageBytes: Int = 1 << 20
-
-    /// The defaults of the contract.
-    package init() {}
 }

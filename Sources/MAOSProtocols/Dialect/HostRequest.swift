@@ -1,0 +1,29 @@
+package import MAOSCore
+
+/// What a dialect wants of the machine it runs on, beside commands for the engine.
+package enum HostRequest: Sendable {
+    /// Type bytes on the terminal of an agent's resident process.
+    case type(AgentID, [UInt8])
+    /// Change the size of that terminal.
+    case resize(AgentID, columns: Int, rows: Int)
+}
+
+/// What came of a ``HostRequest``.
+package enum HostAnswer: Sendable {
+    /// It is done.
+    case done
+    /// There is no such agent, or it has no process.
+    case noSuchProcess
+    /// The system refused; the text is for people and names no paths.
+    case failed(String)
+}
+
+/// Carries out what dialects want of the machine; from any thread, returns at once.
+package protocol HostServices: AnyObject, Sendable {
+    /// Carries out a request.
+    ///
+    /// - Parameters:
+    ///   - request: What to do.
+    ///   - done: Called once, on any thread.
+    func perform(_ request: HostRequest, _ done: @escaping @Sendable (HostAnswer) -> Void)
+}

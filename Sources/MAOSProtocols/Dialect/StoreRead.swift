@@ -1,0 +1,61 @@
+package import MAOSCore
+
+/// A question that only the disk can answer.
+package enum StoreRead: Sendable, Hashable {
+    case task(TaskID)
+    case agent(AgentID)
+    case tasks(TaskQuery)
+    case terminatedAgents(AgentQuery)
+    case entity(EntityKind, id: String)
+    case entities(EntityQuery)
+    /// Events in order from a sequence number on; of all types where none are named.
+    case events(from: UInt64, limit: Int, types: Set<String>)
+    /// Output in order from a sequence number on.
+    case output(OutputOwner, from: UInt64, limit: Int, byteLimit: Int)
+
+    /// Asks; may block on the disk.
+    ///
+    /// - Parameters:
+    ///   - history: Where tasks, agents and events are read from.
+    ///   - output: Where output is read from.
+    /// - Returns: What was read, or why it could not be.
+    package func perform(
+        history: any History, output: any OutputStore
+    ) -> Result<StoreReadResult, JournalError> {
+        do throws(JournalError) {
+            switch self {
+            case .task(let id):
+                return .success(.task(try history.task(id)))
+            case .agent(let id):
+                return .success(.agent(try history.agent(id)))
+            case .tasks(let query):
+                return .success(.tasks(try history.tasks(query)))
+            case .terminatedAgents(let query):
+                return .success(.agents(try history.terminatedAgents(query)))
+            case .entity(let kind, let id):
+                return .success(.entity(try history.entity(kind, id: id)))
+            case .entities(let query):
+                return .success(.entities(try history.entities(query)))
+            case .events(let sequence, let limit, let types):
+                return .success(.events(try history.events(from: sequence, limit: limit, types: types)))
+            case .output(let owner, let sequence, let limit, let byteLimit):
+                return .success(
+                    .output(try output.read(owner, from: sequence, limit: limit, byteLimit: byteLimit)))
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// The answer to a ``StoreRead`` of the same name.
+package enum StoreReadResult: Sendable {
+    case task(TaskRecord?)
+    case agent(AgentRecord?)
+    case tasks(TaskPage)
+    case agents([AgentRecord])
+    case entity(EntityRow?)
+    case entities(EntityPage)
+    case events(EventPage)
+    case output(OutputPage)
+}

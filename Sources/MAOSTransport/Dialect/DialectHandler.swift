@@ -1,0 +1,223 @@
+internal import MAOSCore
+internal import MAOSProtocols
+package import MAOSSystem
+internal import Synchronization
+
+/// Joins one dialect with the sockets of one loop: says who may connect, and carries out what the dialect wants.
+///
+/// Confined to its loop, except where other threads hand their results in.
+package final class DialectHandler: EventSource, @unchecked Sendable {
+    // Everything is confined to the loop; `deliver`, `receive` and `stored` only hand over to it.
+
+    private static let tickInterval: Int64 = 250
+
+    private let dialect: any SocketDialect
+    private(set) var services: DialectServices
+    private let resources: LoopResources
+    /// By the low half of the peer's number; the high half tells generations of a place apart.
+    private var sockets: [DialectSocket?] = []
+    private var freePlaces: [Int] = []
+    private var generation: UInt64 = 0
+    private var count: Int = 0
+    /// What waits for an outcome, by the number that the orchestrator knows it by.
+    private var waiting: [UInt64: SocketToken] = [:]
+    private var lastToken: UInt64 = 0
+    /// Commands of this turn; handed over together at its end.
+    private var submissions: [Submission] = []
+    private var reads: [(token: SocketToken, read: StoreRead)] = []
+    private var hasSaidGoodbye = false
+    /// How many connections there are; other threads look here whether events are worth a wake-up.
+    private let interest = Atomic<Int>(0)
+    /// What happened here, for other threads to read.
+    let measures = DialectMeasures()
+
+    init(_ services: DialectServices, resources: LoopResources) {
+        self.services = services
+        self.resources = resources
+        dialect = services.makeDialect()
+        super.init(loop: resources.loop)
+        services.orchestrator.events.attach(self)
+        services.outputs.observe(self)
+        if dialect.listensAlways {
+            interest.add(1, ordering: .sequentiallyConsistent)
+            setDeadline(after: DialectHandler.tickInterval)
+        }
+    }
+
+    /// Goes by what the operator says now; from any thread.
+    func follow(_ changed: DialectServices) {
+        loop.execute { [self] in services = changed }
+    }
+
+    var now: Instant { Instant(milliseconds: resources.wallMilliseconds) }
+
+    // MARK: Coming and going
+
+    /// Makes a connection known to the transport; the dialect hears of it by ``open(_:_:)``.
+    func admit(_ connection: WebSocketServerConnection?, isUndecided: Bool = false) -> DialectSocket {
+        // Before anything is looked at, so that no event falls between looking and hearing.
+        interest.add(1, ordering: .sequentiallyConsistent)
+        generation += 1
+        let place: Int
+        if let free: Int = freePlaces.popLast() {
+            place = free
+        } else {
+            place = sockets.count
+            sockets.append(nil)
+        }
+        let peer = PeerID(rawValue: generation << 32 | UInt64(place))
+        let socket = DialectSocket(peer, handler: self, connection: connection, isUndecided: isUndecided)
+        sockets[place] = socket
+        count += 1
+        measures.sockets.value = count
+        if count == 1, !dialect.listensAlways { setDeadline(after: DialectHandler.tickInterval) }
+        return socket
+    }
+
+    /// The connection is ready: the dialect begins with it.
+    func open(_ socket: DialectSocket, _ arrival: SocketArrival) {
+        carryOut(dialect.open(socket.peer, arrival, at: now))
+    }
+
+    func forget(_ peer: PeerID) {
+        guard let socket: DialectSocket = socket(peer) else { return }
+        let place = Int(truncatingIfNeeded: peer.rawValue & 0xFFFF_FFFF)
+        socket.letGo()
+        sockets[place] = nil
+        freePlaces.append(place)
+        count -= 1
+        measures.sockets.value = count
+        if count == 0 { measures.queuedBytes.value = 0 }
+        interest.subtract(1, ordering: .sequentiallyConsistent)
+        carryOut(dialect.close(peer, at: now))
+    }
+
+    /// Takes back what was admitted and never opened.
+    func abandon(_ socket: DialectSocket) {
+        let place = Int(truncatingIfNeeded: socket.peer.rawValue & 0xFFFF_FFFF)
+        guard sockets[place] === socket else { return }
+        sockets[place] = nil
+        freePlaces.append(place)
+        count -= 1
+        measures.sockets.value = count
+        interest.subtract(1, ordering: .sequentiallyConsistent)
+    }
+
+    private func socket(_ peer: PeerID) -> DialectSocket? {
+        let place = Int(truncatingIfNeeded: peer.rawValue & 0xFFFF_FFFF)
+        guard place < sockets.count, let socket: DialectSocket = sockets[place], socket.peer == peer else { return nil }
+        return socket
+    }
+
+    // MARK: What comes
+
+    func receive(_ text: [UInt8], from peer: PeerID) {
+        measures.messagesIn.add()
+        carryOut(dialect.receive(text, from: peer, at: now))
+    }
+
+    func receiveBinary(_ bytes: [UInt8], from peer: PeerID) {
+        measures.messagesIn.add()
+        carryOut(dialect.receiveBinary(bytes, from: peer, at: now))
+    }
+
+    func signOfLife(from peer: PeerID) { dialect.sign(ofLifeFrom: peer, at: now) }
+
+    package override func deadlineReached() {
+        guard count > 0 || dialect.listensAlways else { return }
+        setDeadline(after: DialectHandler.tickInterval)
+        carryOut(dialect.tick(at: now))
+        measures.queuedBytes.value = sockets.reduce(0) { $0 + ($1?.backlog ?? 0) }
+    }
+
+    /// The server is about to end; said to each connection by itself, to the dialect once.
+    func sayGoodbye() {
+        guard !hasSaidGoodbye else { return }
+        hasSaidGoodbye = true
+        carryOut(dialect.drain(at: now))
+    }
+
+    // MARK: What the dialect wants
+
+    private func carryOut(_ outputs: [SocketOutput]) {
+        for output: SocketOutput in outputs {
+            switch output {
+            case .send(let text, let peer):
+                socket(peer)?.send(text)
+            case .deliver(let delivery):
+                let message = SharedMessage(text: delivery.payload)
+                for peer: PeerID in delivery.peers {
+                    socket(peer)?.deliver(message, superseding: delivery.superseding)
+                }
+            case .close(let peer, let code, let reason):
+                guard let socket: DialectSocket = socket(peer) else { continue }
+                socket.decide()
+                socket.connection?.close(WebSocketCloseCode(code), reason: reason)
+            case .submit(let command, let principal, let token):
+                let number: UInt64 = wait(for: token)
+                submissions.append(
+                    Submission(request: Request(command, from: principal), target: .sink(self, token: number)))
+                loop.flushLater(self)
+            case .perform(.read(let read), let token):
+                reads.append((token, read))
+                loop.flushLater(self)
+            case .perform(.host(let request), let token):
+                services.host.perform(request) { [self] answer in
+                    loop.execute { [self] in complete(token, with: .host(answer)) }
+                }
+            }
+        }
+    }
+
+    private func wait(for token: SocketToken) -> UInt64 {
+        lastToken += 1
+        waiting[lastToken] = token
+        return lastToken
+    }
+
+    private func complete(_ token: SocketToken, with outcome: SocketOutcome) {
+        carryOut(dialect.complete(token, with: outcome, at: now))
+    }
+
+    package override func flush() {
+        if !submissions.isEmpty {
+            services.orchestrator.submit(submissions)
+            submissions.removeAll(keepingCapacity: true)
+        }
+        guard !reads.isEmpty else { return }
+        let reads: [(token: SocketToken, read: StoreRead)] = self.reads
+        self.reads.removeAll(keepingCapacity: true)
+        let (history, outputs) = (services.history, services.outputs)
+        services.reader.execute { [self] in
+            let results = reads.map { ($0.token, $0.read.perform(history: history, output: outputs)) }
+            loop.execute { [self] in
+                for (token, result) in results { complete(token, with: .read(result)) }
+            }
+        }
+    }
+}
+
+extension DialectHandler: ReplySink {
+    func deliver(_ replies: [TokenReply]) {
+        loop.execute { [self] in
+            for reply: TokenReply in replies {
+                guard let token: SocketToken = waiting.removeValue(forKey: reply.token) else { continue }
+                complete(token, with: .reply(reply.result))
+            }
+        }
+    }
+}
+
+extension DialectHandler: EventSink {
+    func receive(_ events: [Event]) {
+        guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        loop.execute { [self] in carryOut(dialect.receive(events, at: now)) }
+    }
+}
+
+extension DialectHandler: OutputObserver {
+    func stored(_ entries: [OutputEntry]) {
+        guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        loop.execute { [self] in carryOut(dialect.receive(entries, at: now)) }
+    }
+}

@@ -1,0 +1,40 @@
+internal import MAOSTransport
+
+/// What a listener can serve, by the names that operators use.
+enum Surface: String, CaseIterable {
+    /// Everything there is, each dialect at a path of its own.
+    case all
+    case gateway
+
+    /// The names, for messages.
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    /// Reads `SURFACE[,SURFACE…]`.
+    ///
+    /// - Returns: The surfaces, or the first name that is none.
+    static func list(_ text: String) -> Result<[Surface], UnknownName> {
+        var found: [Surface] = []
+        for name: Substring in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let surface = Surface(rawValue: String(name)) else {
+                return .failure(UnknownName(name: String(name)))
+            }
+            found.append(surface)
+        }
+        return .success(found)
+    }
+
+    /// A name that is no surface's.
+    struct UnknownName: Error {
+        var name: String
+    }
+}
+
+/// The dialects of the server, and where a listener serves them.
+struct Surfaces {
+    let gateway = Gateway()
+
+    /// What a listener of these surfaces serves.
+    func listener(_ surfaces: [Surface]) -> ListenerSurfaces {
+        ListenerSurfaces(gateway: gateway, servesGateway: surfaces.contains(.all) || surfaces.contains(.gateway))
+    }
+}
