@@ -1,6 +1,7 @@
 internal import Glibc
 internal import MAOSAgents
 internal import MAOSCore
+internal import MAOSProtocols
 internal import MAOSStore
 internal import MAOSSystem
 internal import MAOSTransport
@@ -46,9 +47,9 @@ struct Configuration {
         var tokensPerSecond: Double = 100
 
         /// What each caller may do; nil for everything.
-        var limit: RateLimiter<GatewayCaller>.Limit? {
+        var limit: TokenBucket.Limit? {
             isOn
-                ? RateLimiter<GatewayCaller>.Limit(capacity: Double(capacity), refillPerSecond: tokensPerSecond) : nil
+                ? TokenBucket.Limit(capacity: Double(capacity), refillPerSecond: tokensPerSecond) : nil
         }
     }
 

@@ -33,7 +33,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     private let rest: GatewayREST
     let hub: GatewayHub
     private let tokens: TokenCache
-    private var limiter: RateLimiter<GatewayCaller>?
+    private var limiter: RateLimiter<GatewayCaller, TokenBucket>?
     private var origins: OriginPolicy
     private var log: Log
     private var waiting: [UInt64: Waiting] = [:]

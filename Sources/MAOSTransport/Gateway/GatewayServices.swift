@@ -25,7 +25,7 @@ package struct GatewayServices: Sendable {
     /// Whether loopback callers without a token are the administrator.
     package let trustsLoopback: Bool
     /// How often one caller may call; `nil` for no limit.
-    package var limit: RateLimiter<GatewayCaller>.Limit?
+    package var limit: TokenBucket.Limit?
     /// Where refused and failed requests are noted.
     package var log: Log
     /// What was read on ``reader``.
@@ -36,7 +36,7 @@ package struct GatewayServices: Sendable {
         orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
         environment: any DialectEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
         administrator: CurrentToken,
-        origins: OriginPolicy, trustsLoopback: Bool, limit: RateLimiter<GatewayCaller>.Limit?, log: Log
+        origins: OriginPolicy, trustsLoopback: Bool, limit: TokenBucket.Limit?, log: Log
     ) {
         self.orchestrator = orchestrator
         self.history = history
