@@ -43,8 +43,10 @@ package enum Leftovers {
         while true {
             let found: [ProcessStatus] = search.members()
             let identities: [ProcessIdentity] = found.map { ProcessIdentity(pid: $0.pid, startTicks: $0.startTicks) }
-            emptySearches = found.isEmpty ? emptySearches + 1 : 0
-            // A process shows no mark while its program is being loaded, so where there was something, a second look is taken.
+            // A process shows no mark while its program is being loaded, so where there may be something, that is waited for.
+            let hadSome: Bool = !killed.isEmpty || !recorded.isEmpty
+            let isComplete: Bool = found.isEmpty && !(hadSome && search.mayHaveMissedSome())
+            emptySearches = isComplete ? emptySearches + 1 : 0
             guard emptySearches < (killed.isEmpty ? 1 : 2), SystemClock.monotonicMilliseconds() < deadline else {
                 return Outcome(ended: killed.subtracting(identities).count, remaining: identities)
             }
@@ -89,6 +91,12 @@ package enum Leftovers {
                 if let since: UInt64 = sessions[status.session], status.startTicks >= since { roots.insert(status.pid) }
             }
             return ProcessTree.living(from: roots).filter { !excluded.contains($0.pid) }
+        }
+
+        /// Whether a program is being loaded that does not show its mark yet.
+        func mayHaveMissedSome() -> Bool {
+            let excluded: Set<Int32> = ownLine()
+            return ProcessTable.all().contains { !excluded.contains($0) && ProcessTable.isBeingLoaded($0) }
         }
 
         /// The sessions that are the earlier server's, with the earliest start of a process in them.

@@ -169,7 +169,7 @@ public actor Orchestrator {
             }
         }
         if let due: Instant = engine.nextDue, due <= now {
-            for id: TaskID in engine.missing(atTick: now) {
+            for id: TaskID in look({ $0.missing(atTick: now) }) {
                 if let task: TaskRecord = try storedTask(id), task.status.isTerminal { engine.recall(task) }
             }
             do throws(Rejection) {

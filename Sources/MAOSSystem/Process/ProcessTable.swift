@@ -107,6 +107,17 @@ package enum ProcessTable {
         withFile("/proc/\(pid)/environ", capacity: 16) { bytes in bytes.isEmpty } ?? true
     }
 
+    /// Whether a process's program is just being loaded, so that it shows neither arguments nor variables, whatever it has.
+    package static func isBeingLoaded(_ pid: Int32) -> Bool {
+        func isEmpty(_ name: String) -> Bool {
+            withFile("/proc/\(pid)/\(name)", capacity: 16) { bytes in bytes.isEmpty } ?? false
+        }
+        guard isEmpty("environ"), isEmpty("cmdline") else { return false }
+        // The kernel's own threads, and what has ended, have no memory.
+        let size: Int? = withFile("/proc/\(pid)/statm", capacity: 256) { bytes in numbers(bytes).first }
+        return (size ?? 0) > 0
+    }
+
     /// Names the system as long as its process numbers mean the same: its boot and its table of processes.
     package static func systemIdentity() -> String {
         let boot: String? = withFile("/proc/sys/kernel/random/boot_id", capacity: 128) { bytes in

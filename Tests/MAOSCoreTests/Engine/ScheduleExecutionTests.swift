@@ -234,15 +234,6 @@ struct ScheduleExecutionTests {
         record.newest = .execution(ExecutionID(unchecked: "e1"))
         let row: EntityRow = record.row
         #expect(try ScheduleRecord(row) == record)
-        for count in 0..<row.body.count {
-            var cut: EntityRow = row
-            cut.body = Array(row.body[..<count])
-            #expect(throws: RecordCodingError.self) { try ScheduleRecord(cut) }
-        }
-        for bytes in Mutations(of: row.body, count: 300, seed: seed) {
-            var damaged: EntityRow = row
-            damaged.body = bytes
-            _ = try? ScheduleRecord(damaged)
-        }
+        try expectRefusalOfDamage(to: row, seed: seed) { _ = try ScheduleRecord($0) }
     }
 }

@@ -206,6 +206,8 @@ struct ProcessTableTests {
     @Test("does not know processes that are not there")
     func none() {
         #expect(ProcessTable.status(of: 4_000_000) == nil)
+        #expect(!ProcessTable.isBeingLoaded(getpid()))
+        #expect(!ProcessTable.isBeingLoaded(4_000_000))
         #expect(ProcessTable.children(of: 4_000_000, threads: 1).isEmpty)
         #expect(ProcessTable.children(ofThread: 1, in: 4_000_000) == nil)
         #expect(ProcessTable.privateMemory(of: 4_000_000) == 0)
