@@ -120,12 +120,15 @@ final class Application {
     func start() throws(StartFailure) {
         runtime.connect(orchestrator)
         let started = SystemEvent(type: "server_started")
-        switch AwaitedReply.of(.recover, .announce(started), to: orchestrator, atMost: .seconds(60)) {
-        case .success?: break
-        case .failure(let rejection)?:
+        let pools = Command.pool(.configure(configuration.pools))
+        guard
+            let results = AwaitedReply.of(
+                .recover, .announce(started), pools, to: orchestrator, atMost: .seconds(60))
+        else { throw StartFailure(message: "the data in \(configuration.data) is not writable within a minute") }
+        if case .failure(let rejection) = results[0] {
             throw StartFailure(message: "cannot store anything in \(configuration.data): \(rejection)")
-        case nil: throw StartFailure(message: "the data in \(configuration.data) is not writable within a minute")
         }
+        try tell(ofPools: results[2])
         environment.isReady = true
         for (listener, surfaces) in listeners {
             listener.start()
@@ -135,6 +138,28 @@ final class Application {
         log(.info, "ready", ["version": Version.text])
         metrics.start(on: reader, clock: SystemTimeSource(worker: writer))
         keepTidy()
+    }
+
+    /// Says what the configuration has done to pools.
+    private func tell(ofPools result: Result<Reply, Rejection>) throws(StartFailure) {
+        let report: PoolConfigurationReport
+        switch result {
+        case .success(.pools(let made)): report = made
+        case .success: return
+        case .failure(let rejection):
+            // What went on with the recovery ends in order.
+            stop()
+            throw StartFailure(message: "the pools of the configuration are refused: \(rejection.summary)")
+        }
+        for id: PoolID in report.made { log(.info, "made a pool of the configuration", ["pool": id.rawValue]) }
+        for id: PoolID in report.adjusted {
+            log(.info, "adjusted a pool to the configuration", ["pool": id.rawValue])
+        }
+        for id: PoolID in report.released {
+            log(
+                .warn, "a pool is no longer in the configuration; it is kept until it is deleted",
+                ["pool": id.rawValue])
+        }
     }
 
     /// Reads the configuration again, and goes by it as far as that is possible without a new start.

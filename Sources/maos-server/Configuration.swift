@@ -28,6 +28,7 @@ struct Configuration {
     var runners: RunnerTable
     var workspaceRoot: String
     var engine: EngineConfiguration
+    var pools: [PoolID: PoolSpecification]
     var origins: [String]
     var hosts: [String]
     var allow: [AddressRange]
@@ -81,6 +82,7 @@ struct Configuration {
         logFormat = values["logFormat"]?.stringValue == "json" ? .json : .text
         runners = try Configuration.runners(values)
         engine = try Configuration.engine(values)
+        pools = try Configuration.pools(&values)
         origins = Configuration.texts(values, "origins")
         hosts = Configuration.texts(values, "hosts")
         allow = try Configuration.ranges(values, "allow")
@@ -107,16 +109,16 @@ struct Configuration {
         return ([folder == "/" ? "" : folder] + parts.map(String.init)).joined(separator: "/")
     }
 
-    private static func texts(_ values: SettingValues, _ key: String) -> [String] {
+    static func texts(_ values: SettingValues, _ key: String) -> [String] {
         values[key]?.arrayValue?.compactMap(\.stringValue) ?? []
     }
 
-    private static func number(_ values: SettingValues, _ key: String) -> Int64 {
+    static func number(_ values: SettingValues, _ key: String) -> Int64 {
         guard case .integer(let number)? = values[key] else { preconditionFailure("\(key) has a checked default") }
         return number
     }
 
-    private static func failure(
+    static func failure(
         _ values: SettingValues, _ key: String, _ text: String
     ) -> ConfigurationError {
         ConfigurationError(message: "\(values.origin(of: key)): \(key) \(text)", isUsage: values.isFromFlag(key))

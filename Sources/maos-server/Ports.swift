@@ -68,18 +68,18 @@ final class Signpost: @unchecked Sendable {
 /// The outcome of commands, for a thread that waits for it.
 final class AwaitedReply: ReplySink {
     private struct State {
-        var first: Result<Reply, Rejection>?
+        var results: [Result<Reply, Rejection>?]
         var open: Int
     }
 
     private let state: Locked<State>
     private let signpost = Signpost()
 
-    private init(_ count: Int) { state = Locked(State(open: count)) }
+    private init(_ count: Int) { state = Locked(State(results: Array(repeating: nil, count: count), open: count)) }
 
     func deliver(_ replies: [TokenReply]) {
         let isOver: Bool = state.withLock { (state: inout State) in
-            for reply: TokenReply in replies where reply.token == 0 { state.first = reply.result }
+            for reply: TokenReply in replies { state.results[Int(reply.token)] = reply.result }
             state.open -= replies.count
             return state.open <= 0
         }
@@ -88,16 +88,16 @@ final class AwaitedReply: ReplySink {
 
     /// Hands commands over together and waits until all are carried out or refused.
     ///
-    /// - Returns: The outcome of the first one; `nil` when the time is up before that of all.
+    /// - Returns: Their outcomes, in order; `nil` when the time is up before that of all.
     static func of(
         _ commands: Command..., to orchestrator: Orchestrator, atMost limit: Milliseconds
-    ) -> Result<Reply, Rejection>? {
+    ) -> [Result<Reply, Rejection>]? {
         let awaited = AwaitedReply(commands.count)
         orchestrator.submit(
             commands.enumerated().map { (token, command) in
                 Submission(request: Request(command, from: .system), target: .sink(awaited, token: UInt64(token)))
             })
         guard awaited.signpost.wait(atMost: limit) else { return nil }
-        return awaited.state.withLock { $0.first }
+        return awaited.state.withLock { $0.results.compactMap { $0 } }
     }
 }

@@ -8,6 +8,8 @@ struct Setting {
         case words([String])
         /// A whole number in a range.
         case number(ClosedRange<Int64>)
+        /// A number in a range.
+        case amount(ClosedRange<Double>)
         case texts
         /// Agent types, or task kinds, to whatever ``Configuration`` checks.
         case object
@@ -15,7 +17,7 @@ struct Setting {
         case limits
     }
 
-    /// The dotted key of the configuration file.
+    /// The dotted key of the configuration file; `*` stands for a name that the operator chooses.
     var key: String
     /// The flag, for those that have one of their own.
     var flag: String?
@@ -25,10 +27,10 @@ struct Setting {
     /// One line for `--help` and the reference.
     var summary: String
 
-    /// The variable that sets it: `MAOS_`, then the key with words apart.
+    /// The variable that sets it: `MAOS_`, then the key with words apart, up to a name that the operator chooses.
     var variable: String {
         var name: String = "MAOS_"
-        for character: Character in key {
+        for character: Character in key.split(separator: ".*").first ?? "" {
             if character == "." {
                 name.append("_")
             } else if character.isUppercase {
@@ -98,6 +100,53 @@ struct Setting {
             key: "pools.default.idleSeconds", flag: nil, form: .number(1...86_400), fallback: 60,
             summary: "seconds after which an idle agent made on demand goes away"),
         Setting(
+            key: "pools.*.name", flag: nil, form: .text, fallback: nil,
+            summary: "what people call a pool (default its id, which takes the place of *)"),
+        Setting(
+            key: "pools.*.type", flag: nil, form: .words(AgentType.allCases.map(\.name)), fallback: "coder",
+            summary: "type of its agents"),
+        Setting(
+            key: "pools.*.min", flag: nil, form: .number(0...10_000), fallback: 0, summary: "agents it has at least"),
+        Setting(
+            key: "pools.*.max", flag: nil, form: .number(0...10_000), fallback: nil,
+            summary: "agents it has at most (default twice the number of processors, or min)"),
+        Setting(
+            key: "pools.*.target", flag: nil, form: .number(0...10_000), fallback: nil,
+            summary: "agents it is to have; without it the size goes by how busy they are"),
+        Setting(
+            key: "pools.*.idleSeconds", flag: nil, form: .number(1...86_400), fallback: 60,
+            summary: "seconds after which agents beyond min that have nothing to do go away"),
+        Setting(
+            key: "pools.*.maxConcurrentTasks", flag: nil, form: .number(1...1_000), fallback: 1,
+            summary: "tasks that each agent works on at a time"),
+        Setting(
+            key: "pools.*.capabilities", flag: nil, form: .texts, fallback: .array([]),
+            summary: "what its agents can do"),
+        Setting(
+            key: "pools.*.model", flag: nil, form: .text, fallback: nil, summary: "the model that its runner is told"),
+        Setting(
+            key: "pools.*.resources.cpu", flag: nil, form: .amount(0...1_000_000), fallback: nil,
+            summary: "cores that each agent may use"),
+        Setting(
+            key: "pools.*.resources.memory", flag: nil, form: .amount(0...1_000_000_000_000), fallback: nil,
+            summary: "megabytes of memory that each agent may use"),
+        Setting(
+            key: "pools.*.resources.gpu", flag: nil, form: .amount(0...1_000_000), fallback: nil,
+            summary: "graphics devices that each agent may use"),
+        Setting(
+            key: "pools.*.resources.storage", flag: nil, form: .amount(0...1_000_000_000_000), fallback: nil,
+            summary: "megabytes of storage that each agent may use"),
+        Setting(
+            key: "pools.*.autoscaling.targetUtilization", flag: nil, form: .amount(0...1),
+            fallback: JSONValue(Autoscaling().targetUtilization), summary: "share of busy slots that a change aims at"),
+        Setting(
+            key: "pools.*.autoscaling.scaleUpThreshold", flag: nil, form: .amount(0.01...1),
+            fallback: JSONValue(Autoscaling().scaleUpThreshold), summary: "share of busy slots above which it grows"),
+        Setting(
+            key: "pools.*.autoscaling.cooldownPeriod", flag: nil, form: .amount(0...86_400),
+            fallback: JSONValue(Double(Autoscaling().cooldown.count) / 1_000),
+            summary: "seconds between two changes of its size at least"),
+        Setting(
             key: "fairness.weights", flag: nil, form: .object, fallback: .object([:]),
             summary:
                 "project to its weight, 0.001 to 1000; one with twice the weight starts twice as many tasks (default 1)"
@@ -142,4 +191,57 @@ struct Setting {
             key: "retention.outputBytesTotal", flag: nil, form: .number(1_048_576...1_125_899_906_842_624),
             fallback: 50_000_000_000, summary: "bytes of output kept in all"),
     ]
+}
+
+// MARK: - Names that the operator chooses
+
+extension Setting {
+    /// Whether a part of its key is a name that the operator chooses.
+    var hasName: Bool { key.contains("*") }
+
+    /// The setting of a key, with that key; `nil` when there is none.
+    static func at(_ key: String) -> Setting? {
+        for setting: Setting in all {
+            if setting.key == key { return setting.hasName ? nil : setting }
+            guard setting.hasName, name(in: key) != nil, setting.pattern(for: key) == key else { continue }
+            var named: Setting = setting
+            named.key = key
+            return named
+        }
+        return nil
+    }
+
+    /// Whether there are settings below a key.
+    static func hasMembers(_ key: String) -> Bool {
+        all.contains { $0.pattern(for: key + ".").hasPrefix(key + ".") }
+    }
+
+    /// The keys that there are, those with a name for the one in another key.
+    static func keys(like key: String) -> [String] {
+        all.compactMap { (setting: Setting) in
+            guard setting.hasName else { return setting.key }
+            return name(in: key) == nil ? nil : setting.pattern(for: key)
+        }
+    }
+
+    /// The part of the configuration in which the operator chooses names.
+    static let named: String = "pools"
+
+    /// The name that the operator has chosen in a key; `nil` when there is none.
+    static func name(in key: String) -> Substring? {
+        let parts: [Substring] = key.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count > 1, parts[0] == named, parts[1] != PoolID.onDemand.rawValue, !parts[1].isEmpty else {
+            return nil
+        }
+        return parts[1]
+    }
+
+    /// Its key, with the name that is chosen in another key.
+    private func pattern(for other: String) -> String {
+        guard hasName, let name: Substring = Setting.name(in: other) else { return key }
+        return key.split(separator: ".").map { $0 == "*" ? name : $0 }.joined(separator: ".")
+    }
+
+    /// Its key with a name in place of `*`.
+    func key(named name: String) -> String { pattern(for: "\(Setting.named).\(name)") }
 }

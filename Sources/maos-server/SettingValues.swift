@@ -28,10 +28,25 @@ struct SettingValues {
         }
     }
 
+    /// Where settings are read from.
+    private enum Origin {
+        case file(String, KeyLines)
+        case variable(String)
+
+        func source(of key: String) -> Source {
+            switch self {
+            case .file(let path, let lines): .file(path, line: lines[key])
+            case .variable(let name): .variable(name)
+            }
+        }
+    }
+
     private(set) var values: [String: (value: JSONValue, source: Source)] = [:]
+    /// The names that the operator has chosen, and where each stands first.
+    private(set) var names: [String: Source] = [:]
 
     init() {
-        for setting: Setting in Setting.all {
+        for setting: Setting in Setting.all where !setting.hasName {
             if let fallback: JSONValue = setting.fallback { values[setting.key] = (fallback, .fallback) }
         }
     }
@@ -40,7 +55,27 @@ struct SettingValues {
 
     /// The settings that have another value here than there, in the order of the reference.
     func changes(from earlier: SettingValues) -> [String] {
-        Setting.all.map(\.key).filter { self[$0] != earlier[$0] }
+        var both: SettingValues = self
+        both.names.merge(earlier.names) { (mine, _) in mine }
+        return both.keys.filter { self[$0] != earlier[$0] }
+    }
+
+    /// Every key that may have a value, in the order of the reference.
+    var keys: [String] {
+        var keys: [String] = []
+        var hasNamed: Bool = false
+        for setting: Setting in Setting.all {
+            guard setting.hasName else {
+                keys.append(setting.key)
+                continue
+            }
+            guard !hasNamed else { continue }
+            hasNamed = true
+            for name: String in names.keys.sorted() {
+                keys += Setting.all.filter(\.hasName).map { $0.key(named: name) }
+            }
+        }
+        return keys
     }
 
     /// Where a value is from, for messages.
@@ -81,24 +116,38 @@ struct SettingValues {
         guard case .object(let members) = root else {
             throw ConfigurationError(message: "\(path), line 1: expected an object with settings", isUsage: false)
         }
-        try take(members, prefix: "", path: path, lines: KeyLines(bytes))
+        try take(members, prefix: "", from: .file(path, KeyLines(bytes)))
     }
 
     private mutating func take(
-        _ members: JSONObject, prefix: String, path: String, lines: KeyLines
+        _ members: JSONObject, prefix: String, from origin: Origin
     ) throws(ConfigurationError) {
         for (name, value) in members.map({ ($0.key, $0.value) }) {
             let key: String = prefix + name
-            let line: Int = lines[key]
-            if let setting: Setting = Setting.all.first(where: { $0.key == key }) {
-                try check(value, for: setting, at: "\(path), line \(line)", isUsage: false)
-                values[key] = (value, .file(path, line: line))
-            } else if case .object(let inner) = value, Setting.all.contains(where: { $0.key.hasPrefix(key + ".") }) {
-                try take(inner, prefix: key + ".", path: path, lines: lines)
-            } else {
-                let known: [String] = Setting.all.map(\.key)
+            let source: Source = origin.source(of: key)
+            if prefix == Setting.named + ".", name != PoolID.onDemand.rawValue {
+                guard PoolID(name) != nil else {
+                    throw ConfigurationError(
+                        message:
+                            "\(source.text): \(Setting.named) has \(JSONText(.string(name))), expected an id of 1 to "
+                            + "100 letters, digits, _ and -",
+                        isUsage: false)
+                }
+                if names[name] == nil { names[name] = source }
+            }
+            if let setting: Setting = Setting.at(key) {
+                try check(value, for: setting, at: source.text, isUsage: false)
+                values[key] = (value, source)
+            } else if !Setting.hasMembers(key) {
                 throw ConfigurationError(
-                    message: "\(path), line \(line): there is no setting \"\(key)\"\(nearest(to: key, in: known))",
+                    message: "\(source.text): there is no setting \"\(key)\""
+                        + nearest(to: key, in: Setting.keys(like: key)),
+                    isUsage: false)
+            } else if case .object(let inner) = value {
+                try take(inner, prefix: key + ".", from: origin)
+            } else {
+                throw ConfigurationError(
+                    message: "\(source.text): \(key) is \(JSONText(value)), expected an object with settings",
                     isUsage: false)
             }
         }
@@ -106,7 +155,18 @@ struct SettingValues {
 
     /// Takes what the environment says.
     mutating func readEnvironment() throws(ConfigurationError) {
-        for setting: Setting in Setting.all {
+        if let first: Setting = Setting.all.first(where: \.hasName),
+            let text: String = environmentVariable(first.variable)
+        {
+            let source: Source = .variable(first.variable)
+            guard case .object(let members) = try parse(text, source: source, isUsage: false) else {
+                throw ConfigurationError(
+                    message: "\(source.text): \(Setting.named) is \(text), expected an object of objects",
+                    isUsage: false)
+            }
+            try take(members, prefix: Setting.named + ".", from: .variable(first.variable))
+        }
+        for setting: Setting in Setting.all where !setting.hasName {
             guard let text: String = environmentVariable(setting.variable) else { continue }
             try set(setting, text: text, source: .variable(setting.variable), isUsage: false)
         }
@@ -135,6 +195,8 @@ struct SettingValues {
             value = .array(isUsage ? [.string(text)] : text.split(separator: " ").map { .string(String($0)) })
         case .number:
             value = Int64(text).map { .integer($0) } ?? .string(text)
+        case .amount:
+            value = Double(text).map { JSONValue($0) } ?? .string(text)
         case .limits:
             value = text.hasPrefix("{") ? try parse(text, source: source, isUsage: isUsage) : .string(text)
         case .object:
@@ -163,6 +225,10 @@ struct SettingValues {
         case (.words(let words), _): expected = "one of " + words.joined(separator: ", ")
         case (.number(let range), .integer(let number)) where range.contains(number): return
         case (.number(let range), _): expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case (.amount(let range), _) where value.doubleValue.map({ range.contains($0) }) ?? false: return
+        case (.amount(let range), _):
+            expected =
+                "a number from \(JSONText(JSONValue(range.lowerBound))) to \(JSONText(JSONValue(range.upperBound)))"
         case (.texts, .array(let items)) where items.allSatisfy({ $0.stringValue != nil }): return
         case (.texts, _): expected = "an array of texts"
         case (.object, .object), (.limits, .object): return
@@ -179,9 +245,9 @@ struct SettingValues {
     /// Each setting on a line, with its value and where that is from.
     var listing: String {
         var lines: [(String, String)] = []
-        for setting: Setting in Setting.all {
-            guard let (value, source) = values[setting.key] else { continue }
-            lines.append(("\(setting.key) = \(JSONText(value))", source.text))
+        for key: String in keys {
+            guard let (value, source) = values[key] else { continue }
+            lines.append(("\(key) = \(JSONText(value))", source.text))
         }
         let width: Int = min(lines.map(\.0.count).max() ?? 0, 72)
         return lines.map { (line, source) in

@@ -179,6 +179,33 @@ struct StartTests {
             ),
             ("{\n  \"limits\": { \"gateway\": { \"capacty\": 5 } }\n}", ["capacty", "capacity", "line 2"]),
             ("[]", ["line 1", "object"]),
+            ("{\n  \"retention\": 5\n}", ["retention", "5", "object", "line 2"]),
+            (
+                "{ \"pools\": {\n  \"builders\": { \"mni\": 1 } } }",
+                ["pools.builders.mni", "did you mean \"pools.builders.min\"", "line 2"]
+            ),
+            ("{ \"pools\": {\n  \"builders\": 3 } }", ["pools.builders", "3", "object", "line 2"]),
+            ("{ \"pools\": {\n  \"a b\": {} } }", ["pools", "\"a b\"", "letters", "line 2"]),
+            (
+                "{ \"pools\": { \"builders\": {\n  \"type\": \"cook\" } } }",
+                ["pools.builders.type", "\"cook\"", "coder", "line 2"]
+            ),
+            (
+                "{ \"pools\": { \"builders\": {\n  \"min\": 3,\n  \"max\": 2 } } }",
+                ["pools.builders.min", "3", "2", "line 2"]
+            ),
+            (
+                "{ \"pools\": { \"builders\": {\n  \"max\": 2,\n  \"target\": 3 } } }",
+                ["pools.builders.target", "3", "line 3"]
+            ),
+            (
+                "{ \"pools\": { \"builders\": { \"autoscaling\": {\n  \"targetUtilization\": 1.5 } } } }",
+                ["pools.builders.autoscaling.targetUtilization", "1.5", "0 to 1", "line 2"]
+            ),
+            (
+                "{ \"pools\": {\n  \"default\": { \"mxa\": 1 } } }",
+                ["pools.default.mxa", "pools.default.max", "line 2"]
+            ),
         ])
     func badConfiguration(text: String, mentions: [String]) throws {
         try withFolder { folder in
@@ -204,6 +231,69 @@ struct StartTests {
             #expect(lines.contains { $0.hasPrefix("data = ") && $0.contains("--data") })
             #expect(lines.contains { $0.hasPrefix("jwt.leewaySeconds = 0 ") && $0.contains("default") })
         }
+    }
+
+    @Test("--print-config shows the pools of the file and of the variable, each value with where it is from")
+    func printsPools() throws {
+        try withFolder { folder in
+            let path: String = folder + "/maos.json"
+            try "{ \"pools\": {\n  \"builders\": {\n  \"max\": 7 }, \"default\": { \"max\": 1 } } }".write(
+                toFile: path, atomically: true, encoding: .utf8)
+            let pools: String = "{\"builders\": {\"min\": 2}, \"testers\": {}}"
+            let result = try run(
+                ["--config", path, "--data", folder, "--print-config"], environment: ["MAOS_POOLS": pools])
+            #expect(result.status == 0, "\(result.err)")
+            let lines: [Substring] = result.out.split(separator: "\n")
+            for (start, origin) in [
+                ("pools.builders.max = 7 ", "maos.json, line 3"), ("pools.builders.min = 2 ", "MAOS_POOLS"),
+                ("pools.builders.type = \"coder\" ", "default"), ("pools.default.max = 1 ", "maos.json, line 3"),
+                ("pools.testers.idleSeconds = 60 ", "default"), ("pools.testers.name = \"testers\" ", "default"),
+            ] {
+                #expect(lines.contains { $0.hasPrefix(start) && $0.hasSuffix(origin) }, "\(start) in \(result.out)")
+            }
+            #expect(!result.out.contains("*"))
+            let wrong = try run(["--data", folder, "--print-config"], environment: ["MAOS_POOLS": "[1]"])
+            #expect(wrong.status == 1 && wrong.err.contains("MAOS_POOLS"), "\(wrong.err)")
+        }
+    }
+
+    @Test("pools of the configuration are there, are adjusted by another one, and stay without one")
+    func configuredPools() throws {
+        func write(_ pools: JSONObject, to folder: String) throws {
+            let text = "\(JSONText(.object(["pools": .object(pools)])))"
+            try text.write(toFile: folder + "/maos.json", atomically: true, encoding: .utf8)
+        }
+        let server = try ServerProcess(configuration: [
+            "pools": ["builders": ["min": 1, "max": 4, "target": 2, "type": "tester", "name": "Builders"]]
+        ])
+        func pool() throws -> JSONValue? { try server.client().call(.get, "/api/v1/agent-pools/builders").data }
+        func agents() throws -> [JSONValue] { try pool()?["agents"]?.arrayValue ?? [] }
+        try eventually("two testers") { try agents().count == 2 }
+        let made: JSONValue = try #require(try pool())
+        #expect(made["name"] == "Builders" && made["mode"] == "fixed" && made["configured"] == true)
+        #expect(made["agentType"] == "tester" && made["capacity"]?["max"] == 4 && made["capacity"]?["target"] == 2)
+        #expect(try server.client().call(.delete, "/api/v1/agent-pools/builders").status == 409)
+
+        #expect(server.end(with: SIGTERM) == 0)
+        try server.start()
+        #expect(try pool()?["updatedAt"] == made["updatedAt"], "the same configuration changes nothing")
+
+        #expect(server.end(with: SIGTERM) == 0)
+        try write(["builders": ["min": 3, "max": 3, "type": "reviewer"]], to: server.directory)
+        try server.start()
+        try eventually("three reviewers") {
+            try agents().count == 3 && agents().allSatisfy { $0["type"] == "reviewer" }
+        }
+        #expect(try pool()?["capacity"]?["min"] == 3 && pool()?["name"] == "builders")
+        #expect(server.errorText.contains("adjusted a pool"))
+
+        #expect(server.end(with: SIGTERM) == 0)
+        try write([:], to: server.directory)
+        try server.start()
+        #expect(server.errorText.contains("no longer in the configuration") && server.errorText.contains("builders"))
+        #expect(try pool()?["configured"] == false)
+        try eventually("three reviewers still") { try agents().count == 3 }
+        #expect(try server.client().call(.delete, "/api/v1/agent-pools/builders").status == 200)
     }
 
     @Test("--auth local does not go with an address that is not loopback")

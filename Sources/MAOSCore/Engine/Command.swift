@@ -158,6 +158,8 @@ public enum Reply: Sendable {
     case schedule(ScheduleRecord)
     case allocation(AllocationRecord)
     case pool(PoolRecord)
+    /// What the server's configuration did to pools.
+    case pools(PoolConfigurationReport)
     case resources(ResourceReport)
     case quotas(QuotaReport)
     /// Why the task has not started.

@@ -17,6 +17,9 @@ extension Engine {
             return [.entity(.schedule, id: id.rawValue)]
         case .workflow(let command):
             return missingRecords(for: command)
+        case .pool(.configure(let wanted)):
+            // A deleted pool may come back under its name.
+            return wanted.keys.sorted().filter { state.pools[$0] == nil }.map { .entity(.pool, id: $0.rawValue) }
         case .once(_, let command):
             return missingEntities(for: command)
         default:

@@ -12,18 +12,16 @@ extension Engine {
             return try autoscalePool(id, change, by: principal)
         case .delete(let id):
             return try deletePool(id, by: principal)
+        case .configure(let wanted):
+            return try configurePools(wanted, by: principal)
         }
     }
 
     private mutating func createPool(
         _ wanted: PoolSpecification, by principal: Principal
     ) throws(Rejection) -> Reply {
-        try check("name", length: wanted.name, in: 1...200)
-        try validate(wanted.template)
-        try validate(minimum: wanted.minimum, maximum: wanted.maximum)
+        try validate(wanted)
         let target: Int = wanted.target ?? wanted.minimum
-        try check("targetSize", target, in: wanted.minimum...wanted.maximum)
-        if let autoscaling: Autoscaling = wanted.autoscaling { try validate(autoscaling, prefix: "autoscaling.") }
         let limit: Int = configuration.limits.pools
         guard state.clientPools < limit else { throw .limitReached("pools", limit: limit) }
         guard !state.isDraining else { throw .unavailable("The server is about to stop") }
@@ -82,9 +80,15 @@ extension Engine {
     }
 
     private mutating func deletePool(_ id: PoolID, by principal: Principal) throws(Rejection) -> Reply {
-        _ = try livePool(id, by: principal)
+        let pool: PoolRecord = try livePool(id, by: principal)
         guard id != .onDemand else {
             throw .conflict(reason: "default_pool", message: "The pool \(id) is always there")
+        }
+        guard pool.configured == nil else {
+            throw .conflict(
+                reason: "configured_pool",
+                message:
+                    "The pool \(id) is in the server's configuration; take it out there, and start the server again")
         }
         retarget(id, to: 0, reason: "the pool was deleted")
         let now: Instant = state.now
@@ -97,7 +101,7 @@ extension Engine {
 
     // MARK: Size
 
-    private mutating func retarget(_ id: PoolID, to target: Int, reason: String?) {
+    mutating func retarget(_ id: PoolID, to target: Int, reason: String?) {
         guard let pool: PoolRecord = state.pools[id], pool.target != target else { return }
         let now: Instant = state.now
         state.pools.update(id) { (pool: inout PoolRecord) in
@@ -132,7 +136,7 @@ extension Engine {
     }
 
     /// Ends agents of a pool: those that are idle first, then the newest.
-    private mutating func stopMembers(of id: PoolID, downTo size: Int, graceful: Bool) {
+    mutating func stopMembers(of id: PoolID, downTo size: Int, graceful: Bool) {
         let surplus: Int = members(of: id).count - size
         guard surplus > 0 else { return }
         let known: [EngineState.LiveAgent] = members(of: id).compactMap { state.agents[$0] }
@@ -225,7 +229,12 @@ extension Engine {
     /// The size that a pool's work asks for; `nil` when it is to stay as it is.
     private mutating func wantedSize(of pool: PoolRecord) -> (size: Int, reason: String)? {
         let settings: Autoscaling = pool.autoscaling
-        if let last: Instant = pool.lastScaledAt, state.now < last + settings.cooldown { return nil }
+        #if EngineFaults
+        let cooldown: Milliseconds = EngineFault.ignoredCooldown.isOn ? 0 : settings.cooldown
+        #else
+        let cooldown: Milliseconds = settings.cooldown
+        #endif
+        if let last: Instant = pool.lastScaledAt, state.now < last + cooldown { return nil }
         var busy: Int = 0
         var slots: Int = 0
         for id: AgentID in members(of: pool.id) {
@@ -240,6 +249,14 @@ extension Engine {
         let percent: Int = Int((share * 100).rounded())
         if share > settings.scaleUpThreshold, pool.target < pool.maximum {
             return (min(max(ideal, pool.target + 1), pool.maximum), "\(percent) % of its slots are in use")
+        }
+        if let idleTime: Milliseconds = settings.idleTime {
+            let idle: Int = members(of: pool.id).count { (id: AgentID) in
+                guard let since: Instant = state.agents[id]?.idleSince else { return false }
+                return since + idleTime <= state.now
+            }
+            let size: Int = max(ideal, pool.target - idle, pool.minimum)
+            return size < pool.target ? (size, "\(idle) of its agents have nothing to do") : nil
         }
         if share < settings.scaleDownThreshold, pool.target > pool.minimum {
             return (max(min(ideal, pool.target - 1), pool.minimum), "\(percent) % of its slots are in use")
@@ -272,6 +289,14 @@ extension Engine {
         return PoolRecord.onDemand(configuration.onDemand, createdAt: state.now)
     }
 
+    func validate(_ wanted: PoolSpecification) throws(Rejection) {
+        try check("name", length: wanted.name, in: 1...200)
+        try validate(wanted.template)
+        try validate(minimum: wanted.minimum, maximum: wanted.maximum)
+        if let target: Int = wanted.target { try check("targetSize", target, in: wanted.minimum...wanted.maximum) }
+        if let autoscaling: Autoscaling = wanted.autoscaling { try validate(autoscaling, prefix: "autoscaling.") }
+    }
+
     private func validate(minimum: Int, maximum: Int) throws(Rejection) {
         try check("maxSize", maximum, in: 0...configuration.limits.poolSize)
         try check("minSize", minimum, in: 0...maximum)
@@ -287,6 +312,9 @@ extension Engine {
                 expected: "less than scaleUpThreshold, \(settings.scaleUpThreshold)")
         }
         try check("\(prefix)cooldownPeriod", settings.cooldown, in: 0...(.seconds(86_400)))
+        if let idleTime: Milliseconds = settings.idleTime {
+            try check("\(prefix)idlePeriod", idleTime, in: .seconds(1)...(.seconds(86_400)))
+        }
     }
 
     /// Takes over the stored pools; their agents have been.
@@ -300,7 +328,7 @@ extension Engine {
         for pool: PoolRecord in state.pools.live { poolsToServe.append(pool.id) }
     }
 
-    private mutating func emitPool(_ type: String, _ id: PoolID, from: Int? = nil, reason: String? = nil) {
+    mutating func emitPool(_ type: String, _ id: PoolID, from: Int? = nil, reason: String? = nil) {
         guard let pool: PoolRecord = state.pools[id] else { return }
         var writer = JSONWriter(reservingCapacity: 256)
         writer.beginObject()

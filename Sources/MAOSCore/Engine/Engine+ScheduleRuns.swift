@@ -347,8 +347,8 @@ extension ScheduleRecord {
 }
 
 extension Rejection {
-    /// The refusal in a line, for records and events.
-    var summary: String {
+    /// The refusal in a line, for records, events and logs.
+    package var summary: String {
         switch self {
         case .invalid(let issue): "\(issue.field) \(issue.value): must be \(issue.expected)"
         case .forbidden(let permission): "missing permission \(permission.name)"

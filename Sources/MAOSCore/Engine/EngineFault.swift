@@ -52,6 +52,8 @@ package enum EngineFault: String, CaseIterable, Sendable {
     case endlessPatience
     /// The pool makes one agent more than it may.
     case outgrownPool
+    /// A pool changes its size by itself as often as it is looked at.
+    case ignoredCooldown
 
     // Resources, quotas and budgets.
     /// An allocation that has ended still counts against quotas.

@@ -6,14 +6,22 @@ public enum PoolCommand: Sendable {
     case autoscale(PoolID, AutoscalingChange)
     /// Ends a pool, and its agents when they have finished their tasks.
     case delete(PoolID)
+    /// Makes the pools that the server's configuration describes, adjusts those that it describes otherwise than before, and
+    /// keeps those that it does not name any more. What clients have changed of a pool since then stays, unless it is adjusted.
+    case configure([PoolID: PoolSpecification])
+}
 
-    /// The pool that is named.
-    var id: PoolID? {
-        switch self {
-        case .create: nil
-        case .scale(let id, _, _, _), .autoscale(let id, _), .delete(let id): id
-        }
-    }
+/// What came of ``PoolCommand/configure(_:)``, each in order of the identifiers; the others are as they were.
+public struct PoolConfigurationReport: Sendable, Hashable {
+    /// Pools that did not exist.
+    public var made: [PoolID] = []
+    /// Pools that the configuration describes otherwise than before.
+    public var adjusted: [PoolID] = []
+    /// Pools that were in the configuration, and are kept without it.
+    public var released: [PoolID] = []
+
+    /// Nothing changed.
+    public init() {}
 }
 
 /// How a pool changes its size by itself from now on.

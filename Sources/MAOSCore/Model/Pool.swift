@@ -19,16 +19,21 @@ public struct Autoscaling: Hashable, Sendable {
     public var scaleDownThreshold: Double
     /// The shortest time between two changes; 0…24 h.
     public var cooldown: Milliseconds
+    /// 1 s…24 h; after so long agents that have nothing to do go, in place of what ``scaleDownThreshold`` says.
+    ///
+    /// As many stay as the minimum and ``targetUtilization`` ask for. `nil` leaves it to the threshold.
+    public var idleTime: Milliseconds?
 
     /// Grows above 80 %, shrinks below 30 %, aims at 70 %, once a minute at most, unless said.
     public init(
         targetUtilization: Double = 0.7, scaleUpThreshold: Double = 0.8, scaleDownThreshold: Double = 0.3,
-        cooldown: Milliseconds = .seconds(60)
+        cooldown: Milliseconds = .seconds(60), idleTime: Milliseconds? = nil
     ) {
         self.targetUtilization = targetUtilization
         self.scaleUpThreshold = scaleUpThreshold
         self.scaleDownThreshold = scaleDownThreshold
         self.cooldown = cooldown
+        self.idleTime = idleTime
     }
 }
 
@@ -78,9 +83,9 @@ public struct PoolRecord: Hashable, Sendable {
     /// 1 for the first pool ever made here.
     public let number: UInt64
     /// For people.
-    public let name: String
+    public var name: String
     /// What its agents are like.
-    public let template: AgentSpecification
+    public var template: AgentSpecification
     /// Whom its agents belong to.
     public let holder: AgentHolder
     /// When it was made.
@@ -103,6 +108,8 @@ public struct PoolRecord: Hashable, Sendable {
     public var lastScaledAt: Instant?
     /// Why it has fewer agents than it is to have.
     public var error: String?
+    /// What the server's configuration says of it; `nil` for a pool that is not in there.
+    public var configured: PoolSpecification?
 
     /// Puts a new pool together; the engine does.
     package init(
@@ -150,12 +157,12 @@ extension PoolRecord: StoredEntity {
         writer.varint(UInt64(minimum))
         writer.varint(UInt64(maximum))
         writer.varint(UInt64(target))
-        writer.double(autoscaling.targetUtilization)
-        writer.double(autoscaling.scaleUpThreshold)
-        writer.double(autoscaling.scaleDownThreshold)
-        writer.zigzag(autoscaling.cooldown.count)
+        autoscaling.write(to: &writer)
         writer.optionalZigzag(lastScaledAt?.milliseconds)
         writer.optionalString(error)
+        writer.optionalZigzag(autoscaling.idleTime?.count)
+        writer.boolean(configured != nil)
+        configured?.write(to: &writer)
     }
 
     /// Reads what ``write(to:)`` wrote.
@@ -178,10 +185,54 @@ extension PoolRecord: StoredEntity {
             maximum: try RecordCoding.natural(from: &reader), target: try RecordCoding.natural(from: &reader))
         updatedAt = updated
         endedAt = ended
-        autoscaling = Autoscaling(
-            targetUtilization: try reader.double(), scaleUpThreshold: try reader.double(),
-            scaleDownThreshold: try reader.double(), cooldown: Milliseconds(try reader.zigzag()))
+        autoscaling = try Autoscaling(from: &reader)
         lastScaledAt = try RecordCoding.optionalInstant(from: &reader)
         error = try reader.optionalString()
+        // Records from before there was anything more end here.
+        guard !reader.isAtEnd else { return }
+        autoscaling.idleTime = try reader.optionalZigzag().map { Milliseconds($0) }
+        configured = try reader.boolean() ? PoolSpecification(from: &reader) : nil
+    }
+}
+
+extension Autoscaling {
+    fileprivate func write(to writer: inout ByteWriter) {
+        writer.double(targetUtilization)
+        writer.double(scaleUpThreshold)
+        writer.double(scaleDownThreshold)
+        writer.zigzag(cooldown.count)
+    }
+
+    fileprivate init(from reader: inout ByteReader) throws(ByteReaderError) {
+        self.init(
+            targetUtilization: try reader.double(), scaleUpThreshold: try reader.double(),
+            scaleDownThreshold: try reader.double(), cooldown: Milliseconds(try reader.zigzag()))
+    }
+}
+
+extension PoolSpecification {
+    fileprivate func write(to writer: inout ByteWriter) {
+        writer.string(name)
+        writer.varint(UInt64(minimum))
+        writer.varint(UInt64(maximum))
+        writer.optionalZigzag(target.map { Int64($0) })
+        RecordCoding.put(template, to: &writer)
+        writer.boolean(autoscaling != nil)
+        guard let autoscaling else { return }
+        autoscaling.write(to: &writer)
+        writer.optionalZigzag(autoscaling.idleTime?.count)
+    }
+
+    fileprivate init(from reader: inout ByteReader) throws(ByteReaderError) {
+        let name: String = try reader.string()
+        let minimum: Int = try RecordCoding.natural(from: &reader)
+        let maximum: Int = try RecordCoding.natural(from: &reader)
+        let target: Int? = try reader.optionalZigzag().map { Int(truncatingIfNeeded: $0) }
+        self.init(
+            name: name, minimum: minimum, maximum: maximum, target: target,
+            template: try RecordCoding.agentSpecification(from: &reader))
+        guard try reader.boolean() else { return }
+        autoscaling = try Autoscaling(from: &reader)
+        autoscaling?.idleTime = try reader.optionalZigzag().map { Milliseconds($0) }
     }
 }

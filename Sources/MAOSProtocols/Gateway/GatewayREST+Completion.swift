@@ -50,7 +50,7 @@ extension GatewayREST {
             return complete(pending, with: execution, now)
         case .success(.approval(let approval)):
             return complete(pending, with: approval, now)
-        case .success(.none):
+        case .success(.none), .success(.pools):
             return fail(.internalError, context, now)
         }
     }

@@ -211,6 +211,7 @@ extension GatewayProjection {
         GatewayProjection.writeAutoscaling(pool, to: &writer)
         writer.member("owner", pool.holder.owner)
         writer.memberIfPresent("project", pool.project)
+        writer.member("configured", pool.configured != nil)
         writer.memberIfPresent("error", pool.error)
         writer.member("createdAt", timestamp: pool.createdAt.milliseconds)
         writer.member("updatedAt", timestamp: pool.updatedAt.milliseconds)
@@ -228,6 +229,9 @@ extension GatewayProjection {
         writer.member("scaleDownThreshold", pool.autoscaling.scaleDownThreshold)
         let seconds: Double = Double(pool.autoscaling.cooldown.count) / 1_000
         writer.member("cooldownPeriod", seconds)
+        if let idle: Milliseconds = pool.autoscaling.idleTime {
+            writer.member("idlePeriod", Double(idle.count) / 1_000)
+        }
         writer.endObject()
     }
 }
@@ -257,6 +261,9 @@ extension GatewayMessages {
             .required("scaleUpThreshold", share, "Above it the pool grows."),
             .required("scaleDownThreshold", share, "Below it the pool shrinks."),
             .required("cooldownPeriod", cooldown, "Seconds between two changes at least."),
+            .optional(
+                "idlePeriod", .number(1...86_400),
+                "Seconds after which agents without work go, in place of scaleDownThreshold."),
         ])
 
     /// How a new pool changes its size by itself; its bounds are those of the pool.
@@ -328,6 +335,7 @@ extension GatewayMessages {
         if let seconds: Double = value["cooldownPeriod"]?.doubleValue {
             settings.cooldown = Milliseconds(Int64((seconds * 1_000).rounded()))
         }
+        settings.idleTime = value["idlePeriod"]?.doubleValue.map { Milliseconds(Int64(($0 * 1_000).rounded())) }
         return settings
     }
 }

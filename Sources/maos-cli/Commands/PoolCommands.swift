@@ -26,6 +26,9 @@ enum PoolCommands {
     private static let down = Flag("--down", "SHARE", .text, "shrink below this utilisation (default 0.3)")
     private static let cooldown = Flag(
         "--cooldown", "TIME", .duration(0...86_400_000), "the shortest time between two changes (default 1m)")
+    private static let idle = Flag(
+        "--idle", "TIME", .duration(1_000...86_400_000),
+        "let agents go that have been idle for so long, instead of --down")
 
     private static let list = Command(
         "pool list", "list pools", examples: [Example("pool list", "sizes, and how busy they are")]
@@ -74,11 +77,15 @@ enum PoolCommands {
         sheet.add("last scaled", data["health"]?["lastScaledAt"]?.stringValue)
         if data["autoscaling"]?["enabled"]?.boolValue == true, let settings: JSONValue = data["autoscaling"] {
             func share(_ name: String) -> String { ResourceCommands.number(settings[name]) }
+            let shrinking: String =
+                settings["idlePeriod"] == nil
+                ? "below \(share("scaleDownThreshold"))" : "by what is idle for \(share("idlePeriod")) s"
             sheet.add(
                 "autoscaling",
-                "grows above \(share("scaleUpThreshold")), shrinks below \(share("scaleDownThreshold")), aims at "
+                "grows above \(share("scaleUpThreshold")), shrinks \(shrinking), aims at "
                     + "\(share("targetUtilization")), every \(share("cooldownPeriod")) s at most")
         }
+        if data["configured"]?.boolValue == true { sheet.add("made by", "the server's configuration") }
         sheet.add("error", data["error"]?.stringValue, .red)
         invocation.output.write(sheet.text(for: invocation.output))
     }
@@ -127,7 +134,7 @@ enum PoolCommands {
 
     private static let autoscale = Command(
         "pool autoscale", "let the size of a pool go by how busy its agents are", operands: [id],
-        flags: [minimum, maximum, aim, up, down, cooldown, off],
+        flags: [minimum, maximum, aim, up, down, cooldown, idle, off],
         examples: [
             Example("pool autoscale ID --min 1 --max 8 --up 0.9", "one to eight agents"),
             Example("pool autoscale ID --max 8 --off", "keep the size as it is"),
@@ -141,6 +148,7 @@ enum PoolCommands {
             "maxSize": .integer(Int64(most)),
             "cooldownPeriod": JSONValue(Double(arguments.milliseconds(cooldown) ?? 60_000) / 1_000),
         ]
+        if let time: Int64 = arguments.milliseconds(idle) { request["idlePeriod"] = JSONValue(Double(time) / 1_000) }
         for (flag, member, usual) in [
             (aim, "targetUtilization", 0.7), (up, "scaleUpThreshold", 0.8), (down, "scaleDownThreshold", 0.3),
         ] {

@@ -3,7 +3,7 @@ import MAOSCore
 /// Pools: agents alike, as many as clients say or their work asks for.
 struct PoolDomain: SimulatedDomain {
     private enum Action: Int, CaseIterable {
-        case create, createBadly, scale, autoscale, autoscaleBadly, delete
+        case create, createBadly, scale, autoscale, autoscaleBadly, delete, configure, configureBadly
     }
 
     let weights: [Int]
@@ -12,6 +12,10 @@ struct PoolDomain: SimulatedDomain {
     private var records: [PoolID: PoolRecord] = [:]
     /// When a pool last changed its size, whoever wanted it.
     private var scaledAt: [PoolID: Instant] = [:]
+    /// What the server's configuration says since the last answer to it; `nil` where that is not known.
+    private var configured: [PoolID: PoolSpecification]?
+    /// Names that operators give to pools.
+    private static let fewPools: [PoolID] = ["builders", "testers"].map { PoolID(unchecked: $0) }
 
     init(_ configuration: inout EngineConfiguration, _ random: inout SeededRandom) {
         configuration.limits.pools = 3
@@ -19,6 +23,7 @@ struct PoolDomain: SimulatedDomain {
         var weights: [Int] = PoolDomain.someWeights(Action.allCases.count, upTo: 2, &random)
         weights[Action.createBadly.rawValue] = random.number(below: 2)
         weights[Action.autoscaleBadly.rawValue] = random.number(below: 2)
+        weights[Action.configureBadly.rawValue] = random.number(below: 2)
         if random.chance(in: 2) { weights = weights.map { _ in 0 } }
         self.weights = weights
     }
@@ -49,7 +54,23 @@ struct PoolDomain: SimulatedDomain {
             let settings = Autoscaling(scaleUpThreshold: 0.3, scaleDownThreshold: 0.3)
             let change = AutoscalingChange(isEnabled: true, minimum: 0, maximum: 1, settings: settings)
             world.send(.pool(.autoscale(id, change)), as: principal, needs: .poolsScale, flaw: "scaleDownThreshold")
-        case .delete, nil: world.send(.pool(.delete(id)), as: principal, needs: .poolsScale)
+        case .delete: world.send(.pool(.delete(id)), as: principal, needs: .poolsScale)
+        case .configure, nil:
+            var pools: [PoolID: PoolSpecification] = [:]
+            for id: PoolID in PoolDomain.fewPools where world.random.chance(in: 2) {
+                pools[id] = anySpecification(in: &world)
+            }
+            // Mostly what it says already.
+            if !world.random.chance(in: 3), let configured { pools = configured }
+            world.send(.pool(.configure(pools)), as: principal, needs: [.poolsScale, .systemAdmin])
+        case .configureBadly:
+            var specification: PoolSpecification = anySpecification(in: &world)
+            let isForAll: Bool = world.random.chance(in: 2)
+            if !isForAll { specification.minimum = 6 }
+            let id: PoolID = isForAll ? .onDemand : PoolDomain.fewPools[0]
+            world.send(
+                .pool(.configure([id: specification])), as: principal, needs: [.poolsScale, .systemAdmin],
+                flaw: isForAll ? "pools" : "minSize")
         }
     }
 
@@ -61,7 +82,8 @@ struct PoolDomain: SimulatedDomain {
     private func anySettings(in world: inout World) -> Autoscaling {
         Autoscaling(
             targetUtilization: world.random.one(of: [0, 0.5, 1]), scaleUpThreshold: world.random.one(of: [0.4, 0.9]),
-            scaleDownThreshold: world.random.one(of: [0, 0.3]), cooldown: world.random.time(upTo: 30_000))
+            scaleDownThreshold: world.random.one(of: [0, 0.3]), cooldown: world.random.time(upTo: 30_000),
+            idleTime: world.random.one(of: [nil, .seconds(2), .seconds(20)]))
     }
 
     private func anySpecification(in world: inout World) -> PoolSpecification {
@@ -100,7 +122,8 @@ struct PoolDomain: SimulatedDomain {
         guard let id = PoolID(data["poolId"]?.stringValue ?? ""), let record: PoolRecord = records[id] else {
             throw BrokenPromise(promise: .told, rule: "a pool that is told of is stored", detail: "\(data)")
         }
-        let isItsOwn: Bool = data["reason"]?.stringValue?.hasSuffix("slots are in use") ?? false
+        let reason: String = data["reason"]?.stringValue ?? ""
+        let isItsOwn: Bool = reason.hasSuffix("slots are in use") || reason.hasSuffix("have nothing to do")
         // What it is now may have been said in the same batch.
         if isItsOwn, record.updatedAt == time || record.lastScaledAt == time, let last: Instant = scaledAt[id] {
             try keep(
@@ -111,10 +134,36 @@ struct PoolDomain: SimulatedDomain {
         scaledAt[id] = time
     }
 
+    /// The same configuration again changes nothing.
+    mutating func see(
+        _ answer: Result<Reply, Rejection>, to sent: World.Sent, in world: inout World
+    ) throws(BrokenPromise) {
+        guard case .pool(.configure(let wanted)) = sent.command, case .success(.pools(let report)) = answer else {
+            return
+        }
+        let isSame: Bool = wanted == configured
+        try keep(
+            .idempotency, "the same configuration of pools changes nothing",
+            !isSame || report == PoolConfigurationReport(), "\(report)")
+        for id: PoolID in report.made + report.adjusted {
+            try keep(.told, "only what is configured is made or adjusted", wanted[id] != nil, "\(id)")
+        }
+        configured = wanted
+    }
+
+    mutating func restarted(in world: World) { configured = nil }
+
     // MARK: At any time
 
     func check(_ world: World) throws(BrokenPromise) {
         guard !records.isEmpty else { return }
+        if let configured {
+            for (id, record) in records {
+                try keep(
+                    .told, "a pool says what the configuration says of it",
+                    record.configured == configured[id] && (record.configured == nil || record.endedAt == nil), "\(id)")
+            }
+        }
         var sizes: [String: Int] = [:]
         for agent: AgentRecord in world.chronicle.liveAgents where agent.status != .stopping {
             if let pool: String = agent.pool { sizes[pool, default: 0] += 1 }
@@ -139,6 +188,7 @@ struct PoolDomain: SimulatedDomain {
     // MARK: The end
 
     mutating func calmDown(in world: inout World) {
+        if live.contains(where: { records[$0]?.configured != nil }) { world.send(.pool(.configure([:])), as: .system) }
         for id: PoolID in live where id != .onDemand { world.send(.pool(.delete(id)), as: .system) }
         guard let pool: PoolRecord = records[.onDemand], pool.mode != .onDemand || pool.minimum > 0 else { return }
         let change = AutoscalingChange(

@@ -11,8 +11,10 @@ struct ScheduleDomain: SimulatedDomain {
     /// Live schedules in order of creation.
     private var live: [ScheduleID] = []
     private var records: [ScheduleID: ScheduleRecord] = [:]
-    /// Times that have been run, of each schedule.
-    private var fired: [String: Set<String>] = [:]
+    /// How often each time of each schedule has been run, but for runs at that very time.
+    private var fired: [String: [String: Int]] = [:]
+    /// How often each time has been put among those that wait: who asks twice in one moment is served twice.
+    private var queued: [String: [String: Int]] = [:]
     private var runs: [String: Int] = [:]
 
     init(_ configuration: inout EngineConfiguration, _ random: inout SeededRandom) {
@@ -104,6 +106,7 @@ struct ScheduleDomain: SimulatedDomain {
             }
             let earlier: ScheduleRecord? = records[record.id]
             try keep(.life, "nothing happens to an ended schedule", earlier?.endedAt == nil, "\(record.id)")
+            queue(record, after: earlier?.waiting ?? [])
             records[record.id] = record
             live.removeAll { $0 == record.id }
             if record.endedAt == nil { live.append(record.id) }
@@ -133,8 +136,23 @@ struct ScheduleDomain: SimulatedDomain {
         try keep(.life, "no run begins before its time", text <= latest, "\(id) for \(text)")
         // What is run by hand is run for the very moment.
         guard text != due else { return }
-        let isFirst: Bool = fired[id, default: []].insert(text).inserted
-        try keep(.once, "each time of a schedule is run once", isFirst, "\(id) for \(text)")
+        let count: Int = fired[id, default: [:]][text, default: 0] + 1
+        fired[id, default: [:]][text] = count
+        let asked: Int = max(1, queued[id]?[text] ?? 0)
+        try keep(.once, "each time of a schedule is run once", count <= asked, "\(id) for \(text)")
+    }
+
+    /// Counts the times that wait and did not before.
+    private mutating func queue(_ record: ScheduleRecord, after earlier: [Instant]) {
+        var before: [Instant] = earlier
+        for time: Instant in record.waiting {
+            if let place: Int = before.firstIndex(of: time) {
+                before.remove(at: place)
+            } else {
+                queued[record.id.rawValue, default: [:]][ISO8601.string(milliseconds: time.milliseconds), default: 0] +=
+                    1
+            }
+        }
     }
 
     private func check(_ record: ScheduleRecord, _ world: World) throws(BrokenPromise) {

@@ -19,6 +19,11 @@ extension Command {
                 "spawnAgent \(id?.rawValue ?? "–") \(specification.type.name) \(specification.capabilities.map(\.name))"
                 + " slots \(specification.maximumConcurrentTasks)"
         case .configureAgent(let id, _): return "configureAgent \(id)"
+        case .pool(.configure(let pools)):
+            return "configure pools "
+                + pools.keys.sorted().map { (id: PoolID) in
+                    "\(id) \(pools[id].map { "\($0.minimum)…\($0.maximum)" } ?? "")"
+                }.joined(separator: ", ")
         case .workflow(.put(let id, let definition)): return "put workflow \(id): \(definition.document)"
         default: return String("\(self)".replacing("MAOSCore.", with: "").prefix(160))
         }
