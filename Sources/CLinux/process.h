@@ -231,7 +231,13 @@ static inline int maos_terminal_open(int *primary, int *secondary, int columns, 
     struct termios settings;
     if (tcgetattr(inner, &settings) == 0) {
         settings.c_iflag |= MAOS_TERMINAL_UTF8;
-        if (!echo) settings.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+        if (!echo) {
+            // Lines of any length go through, and what is printed comes as it is.
+            settings.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL | ICANON);
+            settings.c_oflag &= ~(tcflag_t)OPOST;
+            settings.c_cc[VMIN] = 1;
+            settings.c_cc[VTIME] = 0;
+        }
         tcsetattr(inner, TCSANOW, &settings);
     }
     *primary = outer;

@@ -29,6 +29,7 @@ struct Machine {
         var isSilent = false
         /// When it was last heard of.
         var heardAt: Instant
+        var isSuspended = false
     }
 
     /// In order of launch.
@@ -70,6 +71,14 @@ struct Machine {
                 .life, "an attempt is suspended when it runs, and continued when it does not",
                 attempts[index].isSuspended != isSuspended, "\(id)")
             attempts[index].isSuspended = isSuspended
+        case .suspendAgent(let id, let isSuspended):
+            guard let index: Int = agents.firstIndex(where: { $0.id == id }) else {
+                return try keep(.once, "an agent is suspended after it is started", false, "\(id)")
+            }
+            try keep(
+                .life, "an agent is suspended when it runs, and continued when it does not",
+                agents[index].isSuspended != isSuspended, "\(id)")
+            agents[index].isSuspended = isSuspended
         }
     }
 
@@ -207,6 +216,7 @@ struct Machine {
     private mutating func set(_ id: AgentID, _ phase: Phase, at now: Instant) {
         if let index: Int = agents.firstIndex(where: { $0.id == id }) {
             agents[index].phase = phase
+            agents[index].isSuspended = false
         } else {
             agents.append(Agent(id: id, phase: phase, heardAt: now))
         }

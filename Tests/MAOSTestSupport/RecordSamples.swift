@@ -70,6 +70,7 @@ package struct RecordSamples {
                 cost: maybe(Cost(micros: Int64(number(1_000)) + 1)))
         }
         if !isFirstForm, flip() { specification.schedule = taskSchedule() }
+        if !isFirstForm, flip() { specification.agent = AgentID(unchecked: "agent-\(number(1_000))") }
         return specification
     }
 
@@ -144,7 +145,7 @@ package struct RecordSamples {
         if flip() { specification.maximumConcurrentTasks = Int(self.number(1_000)) + 1 }
         if flip() { specification.commandTimeout = Milliseconds(self.number(10_000)) }
         if flip() { specification.heartbeatInterval = Milliseconds(self.number(3_600_000)) }
-        specification.terminal = flip()
+        specification.resident = flip() ? .terminal : .none
         if flip() {
             specification.resources = ResourceRequirements(
                 cpu: fraction(), memory: 512, gpu: maybe(1), storage: maybe(2_048), network: maybe(json()))
@@ -162,6 +163,7 @@ package struct RecordSamples {
         state.terminatedAt = state.status == .terminated ? now : nil
         var learning = AgentLearning()
         if !isFirstForm { addLaterParts(to: &specification, &state, &learning, at: now) }
+        if !isFirstForm, flip() { specification.resident = .conversation }
         return AgentRecord(
             id: AgentID(unchecked: id), number: number, origin: flip() ? .spawned : .onDemand,
             holder: AgentHolder(owner: text()), createdAt: now, specification: specification, state: state,

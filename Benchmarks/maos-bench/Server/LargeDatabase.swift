@@ -104,7 +104,7 @@ struct LargeDatabase {
             case .stopAgent(let id, _): try apply(.agentStopped(id), .system)
             case .startAttempt(let launch): running.append(launch.id)
             case .stopAttempt(let id, _): try apply(.attemptEnded(id, .stopped), .system)
-            case .suspendAttempt, .recallAttempt: break
+            case .suspendAttempt, .suspendAgent, .recallAttempt: break
             }
         }
     }

@@ -35,7 +35,11 @@ package struct RunnerTable: Sendable {
 
     /// The runner of an agent's type, else of its model, else the one for all others.
     package func runner(type: String, model: String?) -> RunnerConfiguration? {
-        if let runner: RunnerConfiguration = runners[type] { return runner }
+        runners[type] ?? runner(model: model)
+    }
+
+    /// The runner of a model, else the one for all others.
+    package func runner(model: String?) -> RunnerConfiguration? {
         if let model, let runner: RunnerConfiguration = runners[model] { return runner }
         return runners["*"]
     }

@@ -8,12 +8,27 @@ final class AgentProcess: SupervisedProcess, @unchecked Sendable {
     let agent: AgentID
     private let host: ProcessHost
     private var hadOutput: Bool = false
+    private let resident: ResidentProcess
+    /// Nobody waits for it any more.
+    private var isHurried: Bool = false
 
     /// Takes over the process that was started for an agent.
-    init(_ parts: consuming Parts, agent: AgentID, host: ProcessHost) throws(SystemError) {
-        self.agent = agent
+    init(_ parts: consuming Parts, agent: AgentRecord, host: ProcessHost) throws(SystemError) {
+        self.agent = agent.id
         self.host = host
+        resident = agent.specification.resident
         try super.init(parts)
+    }
+
+    /// What somebody talks to may finish what it is about.
+    override var grace: Int64 {
+        resident == .conversation && !isHurried ? host.conversationGrace : supervisor.grace
+    }
+
+    /// Ends it with the grace of any other process.
+    func hurry() {
+        isHurried = true
+        stop(graceful: true)
     }
 
     override func store(_ chunk: [UInt8], _ stream: OutputStream) {

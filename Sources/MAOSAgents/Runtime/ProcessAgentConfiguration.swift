@@ -19,6 +19,8 @@ package struct ProcessAgentConfiguration: Sendable {
     package var makeToken: @Sendable (AttemptLaunch) -> String?
     /// Milliseconds between asking a process tree to end and killing it.
     package var grace: Int64 = 2_000
+    /// Milliseconds between asking an agent's conversation to end and killing it.
+    package var conversationGrace: Int64 = 10_000
     /// Milliseconds between two reports of the agents that live.
     package var heartbeat: Int64 = 5_000
     /// Bytes of output that may wait to be stored before nothing more is read.

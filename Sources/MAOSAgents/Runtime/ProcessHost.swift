@@ -67,6 +67,7 @@ final class ProcessHost: @unchecked Sendable {
             case .stopAttempt(let id, _): stopAttempt(id)
             case .recallAttempt(let id): recallAttempt(id)
             case .suspendAttempt(let id, let isSuspended): suspend(id, isSuspended)
+            case .suspendAgent(let id, let isSuspended): agents[id]?.resident?.setSuspended(isSuspended)
             }
         }
         runStarts()
@@ -81,7 +82,7 @@ final class ProcessHost: @unchecked Sendable {
         }
         agents[agent.id, default: Agent()].isStopping = false
         agents[agent.id]?.isDown = false
-        guard agent.specification.terminal else {
+        guard agent.specification.resident != .none else {
             outbox.report(.agentStarted(agent.id, process: nil))
             return
         }
@@ -126,6 +127,9 @@ final class ProcessHost: @unchecked Sendable {
             outbox.reportEnd(.agentCrashed(process.agent, reason: reason), hadOutput: hadOutput)
         }
     }
+
+    /// Milliseconds between asking an agent's conversation to end and killing it.
+    var conversationGrace: Int64 { configuration.conversationGrace }
 
     /// Types bytes on an agent's terminal; false when it has none, or takes no more for now.
     func type(_ bytes: [UInt8], to agent: AgentID) -> Bool {
@@ -247,7 +251,9 @@ final class ProcessHost: @unchecked Sendable {
         whenDown = body
         supervisor.whenIdle = { [unowned self] in finishShutDown() }
         for id in Array(agents.keys) { agents[id]?.isStopping = true }
-        for process in supervisor.allProcesses { process.stop(graceful: true) }
+        for process in supervisor.allProcesses {
+            if let resident = process as? AgentProcess { resident.hurry() } else { process.stop(graceful: true) }
+        }
         runStarts()
         finishShutDown()
     }

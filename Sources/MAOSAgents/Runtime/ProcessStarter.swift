@@ -33,7 +33,7 @@ final class ProcessStarter {
     func start(_ launch: AttemptLaunch, host: ProcessHost) throws(StartFailure) -> AttemptProcess {
         let task: TaskSpecification = launch.task.specification
         let agent: AgentSpecification = launch.agent.specification
-        let runner: RunnerConfiguration? = configuration.runners.runner(type: agent.type.name, model: agent.model)
+        let runner: RunnerConfiguration? = runner(of: agent)
         let workspace: String = try workspace(of: launch.agent)
         let template: RunnerTemplate = template(launch.agent, launch.task, workspace: workspace)
         let arguments: [String] = try command(task, runner, template, type: agent.type.name)
@@ -64,6 +64,9 @@ final class ProcessStarter {
         switch task.command {
         case .arguments(let arguments): return arguments
         case .shell(let line): return ["/bin/sh", "-c", line]
+        case nil where runner == nil && task.agent != nil:
+            // Without a runner, the agent is a shell.
+            return ["/bin/sh", "-c", task.description]
         case nil:
             guard let command: [String] = runner?.command, !command.isEmpty else {
                 throw StartFailure(
@@ -107,27 +110,37 @@ final class ProcessStarter {
 
     // MARK: - Agents
 
+    /// What is configured for an agent: one that is talked to goes by its model, others by their type.
+    private func runner(of agent: AgentSpecification) -> RunnerConfiguration? {
+        switch agent.resident {
+        case .conversation: configuration.runners.runner(model: agent.model)
+        case .none, .terminal: configuration.runners.runner(type: agent.type.name, model: agent.model)
+        }
+    }
+
     /// Starts an agent's resident process on a terminal.
     func start(_ agent: AgentRecord, host: ProcessHost) throws(StartFailure) -> AgentProcess {
         let specification: AgentSpecification = agent.specification
-        let runner: RunnerConfiguration? = configuration.runners.runner(
-            type: specification.type.name, model: specification.model)
+        let runner: RunnerConfiguration? = runner(of: specification)
         let workspace: String = try workspace(of: agent)
         let template: RunnerTemplate = template(agent, nil, workspace: workspace)
         let owner: String = "agent:\(agent.id)"
+        let isTalkedTo: Bool = specification.resident == .conversation
         let arguments: [String] = runner?.interactive?.map(template.fill) ?? ["/bin/sh", "-i"]
         let (variables, searchPath) = configuration.environment.list(
-            layers: [["TERM": "xterm-256color"], runner?.environment ?? [:], specification.environment],
+            layers: [
+                ["TERM": isTalkedTo ? "dumb" : "xterm-256color"], runner?.environment ?? [:], specification.environment,
+            ],
             own: [
                 ("MAOS_AGENT_ID", agent.id.rawValue), ("MAOS_URL", configuration.url), supervisor.marker(of: owner),
             ])
         var request = SpawnRequest(arguments: arguments, environment: variables, searchPath: searchPath)
-        request.streams = .terminal(TerminalSize())
+        request.streams = isTalkedTo ? .conversation(TerminalSize()) : .terminal(TerminalSize())
         let wanted: String? = specification.workspace == nil ? runner?.workingDirectory.map(template.fill) : nil
         request.directory = try directory(wanted, workspace: workspace)
         let limits = ResourceLimits(specification.resources, runner: runner?.limits ?? ResourceLimits())
         return try spawn(request, owner: owner, limits, workspace: workspace) { parts throws(SystemError) in
-            try AgentProcess(parts, agent: agent.id, host: host)
+            try AgentProcess(parts, agent: agent, host: host)
         }
     }
 

@@ -84,10 +84,11 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
         request.limits = limits.ofEachProcess
         let group: ControlGroup? = limits.concernsControlGroup ? controlGroups?.make(owner, limits) : nil
         request.controlGroup = group?.entry
-        let stream: OutputStream =
+        let (stream, hasTerminal): (OutputStream, Bool) =
             switch request.streams {
-            case .terminal: .terminal
-            case .pipes, .conversation: .stdout
+            case .terminal: (.terminal, true)
+            case .conversation: (.stdout, true)
+            case .pipes: (.stdout, false)
             }
         do throws(SpawnError) {
             let spawned: SpawnedProcess = try spawner.spawn(request)
@@ -95,7 +96,7 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
             let identity = ProcessIdentity(pid: pid, startTicks: ProcessTable.status(of: pid)?.startTicks ?? 0)
             let parts = SupervisedProcess.Parts(
                 supervisor: self, owner: owner, spawned: spawned, stream: stream, limits: limits, controlGroup: group,
-                identity: identity)
+                identity: identity, hasTerminal: hasTerminal)
             let process: Process = try connect(parts, program: request.arguments[0], make)
             processes[pid] = process
             owners[owner] = process

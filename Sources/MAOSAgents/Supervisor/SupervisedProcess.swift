@@ -18,6 +18,8 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         let limits: ResourceLimits
         let controlGroup: ControlGroup?
         let identity: ProcessIdentity
+        /// Whether its input is a terminal.
+        let hasTerminal: Bool
     }
 
     /// How it came to an end.
@@ -58,6 +60,7 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
 
     private let controlGroup: ControlGroup?
     private let stream: OutputStream
+    private let hasTerminal: Bool
     private var readers: [OutputReader] = []
     private var stage: Stage = .running
     private var root: EndedChild?
@@ -74,6 +77,7 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         limits = parts.limits
         controlGroup = parts.controlGroup
         stream = parts.stream
+        hasTerminal = parts.hasTerminal
         groups = [parts.identity.pid]
         guard let exit: Descriptor = parts.spawned.exit.take() else {
             preconditionFailure("a started process has a descriptor")
@@ -103,6 +107,9 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
 
     /// Called a few times a second while it runs.
     func lookedAfter() {}
+
+    /// How long it may take to end after it was asked to, in milliseconds.
+    var grace: Int64 { supervisor.grace }
 
     /// Nothing is left of it, and all of its output was handed over.
     func ended(_ end: End) {}
@@ -162,7 +169,7 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
     }
 
     private func askToEnd() {
-        let killAt: Int64 = loop.now + supervisor.grace
+        let killAt: Int64 = loop.now + grace
         stage = .signalled(killAt: killAt)
         supervisor.refreshOrphans()
         signalMembers()
@@ -175,7 +182,7 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         for member in living() where signalled.insert(member.pid).inserted {
             Signals.send(Signals.terminate, to: member.pid)
             // Interactive shells do not listen to the first, but to the loss of their terminal.
-            if stream == .terminal { Signals.send(Signals.hangUp, to: member.pid) }
+            if hasTerminal { Signals.send(Signals.hangUp, to: member.pid) }
             Signals.send(Signals.resume, to: member.pid)
         }
     }

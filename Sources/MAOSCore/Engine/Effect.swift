@@ -12,6 +12,8 @@ public enum Effect: Sendable {
     case recallAttempt(AttemptID)
     /// Stops (SIGSTOP) or continues (SIGCONT) an attempt's whole process tree.
     case suspendAttempt(AttemptID, Bool)
+    /// Stops or continues the whole tree of an agent's resident process.
+    case suspendAgent(AgentID, Bool)
 }
 
 /// Why an attempt is stopped.

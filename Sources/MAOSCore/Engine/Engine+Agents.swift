@@ -67,7 +67,7 @@ extension Engine {
         emitAgent(.configured, id)
         if change.heartbeatInterval != nil, state.agents[id]?.heartbeatDue != nil { watchHeartbeat(of: id) }
         if agent.status != .paused, agent.status != .stopping, state.agents[id]?.staysPaused == false {
-            state.ready.join(id, profile: profile(of: specification))
+            state.ready.join(id, profile: profile(of: configured))
             offerSlots(of: id)
         }
         return try reply(with: id)
@@ -86,6 +86,7 @@ extension Engine {
         state.ready.leave(id)
         touch(id)
         emitAgent(.paused, id)
+        suspendResident(of: agent)
         return try reply(with: id)
     }
 
@@ -99,14 +100,16 @@ extension Engine {
         // One that was paused in an earlier run of the server has not been started in this one.
         let hasStarted: Bool = state.agents[id]?.runningSince != nil
         guard hasStarted || !state.isDraining else { throw .unavailable("The server is about to stop") }
-        state.ready.join(id, profile: profile(of: agent.specification))
+        state.ready.join(id, profile: profile(of: agent))
         if !hasStarted {
             startAgent(id)
             emitAgent(.resumed, id)
+            continueResident(of: agent)
         } else {
             state.agents[id]?.record.state.status = agent.state.currentTasks.isEmpty ? .idle : .busy
             touch(id)
             emitAgent(.resumed, id)
+            continueResident(of: agent)
             if agent.state.currentTasks.isEmpty { becomeIdle(id) }
             join(id)
         }
@@ -151,16 +154,20 @@ extension Engine {
         }
         noteChange(of: id)
         emitAgent(.spawned, record)
-        state.ready.join(id, profile: profile(of: specification))
+        state.ready.join(id, profile: profile(of: record))
         batch.effects.append(.startAgent(record))
         return id
     }
 
-    func profile(of specification: AgentSpecification) -> ReadyQueue.ProfileKey {
+    func profile(of agent: AgentRecord) -> ReadyQueue.ProfileKey {
+        let specification: AgentSpecification = agent.specification
         let capabilities: [Capability] = specification.capabilities.map {
             Capability(name: $0.name, proficiency: $0.proficiency)
         }
-        return ReadyQueue.ProfileKey(type: specification.type, capabilities: capabilities.sorted { $0.name < $1.name })
+        return ReadyQueue.ProfileKey(
+            type: specification.type, capabilities: capabilities.sorted { $0.name < $1.name },
+            agent: specification.resident == .none ? nil : agent.id,
+            takesOnlyOwnTasks: specification.resident.takesOnlyOwnTasks)
     }
 
     // MARK: On demand
@@ -235,10 +242,13 @@ extension Engine {
             hasNewDemand = true
             touch(id)
             emitAgent(.stopping, id)
+            cancelAddressed(to: id)
         }
         if !graceful {
             for task: TaskID in agent.record.state.currentTasks {
-                guard let attempt: Int = state.tasks[task]?.record.state.attempt else { continue }
+                guard let attempt: Int = state.tasks[task]?.record.state.attempt,
+                    state.tasks[task]?.record.state.cancellation == nil
+                else { continue }
                 batch.effects.append(.stopAttempt(AttemptID(task: task, number: attempt), .agentTerminated))
             }
         }
@@ -298,7 +308,7 @@ extension Engine {
         touch(id)
         emitAgent(.ready, id)
         watchHeartbeat(of: id)
-        guard !isPaused else { return }
+        guard !isPaused else { return suspendResident(of: agent) }
         if agent.state.currentTasks.isEmpty { becomeIdle(id) }
         join(id)
     }

@@ -19,9 +19,7 @@ extension Engine {
         let queuedAt: Instant = record.state.queuedAt ?? record.createdAt
         let place = state.ready.enqueue(
             record, key: queuedAt.milliseconds - record.state.priority.credit.count,
-            lane: ReadyQueue.LaneKey(
-                type: configuration.routing[record.specification.kind],
-                capabilities: record.specification.capabilities),
+            lane: ReadyQueue.LaneKey(record.specification, configuration),
             at: state.now)
         state.tasks[record.id]?.entry = place.entry
         return place.lane
@@ -310,6 +308,7 @@ extension Engine {
             release(agent, from: record, completed: ending.countsAsCompleted, failure: ending.failure)
         }
         let agent: AgentID? = record.state.agent
+        if let addressee: AgentID = record.specification.agent { forget(id, addressedTo: addressee) }
         if task.openDependencies > 0 { leaveDependencies(of: task) }
         if record.specification.deadline != nil { abandonTimer() }
         record.state.end(as: ending.status, failure: ending.failure, result: ending.result, at: state.now)

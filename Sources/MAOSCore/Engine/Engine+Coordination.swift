@@ -157,8 +157,7 @@ extension Engine {
                 let since: Instant = task.record.state.startedAt, since + Engine.coordinationPause <= state.now
             else { continue }
             let specification: TaskSpecification = task.record.specification
-            let lane = ReadyQueue.LaneKey(
-                type: configuration.routing[specification.kind], capabilities: specification.capabilities)
+            let lane = ReadyQueue.LaneKey(specification, configuration)
             var best: Int?
             for (place, taker) in takers.enumerated() {
                 guard taker.id != giver.id, taker.load < taker.slots, taker.load + Engine.leastDifference <= load,
@@ -201,10 +200,7 @@ extension Engine {
         }
         guard task.record.status == .assigned, !state.isDraining, mayTake(recall.agent),
             let profile = state.ready.profile(of: recall.agent),
-            ReadyQueue.fits(
-                ReadyQueue.LaneKey(
-                    type: configuration.routing[task.record.specification.kind],
-                    capabilities: task.record.specification.capabilities), profile)
+            ReadyQueue.fits(ReadyQueue.LaneKey(task.record.specification, configuration), profile)
         else { return returnToQueue(id) }
         let load: Int = state.agents[giver]?.record.state.currentTasks.count ?? 1
         handOver(id, from: giver, to: recall.agent)

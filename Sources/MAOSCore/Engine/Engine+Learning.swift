@@ -36,7 +36,9 @@ extension Engine {
         specification.capabilities[place].proficiency = proficiency
         state.agents[agent.id]?.record.configure(specification)
         // Its slots are offered anew when the attempt that ended has been seen to.
-        if state.ready.isMember(agent.id) { state.ready.join(agent.id, profile: profile(of: specification)) }
+        if state.ready.isMember(agent.id), let changed: AgentRecord = state.agents[agent.id]?.record {
+            state.ready.join(agent.id, profile: profile(of: changed))
+        }
     }
 
     // MARK: Events

@@ -242,6 +242,9 @@ extension Engine {
         func refuse(_ field: String, _ value: String, expected: String) {
             issues.append(Rejection.Issue(field: field, value: value, expected: expected))
         }
+        if let agent: AgentID = task.agent {
+            refuse("task.agent", agent.rawValue, expected: "none: an agent may end before the next run")
+        }
         if task.schedule != nil { refuse("task.schedule", "", expected: "none: the schedule itself says when") }
         if !task.dependencies.isEmpty {
             refuse(

@@ -3,8 +3,10 @@ extension Engine {
     mutating func createTask(
         _ wanted: TaskSpecification, id wantedID: TaskID?, idempotency: IdempotencyKey?, by principal: Principal
     ) throws(Rejection) -> Reply {
-        try principal.require(.tasksCreate)
-        try requireWholeReach(principal, for: .tasksCreate)
+        // To address a task to an agent is to command it.
+        let permission: Permissions = wanted.agent == nil ? .tasksCreate : .agentsCommand
+        try principal.require(permission)
+        try requireWholeReach(principal, for: permission)
         try validate(wanted)
         if let idempotency {
             try validate(idempotency)
@@ -20,6 +22,7 @@ extension Engine {
             }
         }
         try requireRoom(forTaskOf: wanted.weight)
+        try checkAddressee(of: wanted)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
         try checkSchedule(of: wanted, id: wantedID)
 
@@ -75,6 +78,7 @@ extension Engine {
         task.batch = batchNumber
         state.tasks[id] = task
         state.liveWeight += record.origin.weight
+        noteAddressee(of: record)
         if !isNoted { changedTasks.append(id) }
         if openDependencies > 0 {
             for dependency: TaskID in record.specification.dependencies where state.tasks[dependency] != nil {
@@ -149,22 +153,25 @@ extension Engine {
             return .task(ended)
         }
         _ = try reachable(task, id: id, by: principal)
-        guard task.state.holdsAgent else {
-            endTask(id, as: .cancelled, failure: nil, reason: reason)
-            return .task(try reachable(terminalTask(id), id: id, by: principal))
-        }
-        if task.state.cancellation == nil {
-            state.tasks[id]?.record.state.cancellation = .requested
-            state.tasks[id]?.record.state.step = "cancelling"
-            if task.state.isSuspended { continueAttempt(id) }
-            touch(id)
-            emitTaskNow(.cancelRequested, id, reason: reason)
-            #if EngineFaults
-            if EngineFault.deafCancel.isOn { return .task(state.tasks[id]?.record ?? task) }
-            #endif
-            batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .cancelled))
-        }
-        return .task(state.tasks[id]?.record ?? task)
+        cancel(task, reason: reason)
+        if let live: TaskRecord = state.tasks[id]?.record { return .task(live) }
+        return .task(try reachable(terminalTask(id), id: id, by: principal))
+    }
+
+    /// Ends a live task, at once or as soon as its attempt has stopped.
+    mutating func cancel(_ task: TaskRecord, reason: String?) {
+        let id: TaskID = task.id
+        guard task.state.holdsAgent else { return endTask(id, as: .cancelled, failure: nil, reason: reason) }
+        guard task.state.cancellation == nil else { return }
+        state.tasks[id]?.record.state.cancellation = .requested
+        state.tasks[id]?.record.state.step = "cancelling"
+        if task.state.isSuspended { continueAttempt(id) }
+        touch(id)
+        emitTaskNow(.cancelRequested, id, reason: reason)
+        #if EngineFaults
+        if EngineFault.deafCancel.isOn { return }
+        #endif
+        batch.effects.append(.stopAttempt(AttemptID(task: id, number: task.state.attempt), .cancelled))
     }
 
     mutating func retryTask(_ id: TaskID, by principal: Principal) throws(Rejection) -> Reply {
@@ -189,6 +196,7 @@ extension Engine {
             }
         }
         try requireRoom(forTaskOf: task.origin.weight)
+        try checkAddressee(of: task.specification)
         if let deadline: Instant = task.specification.deadline, deadline <= state.now {
             throw .conflict(reason: "deadline_passed", message: "The deadline of task \(id) has passed")
         }
@@ -251,6 +259,13 @@ extension Engine {
         let task: TaskRecord = try liveTask(id, by: principal)
         guard task.status != .paused else { return .task(task) }
         try requireNoStop(of: task)
+        pause(task)
+        return .task(state.tasks[id]?.record ?? task)
+    }
+
+    /// Pauses a task that is not paused, and whose attempt is not being stopped.
+    mutating func pause(_ task: TaskRecord) {
+        let id: TaskID = task.id
         if task.state.holdsAgent {
             state.tasks[id]?.suspend(at: state.now)
             runningChanged(of: id)
@@ -260,7 +275,6 @@ extension Engine {
         state.tasks[id]?.record.state.status = .paused
         touch(id)
         emitTaskNow(.paused, id)
-        return .task(state.tasks[id]?.record ?? task)
     }
 
     mutating func resumeTask(_ id: TaskID, by principal: Principal) throws(Rejection) -> Reply {
@@ -271,21 +285,32 @@ extension Engine {
         }
         try requireNoStop(of: task)
         if task.state.isSuspended {
-            continueAttempt(id)
-            touch(id)
-            emitTaskNow(.resumed, id)
-            batch.effects.append(.suspendAttempt(AttemptID(task: id, number: task.state.attempt), false))
+            continueSuspended(task)
         } else {
-            let isBackingOff: Bool = task.state.notBefore.map { $0 > state.now } ?? false
-            let waits: Bool = (state.tasks[id]?.openDependencies ?? 0) > 0
-            let isScheduled: Bool = scheduledStart(of: task) != nil
-            state.tasks[id]?.record.state.status =
-                waits ? .pending : isScheduled ? .scheduled : isBackingOff ? .retrying : .pending
-            touch(id)
-            emitTaskNow(.resumed, id)
-            makeRunnable(id)
+            waitAgain(task)
         }
         return .task(state.tasks[id]?.record ?? task)
+    }
+
+    /// Lets a paused task without an attempt go on waiting.
+    mutating func waitAgain(_ task: TaskRecord) {
+        let id: TaskID = task.id
+        let isBackingOff: Bool = task.state.notBefore.map { $0 > state.now } ?? false
+        let waits: Bool = (state.tasks[id]?.openDependencies ?? 0) > 0
+        let isScheduled: Bool = scheduledStart(of: task) != nil
+        state.tasks[id]?.record.state.status =
+            waits ? .pending : isScheduled ? .scheduled : isBackingOff ? .retrying : .pending
+        touch(id)
+        emitTaskNow(.resumed, id)
+        makeRunnable(id)
+    }
+
+    /// Lets the suspended attempt of a task that is not being stopped go on.
+    mutating func continueSuspended(_ task: TaskRecord) {
+        continueAttempt(task.id)
+        touch(task.id)
+        emitTaskNow(.resumed, task.id)
+        batch.effects.append(.suspendAttempt(AttemptID(task: task.id, number: task.state.attempt), false))
     }
 
     /// Refuses when the task's attempt is being stopped.

@@ -90,6 +90,7 @@ extension Engine {
             state.lastLife += 1
             state.tasks[task.id] = EngineState.LiveTask(record: task, life: state.lastLife)
             state.liveWeight += task.origin.weight
+            noteAddressee(of: task)
             if task.state.holdsAgent { enterGates(task) }
         }
         for agent: AgentRecord in recovered.agents { load(agent) }
@@ -174,7 +175,7 @@ extension Engine {
             if agent.status == .initializing { state.startingAgents[agent.specification.type, default: 0] += 1 }
         }
         if agent.status != .stopping, agent.status != .paused {
-            state.ready.join(id, profile: profile(of: agent.specification))
+            state.ready.join(id, profile: profile(of: agent))
         }
         switch agent.status {
         case .ready, .idle, .busy, .paused, .stopping:

@@ -5,7 +5,8 @@ extension Engine {
         #if EngineFaults
         if EngineFault.uncheckedInput.isOn { return }
         #endif
-        try check("description", length: specification.description, in: 1...1_000)
+        let isAddressed: Bool = specification.agent != nil
+        try check("description", length: specification.description, in: 1...(isAddressed ? 65_536 : 1_000))
         try check(count: specification.capabilities.count, of: "capabilities")
         for (index, capability) in specification.capabilities.enumerated() {
             try check("capabilities.\(index).name", length: capability.name, in: 1...100)
@@ -14,7 +15,10 @@ extension Engine {
         }
         if let key: String = specification.concurrencyKey { try check("concurrencyKey", length: key, in: 1...255) }
         if let timeout: Milliseconds = specification.timeout {
-            try check("timeout", timeout, in: .seconds(1)...(.seconds(86_400)))
+            try check("timeout", timeout, in: (isAddressed ? 1 : .seconds(1))...(.seconds(86_400)))
+        }
+        if isAddressed, specification.schedule != nil {
+            throw refusal("schedule", "a time", expected: "none for a task that is addressed to an agent")
         }
         try validate(specification.budget)
         let policy: RetryPolicy = specification.retryPolicy

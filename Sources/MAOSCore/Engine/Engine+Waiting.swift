@@ -75,11 +75,15 @@ extension Engine {
     }
 
     private func agentReasons(for task: TaskRecord) -> [WaitingReason] {
-        let type: AgentType? = configuration.routing[task.specification.kind]
+        let lane = ReadyQueue.LaneKey(task.specification, configuration)
+        let type: AgentType? = lane.type
         let needed: [CapabilityRequirement] = task.specification.capabilities
         let ofType: [LiveAgentView] = state.agents.values.compactMap { (agent: EngineState.LiveAgent) in
             let specification: AgentSpecification = agent.record.specification
             guard type == nil || specification.type == type, agent.record.status != .stopping else { return nil }
+            guard lane.agent == nil ? !specification.resident.takesOnlyOwnTasks : lane.agent == agent.record.id else {
+                return nil
+            }
             return LiveAgentView(status: agent.record.status, capabilities: specification.capabilities)
         }
         let capable: [LiveAgentView] = ofType.filter { (agent: LiveAgentView) in needed.allSatisfy(agent.meets) }
@@ -88,7 +92,7 @@ extension Engine {
             let missing: [CapabilityRequirement] = needed.filter { (one: CapabilityRequirement) in
                 !ofType.contains { $0.meets(one) }
             }
-            let mayBeMade: Bool = needed.isEmpty && onDemandMaximum > 0 && !state.isDraining
+            let mayBeMade: Bool = lane.isPlain && onDemandMaximum > 0 && !state.isDraining
             return [.noCapableAgent(type: type, missing: missing.isEmpty ? needed : missing, onDemand: mayBeMade)]
         }
         let starting: Int = working.count { $0.status == .initializing }
@@ -96,7 +100,6 @@ extension Engine {
         let paused: Int = working.count { $0.status == .paused }
         if paused == working.count { return [.agentsPaused(agents: paused)] }
         // With an agent that is free, something else holds the task back.
-        let lane = ReadyQueue.LaneKey(type: type, capabilities: needed)
         guard !state.ready.hasSeat(for: lane) else { return [] }
         return [.noFreeSlot(agents: working.count, since: task.state.queuedAt)]
     }

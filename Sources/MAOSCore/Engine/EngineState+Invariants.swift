@@ -33,6 +33,7 @@ extension EngineState {
             try checkDependencies(of: task, id)
             try checkTimers(of: task, id, timers)
             try checkPlace(of: task, id, configuration)
+            try checkAddressee(of: task, id)
         }
         for (id, agent) in agents {
             try check(agent, id)
@@ -45,6 +46,10 @@ extension EngineState {
         try checkGates(timers)
         try checkBudgets(timers)
         try checkCounters(configuration)
+        for (id, waiting) in addressed {
+            let known: Bool = !waiting.isEmpty && waiting.allSatisfy { tasks[$0]?.record.specification.agent == id }
+            try hold(known, "only live tasks are known to be addressed to an agent", "\(id)")
+        }
         try checkRemembered(configuration)
         try checkSchedules(timers, configuration)
         try checkWorkflows(timers, configuration)
@@ -137,12 +142,22 @@ extension EngineState {
         )
         guard let place else { return }
         let specification: TaskSpecification = task.record.specification
-        let lane = ReadyQueue.LaneKey(
-            type: configuration.routing[specification.kind], capabilities: specification.capabilities)
+        let lane = ReadyQueue.LaneKey(specification, configuration)
         try hold(place.lane == lane, "a task waits in the lane of what it asks for", "\(id)")
         let queuedAt: Instant = task.record.state.queuedAt ?? task.record.createdAt
         let key: Int64 = queuedAt.milliseconds - task.record.state.priority.credit.count
         try hold(place.key == key, "a task's place follows from its priority and its time of queueing", "\(id)")
+    }
+
+    private func checkAddressee(of task: LiveTask, _ id: TaskID) throws(BrokenInvariant) {
+        guard let addressee: AgentID = task.record.specification.agent else { return }
+        try hold(addressed[addressee]?.contains(id) == true, "an addressed task is found by its agent", "\(id)")
+        try hold(agents[addressee] != nil, "an addressed task lives as long as its agent", "\(id)")
+        try hold(
+            agents[addressee]?.termination == nil || task.record.state.cancellation != nil,
+            "an addressed task ends with its agent", "\(id)")
+        let holder: AgentID? = task.record.state.agent
+        try hold(holder == nil || holder == addressee, "an addressed task is its agent's", "\(id)")
     }
 
     /// Every limit is derived from the tasks that are under way: none is counted that is not, and none is missing.

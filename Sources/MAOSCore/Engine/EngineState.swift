@@ -65,6 +65,8 @@ package struct EngineState: Sendable {
     /// Bytes that the live tasks take, roughly.
     var liveWeight: Int = 0
     var agents = SlabTable<AgentID, LiveAgent>()
+    /// The live tasks that are addressed to each agent; only of agents that have some.
+    var addressed: [AgentID: Set<TaskID>] = [:]
     /// The tasks that wait for each task.
     var dependents: [TaskID: Dependents] = [:]
     var ready: ReadyQueue

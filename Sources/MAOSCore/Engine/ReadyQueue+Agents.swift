@@ -68,7 +68,7 @@ extension ReadyQueue {
     // MARK: Lanes and profiles
 
     mutating func laneNumber(for key: LaneKey) -> Int {
-        if key.capabilities.isEmpty {
+        if key.isPlain {
             if let known: Int = plainLanes[Int(key.type?.rawValue ?? 0)] { return known }
         } else if let known: Int = laneIndex[key] {
             return known
@@ -77,7 +77,7 @@ extension ReadyQueue {
         if index == lanes.count { lanes.append(Lane(key: key)) }
         lanes[index] = Lane(key: key)
         laneIndex[key] = index
-        if key.capabilities.isEmpty { plainLanes[Int(key.type?.rawValue ?? 0)] = index }
+        if key.isPlain { plainLanes[Int(key.type?.rawValue ?? 0)] = index }
         for (number, profile) in profiles.enumerated() {
             guard let profile, ReadyQueue.fits(key, profile.key) else { continue }
             profiles[number]?.lanes.append(index)
@@ -91,7 +91,7 @@ extension ReadyQueue {
         guard lane.isLive else { return }
         for fit: Fit in lane.profiles { profiles[fit.profile]?.lanes.removeAll { $0 == index } }
         laneIndex[lane.key] = nil
-        if lane.key.capabilities.isEmpty { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
+        if lane.key.isPlain { plainLanes[Int(lane.key.type?.rawValue ?? 0)] = nil }
         lanes[index] = Lane(key: lane.key, isLive: false)
         freeLanes.append(index)
     }
@@ -135,6 +135,11 @@ extension ReadyQueue {
     /// Whether an agent of this profile may take a task of this lane.
     static func fits(_ lane: LaneKey, _ profile: ProfileKey) -> Bool {
         if let type: AgentType = lane.type, type != profile.type { return false }
+        if let agent: AgentID = lane.agent {
+            guard agent == profile.agent else { return false }
+        } else if profile.takesOnlyOwnTasks {
+            return false
+        }
         return lane.capabilities.allSatisfy { (requirement: CapabilityRequirement) in
             profile.capabilities.contains {
                 $0.name == requirement.name && $0.proficiency >= requirement.minimumProficiency

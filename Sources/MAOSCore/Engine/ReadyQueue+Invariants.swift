@@ -40,7 +40,7 @@ extension ReadyQueue {
             isIndexed, "lanes and profiles are found by what they are", "\(laneIndex.count), \(profileIndex.count)")
         try checkShares()
         for (key, gate) in gates.gates { try check(gate, key) }
-        for (key, index) in laneIndex where key.capabilities.isEmpty {
+        for (key, index) in laneIndex where key.isPlain {
             let isKnown: Bool = plainLanes[Int(key.type?.rawValue ?? 0)] == index
             try hold(isKnown, "lanes without capabilities are found by their type", "\(key)")
         }

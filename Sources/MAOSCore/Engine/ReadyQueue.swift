@@ -12,12 +12,28 @@ struct ReadyQueue: Sendable {
     struct LaneKey: Hashable, Sendable {
         var type: AgentType?
         var capabilities: [CapabilityRequirement]
+        /// The agent that they are addressed to.
+        var agent: AgentID?
+
+        /// What a task asks for.
+        init(_ task: TaskSpecification, _ configuration: EngineConfiguration) {
+            agent = task.agent
+            type = agent == nil ? configuration.routing[task.kind] : nil
+            capabilities = task.capabilities
+        }
+
+        /// Whether an agent of the type is all that is asked for.
+        var isPlain: Bool { capabilities.isEmpty && agent == nil }
     }
 
     /// What the agents of a profile offer.
     struct ProfileKey: Hashable, Sendable {
         var type: AgentType
         var capabilities: [Capability]
+        /// The agent itself, where tasks may be addressed to it.
+        var agent: AgentID?
+        /// Whether it takes no others.
+        var takesOnlyOwnTasks = false
     }
 
     /// A waiting task.

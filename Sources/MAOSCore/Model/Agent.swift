@@ -75,6 +75,19 @@ public struct Capability: Hashable, Sendable {
     }
 }
 
+/// The process that an agent has beside those of its tasks.
+public enum ResidentProcess: UInt8, Sendable, CaseIterable {
+    /// None.
+    case none = 0
+    /// One on a terminal of its own, which carries everything that it prints; the agent takes tasks beside it.
+    case terminal
+    /// One that is typed to without an echo, and whose two outputs are apart; the agent takes only tasks that are addressed to it.
+    case conversation
+
+    /// Whether the agent is there for tasks that are addressed to it, and for no others.
+    public var takesOnlyOwnTasks: Bool { self == .conversation }
+}
+
 /// What an agent may use.
 public struct ResourceRequirements: Hashable, Sendable {
     /// Cores.
@@ -120,8 +133,8 @@ public struct AgentSpecification: Hashable, Sendable {
     public var commandTimeout: Milliseconds?
     /// How often it must be heard of; 1 s … 1 h.
     public var heartbeatInterval: Milliseconds
-    /// Whether it has a resident process on a PTY of its own.
-    public var terminal: Bool
+    /// The process that it has beside those of its tasks; never changes.
+    public var resident: ResidentProcess
     /// What it may use; `nil` for no limits of its own.
     public var resources: ResourceRequirements?
     /// Settings the orchestrator does not look into: a JSON object.
@@ -131,7 +144,8 @@ public struct AgentSpecification: Hashable, Sendable {
     public init(
         type: AgentType, name: String? = nil, capabilities: [Capability] = [], model: String? = nil,
         workspace: String? = nil, environment: [String: String] = [:], maximumConcurrentTasks: Int = 1,
-        commandTimeout: Milliseconds? = nil, heartbeatInterval: Milliseconds = .seconds(10), terminal: Bool = false,
+        commandTimeout: Milliseconds? = nil, heartbeatInterval: Milliseconds = .seconds(10),
+        resident: ResidentProcess = .none,
         resources: ResourceRequirements? = nil, settings: JSONText = .emptyObject
     ) {
         self.type = type
@@ -143,7 +157,7 @@ public struct AgentSpecification: Hashable, Sendable {
         self.maximumConcurrentTasks = maximumConcurrentTasks
         self.commandTimeout = commandTimeout
         self.heartbeatInterval = heartbeatInterval
-        self.terminal = terminal
+        self.resident = resident
         self.resources = resources
         self.settings = settings
     }

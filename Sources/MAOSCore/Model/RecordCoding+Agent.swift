@@ -40,7 +40,7 @@ extension RecordCoding {
 
     static func put(_ specification: AgentSpecification, to writer: inout ByteWriter) {
         writer.uint8(specification.type.rawValue)
-        writer.boolean(specification.terminal)
+        writer.uint8(specification.resident.rawValue)
         writer.zigzag(Int64(specification.maximumConcurrentTasks))
         writer.zigzag(specification.heartbeatInterval.count)
 
@@ -80,7 +80,7 @@ extension RecordCoding {
         from reader: inout ByteReader
     ) throws(ByteReaderError) -> AgentSpecification {
         var specification = AgentSpecification(type: try raw(from: &reader))
-        specification.terminal = try reader.boolean()
+        specification.resident = try raw(from: &reader)
         specification.maximumConcurrentTasks = Int(try reader.zigzag())
         specification.heartbeatInterval = Milliseconds(try reader.zigzag())
         var mask = try PresenceMask(from: &reader, parts: agentSpecificationParts)

@@ -1,7 +1,7 @@
 /// Tasks and their parts.
 extension RecordCoding {
     private static let usualRetryPolicy = RetryPolicy()
-    private static let specificationParts: UInt64 = 17
+    private static let specificationParts: UInt64 = 18
     private static let stateParts: UInt64 = 20
 
     // MARK: - Task
@@ -77,6 +77,7 @@ extension RecordCoding {
         mask.append(specification.concurrencyKey != nil)
         mask.append(!specification.budget.isEmpty)
         mask.append(specification.schedule != nil)
+        mask.append(specification.agent != nil)
         writer.varint(mask.bits)
 
         if !specification.capabilities.isEmpty {
@@ -105,6 +106,7 @@ extension RecordCoding {
         if let key: String = specification.concurrencyKey { writer.string(key) }
         if !specification.budget.isEmpty { put(specification.budget, to: &writer) }
         if let schedule: TaskSchedule = specification.schedule { put(schedule, to: &writer) }
+        if let agent: AgentID = specification.agent { writer.identifier(agent) }
     }
 
     static func specification(from reader: inout ByteReader) throws(ByteReaderError) -> TaskSpecification {
@@ -141,6 +143,7 @@ extension RecordCoding {
         if mask.take() { specification.concurrencyKey = try reader.string() }
         if mask.take() { specification.budget = try budget(from: &reader) }
         if mask.take() { specification.schedule = try taskSchedule(from: &reader) }
+        if mask.take() { specification.agent = try agentID(from: &reader) }
         return specification
     }
 

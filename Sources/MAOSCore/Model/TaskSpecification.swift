@@ -127,6 +127,10 @@ public struct TaskSpecification: Hashable, Sendable {
     public var metadata: JSONText
     /// The step of an execution that it was made for; `nil` for a task that stands alone.
     public var workflow: WorkflowTaskOrigin?
+    /// The agent that it is addressed to, one with a resident process; any that goes with it where `nil`.
+    ///
+    /// Such a task may have a description of 65,536 characters and any time-out, and ends with its agent.
+    public var agent: AgentID?
 
     /// A task of medium priority that is tried once, unless said.
     public init(

@@ -85,7 +85,7 @@ public final class FunctionAgentRuntime: AgentRuntime {
             }
             state.stopped.insert(id)
             task.cancel()
-        case .suspendAttempt, .recallAttempt:
+        case .suspendAttempt, .suspendAgent, .recallAttempt:
             // Every attempt begins at once.
             break
         }

@@ -103,7 +103,7 @@ extension GatewayMessages {
             specification.heartbeatInterval = interval
         }
         if let settings: JSONValue = configuration["settings"] { specification.settings = JSONText(settings) }
-        specification.terminal = configuration["terminal"]?.boolValue ?? false
+        specification.resident = configuration["terminal"]?.boolValue == true ? .terminal : .none
         return specification
     }
 

@@ -140,7 +140,7 @@ extension GatewayProjection {
         writer.member("maxConcurrentTasks", specification.maximumConcurrentTasks)
         writer.memberIfPresent("commandTimeout", specification.commandTimeout?.count)
         writer.member("heartbeatInterval", specification.heartbeatInterval.count)
-        writer.member("terminal", specification.terminal)
+        writer.member("terminal", specification.resident == .terminal)
         writer.member("settings", specification.settings)
         writer.endObject()
     }

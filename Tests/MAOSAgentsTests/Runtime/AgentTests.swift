@@ -13,7 +13,7 @@ struct AgentTests {
     }
 
     private func startTerminal(_ harness: RuntimeHarness, _ id: String = "a1") async throws -> ProcessIdentity {
-        let agent: AgentRecord = RuntimeHarness.agent(id) { $0.terminal = true }
+        let agent: AgentRecord = RuntimeHarness.agent(id) { $0.resident = .terminal }
         harness.runtime.perform([.startAgent(agent)])
         let all: [Command] = try await harness.sink.commands.wait(for: "start of the agent") { commands in
             commands.contains { if case .agentStarted(agent.id, _) = $0 { true } else { false } }
@@ -62,6 +62,90 @@ struct AgentTests {
         await harness.runtime.shutDown()
     }
 
+    private func startConversation(_ harness: RuntimeHarness) async throws -> ProcessIdentity {
+        let agent: AgentRecord = RuntimeHarness.agent {
+            $0.resident = .conversation
+            $0.model = "claude-3-opus"
+        }
+        harness.runtime.perform([.startAgent(agent)])
+        let all: [Command] = try await harness.sink.commands.wait(for: "start of the agent") { commands in
+            commands.contains { if case .agentStarted(agent.id, _) = $0 { true } else { false } }
+        }
+        for case .agentStarted(agent.id, let process?) in all { return process }
+        throw WaitedTooLong(description: "it has no process")
+    }
+
+    @Test("that is talked to is a shell by default, without echo, with its streams apart, and takes long lines whole")
+    func conversation() async throws {
+        let harness = try RuntimeHarness()
+        let process: ProcessIdentity = try await startConversation(harness)
+        let agent = AgentID(unchecked: "a1")
+        let long = String(repeating: "x", count: 20_000)
+        #expect(await harness.runtime.type(Array("echo wrong >&2; test -t 0 && echo terminal\n".utf8), to: agent))
+        try await harness.store.wait(for: "terminal\n", in: .agent(agent), .stdout)
+        try await harness.store.wait(for: "wrong\n", in: .agent(agent), .stderr)
+        #expect(await harness.runtime.type(Array("x=\(long); echo ${#x}\n".utf8), to: agent))
+        try await harness.store.wait(for: "20000\n", in: .agent(agent), .stdout)
+        let text: String = harness.store.stream(.agent(agent), .stdout).text
+        #expect(text == "terminal\n20000\n")
+        harness.runtime.perform([.stopAgent(agent, graceful: true)])
+        try await wait(harness, for: "stop") { if case .agentStopped(agent) = $0 { true } else { false } }
+        #expect(!Host.lives(process.pid))
+        await harness.runtime.shutDown()
+    }
+
+    @Test("that is talked to goes by its model's runner, and has a grace of its own when it is to end")
+    func conversationRunner() async throws {
+        let line: String = "trap '' TERM HUP; echo model={model}; while :; do read line; echo \"got $line\"; done"
+        let runners = [
+            "claude-3-opus": RunnerConfiguration(interactive: ["/bin/sh", "-c", line]),
+            "coder": RunnerConfiguration(interactive: ["/bin/false"]),
+        ]
+        let harness = try RuntimeHarness(runners: runners) {
+            $0.grace = 60_000
+            $0.conversationGrace = 50
+        }
+        let process: ProcessIdentity = try await startConversation(harness)
+        let agent = AgentID(unchecked: "a1")
+        try await harness.store.wait(for: "model=claude-3-opus\n", in: .agent(agent), .stdout)
+        harness.runtime.perform([.stopAgent(agent, graceful: true)])
+        try await wait(harness, for: "stop") { if case .agentStopped(agent) = $0 { true } else { false } }
+        #expect(!Host.lives(process.pid))
+        await harness.runtime.shutDown()
+    }
+
+    @Test("halts with everything that its process has started, and goes on")
+    func suspended() async throws {
+        let harness = try RuntimeHarness()
+        let process: ProcessIdentity = try await startConversation(harness)
+        let agent = AgentID(unchecked: "a1")
+        #expect(await harness.runtime.type(Array("sh -c 'echo $$; exec sleep 100' &\n".utf8), to: agent))
+        try await harness.store.wait(for: "\n", in: .agent(agent), .stdout)
+        let child: Int32 = try #require(Host.numbers(harness.store.stream(.agent(agent), .stdout).text).first)
+        harness.runtime.perform([.suspendAgent(agent, true)])
+        for pid in [process.pid, child] {
+            while ProcessTable.status(of: pid)?.state != UInt8(ascii: "T") { await Task.yield() }
+        }
+        harness.runtime.perform([.suspendAgent(agent, false)])
+        #expect(await harness.runtime.type(Array("echo again\n".utf8), to: agent))
+        try await harness.store.wait(for: "again", in: .agent(agent), .stdout)
+        harness.runtime.perform([.suspendAgent(agent, true), .stopAgent(agent, graceful: true)])
+        try await wait(harness, for: "stop") { if case .agentStopped(agent) = $0 { true } else { false } }
+        for pid in [process.pid, child] { #expect(!Host.lives(pid)) }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("that is a shell runs what is addressed to it with a shell")
+    func addressed() async throws {
+        let harness = try RuntimeHarness()
+        let agent: AgentRecord = RuntimeHarness.agent { $0.resident = .conversation }
+        var task = TaskSpecification(kind: .code, description: "echo $((40 + 2))")
+        task.agent = agent.id
+        let id: AttemptID = harness.start(task, agent: agent)
+        #expect(try await harness.sink.outcome(of: id) == standardResult("42\n"))
+        await harness.runtime.shutDown()
+    }
+
     @Test("whose process ends by itself has crashed, for a reason")
     func crash() async throws {
         let runner = RunnerConfiguration(interactive: ["/bin/sh", "-c", "echo started; read line; exit 3"])
@@ -81,7 +165,7 @@ struct AgentTests {
     @Test("whose process cannot be started has crashed, and says which program")
     func notStarted() async throws {
         let harness = try RuntimeHarness(runners: ["*": RunnerConfiguration(interactive: ["no-such-agent"])])
-        harness.runtime.perform([.startAgent(RuntimeHarness.agent { $0.terminal = true })])
+        harness.runtime.perform([.startAgent(RuntimeHarness.agent { $0.resident = .terminal })])
         try await wait(harness, for: "crash") { command in
             guard case .agentCrashed(_, let reason) = command else { return false }
             return reason == "could not start no-such-agent: No such file or directory"

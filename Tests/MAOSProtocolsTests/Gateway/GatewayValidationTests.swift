@@ -300,7 +300,7 @@ import Testing
         #expect(agent.commandTimeout == 5_000)
         #expect(agent.heartbeatInterval == 2_000)
         #expect(agent.settings.value() == ["a": 1])
-        #expect(agent.terminal)
+        #expect(agent.resident == .terminal)
         #expect(agent.resources?.network?.value() == ["ports": [80]])
         #expect(agent.resources?.cpu == 0.5)
     }

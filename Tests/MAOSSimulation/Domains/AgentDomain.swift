@@ -82,7 +82,8 @@ struct AgentDomain: SimulatedDomain {
             type: world.random.one(of: [.coder, .coder, .tester, .reviewer, .custom]),
             capabilities: anyCapabilities(in: &world), maximumConcurrentTasks: 1 + world.random.number(below: 3),
             commandTimeout: world.random.chance(in: 3) ? Milliseconds(1 + Int64(world.random.below(20_000))) : nil,
-            heartbeatInterval: .seconds(1 + Int64(world.random.below(20))))
+            heartbeatInterval: .seconds(1 + Int64(world.random.below(20))),
+            resident: world.random.one(of: [.none, .none, .terminal, .conversation]))
     }
 
     private func anyChange(in world: inout World) -> AgentChange {

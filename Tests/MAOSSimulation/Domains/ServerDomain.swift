@@ -50,7 +50,7 @@ struct ServerDomain: SimulatedDomain {
             switch effect {
             case .startAgent(let agent): "\(agent.id)"
             case .startAttempt(let launch): "\(launch.id)"
-            case .stopAgent, .stopAttempt, .recallAttempt, .suspendAttempt: nil
+            case .stopAgent, .stopAttempt, .recallAttempt, .suspendAttempt, .suspendAgent: nil
             }
         }
         try keep(.stopping, "nothing is started on the way out", launches.isEmpty, "\(launches)")

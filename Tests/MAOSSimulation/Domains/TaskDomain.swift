@@ -56,7 +56,11 @@ struct TaskDomain: SimulatedDomain {
 
     mutating func act(_ action: Int, in world: inout World) {
         switch Action(rawValue: action) {
-        case .create: world.send(anyCreation(in: &world), as: world.anybody(), needs: .tasksCreate)
+        case .create:
+            let specification: TaskSpecification = anyTask(in: &world)
+            let creation: Command = anyCreation(of: specification, in: &world)
+            world.send(
+                creation, as: world.anybody(), needs: specification.agent == nil ? .tasksCreate : .agentsCommand)
         case .chain: chain(in: &world)
         case .createBadly:
             let (command, flaw): (Command, String) = badCreation(in: &world)
@@ -138,12 +142,20 @@ struct TaskDomain: SimulatedDomain {
         return specification
     }
 
-    private func anyCreation(in world: inout World) -> Command {
+    /// One that may wait for others, or be addressed to an agent.
+    private func anyTask(in world: inout World) -> TaskSpecification {
         var specification: TaskSpecification = anySpecification(in: &world)
         for _ in 0..<world.random.below(4) where world.random.chance(in: 2) {
             let dependency: TaskID = world.anyTask()
             if !specification.dependencies.contains(dependency) { specification.dependencies.append(dependency) }
         }
+        guard world.random.chance(in: 6) else { return specification }
+        let known: [AgentID] = world.chronicle.liveAgents.filter { $0.specification.resident != .none }.map(\.id)
+        specification.agent = known.isEmpty ? world.anyAgent() : world.random.one(of: known)
+        return specification
+    }
+
+    private func anyCreation(of specification: TaskSpecification, in world: inout World) -> Command {
         var key: IdempotencyKey?
         if world.random.chance(in: 4) {
             key = IdempotencyKey(

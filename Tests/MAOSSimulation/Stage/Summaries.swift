@@ -40,6 +40,7 @@ extension Effect {
         case .stopAttempt(let id, let reason): "stopAttempt \(id) \(reason.rawValue)"
         case .recallAttempt(let id): "recallAttempt \(id)"
         case .suspendAttempt(let id, let isSuspended): "suspendAttempt \(id) \(isSuspended)"
+        case .suspendAgent(let id, let isSuspended): "suspendAgent \(id) \(isSuspended)"
         }
     }
 }
