@@ -9,6 +9,7 @@ enum Program {
     /// - Returns: The exit code: 0, 1 when a scenario could not be measured, 2 for wrong usage.
     static func run(_ arguments: [String]) -> Int32 {
         if arguments.first == BareResponder.command { return BareResponder.run(Array(arguments.dropFirst())) }
+        if arguments.first == BareFanout.command { return BareFanout.run(Array(arguments.dropFirst())) }
         let options: Options
         switch Options.parse(arguments) {
         case .success(.help):

@@ -73,6 +73,11 @@ struct HTTPRequests: Sendable {
         Array("GET \(path) HTTP/1.1\r\nHost: \(host)\r\nAuthorization: Bearer \(token)\r\n\r\n".utf8)
     }
 
+    /// A `DELETE`.
+    func delete(_ path: String) -> [UInt8] {
+        Array("DELETE \(path) HTTP/1.1\r\nHost: \(host)\r\nAuthorization: Bearer \(token)\r\n\r\n".utf8)
+    }
+
     /// A `POST` of JSON.
     func post(_ path: String, _ body: String) -> [UInt8] {
         let head: String =

@@ -7,6 +7,8 @@ enum Scenario: String, CaseIterable, Sendable {
     case workflow
     case engine
     case startup
+    case fanout
+    case sockets
     case yardsticks
 
     /// Those that are measured when none is named.
@@ -23,6 +25,8 @@ enum Scenario: String, CaseIterable, Sendable {
             "an execution of 1,000 steps without work in 10 layers of 100, durable, agents in the same process"
         case .engine: "the engine alone, in memory and on one thread"
         case .startup: "start until ready, and memory when idle"
+        case .fanout: "events for 1,000 WebSocket subscribers"
+        case .sockets: "WebSocket connections: readiness, answers, memory of 10,000 idle ones"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
         }
     }
@@ -37,6 +41,8 @@ enum Scenario: String, CaseIterable, Sendable {
         case .workflow: try WorkflowScenario.measure(options)
         case .engine: try EngineScenario.measure(options)
         case .startup: try StartupScenario.measure(options)
+        case .fanout: try FanoutScenario.measure(options)
+        case .sockets: try SocketsScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)
         }
     }

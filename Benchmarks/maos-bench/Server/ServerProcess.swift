@@ -18,11 +18,12 @@ final class ServerProcess {
     ///   - program: The server's program.
     ///   - data: Its data directory.
     ///   - folder: Where its log goes.
+    ///   - surface: What it serves.
     /// - Throws: ``BenchError`` with the end of its log when it did not become ready.
-    init(_ program: String, data: String, folder: borrowing WorkFolder) throws {
+    init(_ program: String, data: String, folder: borrowing WorkFolder, surface: String = "gateway") throws {
         log = "\(folder.path)/server.log"
         let arguments: [String] = [
-            "--limits", "off", "--listen", "127.0.0.1:0=gateway", "--data", data, "--log-level", "warn",
+            "--limits", "off", "--listen", "127.0.0.1:0=\(surface)", "--data", data, "--log-level", "warn",
         ]
         child = try ChildProcess(program, arguments, errorLog: log)
         var found: SocketAddress?

@@ -1,0 +1,159 @@
+internal import MAOSSystem
+
+/// Events for many subscribers of the hive, at full speed and at a steady rate, and the same bytes from a bare loop.
+enum FanoutScenario {
+    /// What happened between two moments.
+    private struct Window {
+        var deliveries: Int
+        var bytes: Int
+        var nanoseconds: Int64
+        var serverCPU: Int64
+        var latencies: LatencyHistogram
+
+        var rate: Double { quotient(Double(deliveries), Double(nanoseconds) / 1e9) }
+        var ratePerCPUSecond: Double { quotient(Double(deliveries), Double(serverCPU) / 1e9) }
+        /// CPU-seconds of the server for a million deliveries.
+        var secondsPerMillion: Double { quotient(Double(serverCPU) / 1e3, Double(deliveries)) }
+    }
+
+    static let subscribers: Int = 1_000
+    /// Events that are under way at once at full speed.
+    private static let outstanding: Int = 64
+    /// Events a second of the steady rate.
+    private static let steadyRate: Int64 = 100
+    private static let warmUpEvents: Int = 500
+    private static let events: Int = 8_000
+    private static let steadyEvents: Int = 300
+
+    static func measure(_ options: Options) throws -> ScenarioResult {
+        var full: [Window] = []
+        var bare: [Window] = []
+        var steady: [Window] = []
+        var size: Int = 0
+        for _ in 0..<options.runs {
+            let folder: WorkFolder = try WorkFolder(in: options.folder)
+            let server: ServerProcess = try ServerProcess(
+                try options.requireServer(), data: try folder.fresh("data"), folder: folder, surface: "all")
+            let cause: CancellationCause = try CancellationCause(
+                server, count: 2 * warmUpEvents + events + steadyEvents)
+            let handshake: [UInt8] = SocketRequests.handshake("/hive/ws?types=task_cancelled", server.requests)
+            let fleet: SocketFleet = try SocketFleet()
+            for _ in 0..<subscribers { try fleet.connect(to: server.address, handshake: handshake) }
+            _ = try burst(fleet, cause, server.probe, warmUpEvents)
+            let window: Window = try burst(fleet, cause, server.probe, events)
+            full.append(window)
+            size =
+                quotient(Double(window.bytes), Double(window.deliveries)).isFinite
+                ? window.bytes / window.deliveries : 0
+            steady.append(try pace(fleet, cause, server.probe, steadyEvents))
+            server.stop()
+
+            let (child, address): (ChildProcess, SocketAddress) = try BareFanout.start(
+                messageSize: max(1, size - 4), folder)
+            let trigger: BareCause = try BareCause(address)
+            let bareFleet: SocketFleet = try SocketFleet()
+            for _ in 0..<subscribers { try bareFleet.connect(to: address, handshake: nil) }
+            _ = try burst(bareFleet, trigger, child.probe, warmUpEvents)
+            bare.append(try burst(bareFleet, trigger, child.probe, events))
+            child.stop()
+        }
+        return ScenarioResult(scenario: .fanout, figures: figures(full, bare, steady, size))
+    }
+
+    private static func figures(_ full: [Window], _ bare: [Window], _ steady: [Window], _ size: Int) -> [Figure] {
+        func yardstick(_ value: (Window) -> Double) -> Figure.Yardstick {
+            Figure.Yardstick(name: "bare epoll loop", values: bare.map(value))
+        }
+        return [
+            Figure(
+                name: "deliveries", unit: .perSecond, values: full.map(\.rate), yardstick: yardstick(\.rate),
+                targets: [.atLeast(1_000_000)]),
+            Figure(
+                name: "deliveries per CPU-second", unit: .perSecond, values: full.map(\.ratePerCPUSecond),
+                yardstick: yardstick(\.ratePerCPUSecond), targets: [.ratioAtLeast(0.6)]),
+            Figure(
+                name: "server CPU per delivery", unit: .microseconds, values: full.map(\.secondsPerMillion),
+                yardstick: yardstick(\.secondsPerMillion)),
+            Figure(
+                name: "at \(steadyRate) events/s: server CPU per delivery", unit: .microseconds,
+                values: steady.map(\.secondsPerMillion), targets: [.atMost(5)]),
+            Figure(
+                name: "at \(steadyRate) events/s: delivery, 99 %", unit: .milliseconds,
+                values: steady.map { Double($0.latencies.quantile(0.99)) / 1e6 }, targets: [.atMost(10)]),
+            Figure(name: "bytes of a message", unit: .count, values: [Double(size)]),
+        ]
+    }
+
+    /// Causes events as fast as the slowest subscriber gets them.
+    private static func burst(
+        _ fleet: SocketFleet, _ cause: any MessageCause, _ server: ProcessProbe, _ count: Int
+    ) throws -> Window {
+        let first: Int = fleet.fewest
+        var caused: Int = 0
+        let begin = Mark(fleet, server)
+        while true {
+            let received: Int = fleet.fewest - first
+            if received == count { break }
+            let room: Int = min(outstanding - (caused - received), count - caused)
+            // Fewer requests than half of what may be under way are not worth a system call.
+            if room >= outstanding / 2 || (room > 0 && caused + room == count) {
+                try cause.cause(room)
+                caused += room
+            }
+            try waitForMore(fleet, begin)
+        }
+        return begin.window(until: Mark(fleet, server), fleet)
+    }
+
+    /// Causes events at a steady rate, and measures how long each takes to each subscriber.
+    private static func pace(
+        _ fleet: SocketFleet, _ cause: any MessageCause, _ server: ProcessProbe, _ count: Int
+    ) throws -> Window {
+        let first: Int = fleet.fewest
+        fleet.causedAt = [Int64](repeating: 0, count: first + count)
+        fleet.forgetLatencies()
+        let begin = Mark(fleet, server)
+        let interval: Int64 = 1_000_000_000 / steadyRate
+        for number in 0..<count {
+            let due: Int64 = begin.time + Int64(number) * interval
+            while true {
+                let left: Int64 = due - SystemClock.monotonicNanoseconds()
+                guard left > 0 else { break }
+                try fleet.turn(timeout: CInt(left / 1_000_000))
+            }
+            fleet.causedAt[first + number] = SystemClock.monotonicNanoseconds()
+            try cause.cause(1)
+        }
+        while fleet.fewest - first < count { try waitForMore(fleet, begin) }
+        let window: Window = begin.window(until: Mark(fleet, server), fleet)
+        fleet.causedAt = []
+        return window
+    }
+
+    private static func waitForMore(_ fleet: SocketFleet, _ begin: Mark) throws(BenchError) {
+        try fleet.turn(timeout: 1_000)
+        guard SystemClock.monotonicNanoseconds() - begin.time < 120_000_000_000 else {
+            throw BenchError("messages are missing: \(fleet.fewest) of the slowest subscriber after two minutes")
+        }
+    }
+
+    private struct Mark {
+        var time: Int64
+        var messages: Int
+        var bytes: Int
+        var cpu: Int64
+
+        init(_ fleet: SocketFleet, _ server: ProcessProbe) {
+            time = SystemClock.monotonicNanoseconds()
+            messages = fleet.messages
+            bytes = fleet.bytes
+            cpu = server.cpuNanoseconds()
+        }
+
+        func window(until end: Mark, _ fleet: SocketFleet) -> Window {
+            Window(
+                deliveries: end.messages - messages, bytes: end.bytes - bytes, nanoseconds: end.time - time,
+                serverCPU: end.cpu - cpu, latencies: fleet.latencies)
+        }
+    }
+}
