@@ -98,18 +98,30 @@ final class Application {
         metrics = ServerMetrics(
             ServerMetrics.Sources(
                 orchestrator: orchestrator, journal: journal, events: events, outputs: outputs, gateway: gateway,
-                transport: transport, database: configuration.data + "/maos.db",
+                dialects: surfaces.dialects, transport: transport, database: configuration.data + "/maos.db",
                 components: { [environment] in environment.components(at: clock.now()) }))
         environment.attach(metrics.board)
+        let verifier = TokenVerifier(
+            key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
+        let administrator = CurrentToken(path: configuration.data + "/admin.token")
+        let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
+        surfaces.gatewaySockets.open(
+            DialectServices(
+                name: "gateway", orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
+                credentials: TokenCredentials(verifier: verifier, administrator: administrator),
+                subprotocols: ["bearer"], trust: .tokens, origins: configuration.originPolicy, log: log
+            ) { [orchestrator, environment] in
+                var seed = SystemRandomNumberGenerator()
+                return GatewaySocketDialect(
+                    view: orchestrator.view, bus: orchestrator.events, configuration: gatewayConfiguration,
+                    environment: environment, seed: seed.next())
+            })
         gateway.open(
             GatewayServices(
                 orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                environment: environment, configuration: Application.gatewayConfiguration(configuration, url: url),
-                verifier: TokenVerifier(
-                    key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true),
-                administrator: CurrentToken(path: configuration.data + "/admin.token"),
-                origins: configuration.originPolicy, trustsLoopback: configuration.trustsLoopback,
-                limit: configuration.limits.limit, log: log))
+                environment: environment, configuration: gatewayConfiguration, verifier: verifier,
+                administrator: administrator, sockets: surfaces.gatewaySockets, origins: configuration.originPolicy,
+                trustsLoopback: configuration.trustsLoopback, limit: configuration.limits.limit, log: log))
     }
 
     // MARK: Running
@@ -190,6 +202,12 @@ final class Application {
             services.origins = fresh.originPolicy
             services.limit = fresh.limits.limit
             services.log = log
+        }
+        for (_, surface) in surfaces.dialects {
+            surface.change { (services: inout DialectServices) in
+                services.origins = fresh.originPolicy
+                services.log = log
+            }
         }
         // Names only: values may be secret.
         let data: JSONValue = [

@@ -32,6 +32,10 @@ enum Surface: String, CaseIterable {
 /// The dialects of the server, and where a listener serves them.
 struct Surfaces {
     let gateway = Gateway()
+    let gatewaySockets = DialectSurface()
+
+    /// The dialects that speak WebSocket, by the names that metrics have for them.
+    var dialects: [(name: String, surface: DialectSurface)] { [("gateway", gatewaySockets)] }
 
     /// What a listener of these surfaces serves.
     func listener(_ surfaces: [Surface]) -> ListenerSurfaces {

@@ -39,6 +39,9 @@ package protocol SocketDialect: AnyObject {
 
     /// Whether it is to hear of everything also while nobody is connected, for sessions that outlive connections.
     var listensAlways: Bool { get }
+
+    /// How often a client has gone on here where it had been before its connection ended.
+    var resumptions: Int { get }
 }
 
 extension SocketDialect {
@@ -53,6 +56,9 @@ extension SocketDialect {
 
     /// Nothing outlives its connections.
     package var listensAlways: Bool { false }
+
+    /// Nobody can go on.
+    package var resumptions: Int { 0 }
 }
 
 /// Who has come, as far as the handshake tells.

@@ -1,12 +1,11 @@
 package import MAOSCore
 
-/// What happens without being asked for on one loop: streams, subscriptions, and requests that wait for a task's end.
+/// What happens without being asked for on one loop: streams, and requests that wait for a task's end.
 ///
 /// The transport feeds it with every event and every stored piece of output, in order, tells it of connections that have
 /// drained or are gone, ticks it at least once a second, and carries out what it returns.
 package final class GatewayHub {
     let configuration: GatewayConfiguration
-    let subscriptions: GatewaySubscriptions
     private let view: CommittedView
     private let bus: EventBus
     private let encoder: GatewayEventEncoder
@@ -15,7 +14,6 @@ package final class GatewayHub {
     private var readers: [OutputOwner: [PeerID]] = [:]
     private var waits: [TaskID: [PeerID]] = [:]
     private var waitingPeers: [PeerID: (task: TaskID, until: Instant)] = [:]
-    private var nextMetrics: Instant?
 
     /// Serves one loop.
     ///
@@ -29,7 +27,6 @@ package final class GatewayHub {
     ) {
         let projection = GatewayProjection(view: view, configuration: configuration, environment: environment)
         encoder = GatewayEventEncoder(projection: projection)
-        subscriptions = GatewaySubscriptions(bus: bus, encoder: encoder, projection: projection)
         self.view = view
         self.bus = bus
         self.configuration = configuration
@@ -62,7 +59,7 @@ package final class GatewayHub {
         return false
     }
 
-    /// Forgets a connection; a WebSocket session is closed by itself.
+    /// Forgets a connection.
     package func close(_ peer: PeerID) {
         eventStreams[peer] = nil
         if let stream: GatewayOutputStream = outputStreams.removeValue(forKey: peer) {
@@ -105,7 +102,6 @@ package final class GatewayHub {
     package func receive(_ events: [Event], at now: Instant) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []
         for event: Event in events {
-            subscriptions.deliver(event, to: &outputs)
             for (peer, stream) in eventStreams { stream.receive(event, peer, encoder, at: now, to: &outputs) }
             switch event.body {
             case .task(let task) where task.state.status.isTerminal:
@@ -137,7 +133,7 @@ package final class GatewayHub {
         return outputs
     }
 
-    /// Sees to heartbeats, metrics and waits that have lasted too long.
+    /// Sees to heartbeats and waits that have lasted too long.
     package func tick(at now: Instant) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []
         for (peer, stream) in eventStreams { stream.tick(peer, bus, at: now, to: &outputs) }
@@ -146,10 +142,6 @@ package final class GatewayHub {
             waitingPeers[peer] = nil
             remove(peer, from: &waits, wait.task)
             outputs.append(.ended(peer, false))
-        }
-        if now >= nextMetrics ?? now {
-            if nextMetrics != nil { subscriptions.deliverMetrics(at: now, to: &outputs) }
-            nextMetrics = now + configuration.metricsInterval
         }
         return outputs
     }

@@ -1,7 +1,5 @@
-/// What the transport has to do for streams and WebSocket connections.
+/// What the transport has to do for streams and requests that wait.
 package enum GatewayOutput: Sendable {
-    /// One WebSocket text message for many connections.
-    case deliver(SocketDelivery)
     /// More of a stream's body; ``GatewayHub/drained(_:at:)`` is called when the connection has written it all.
     case send([UInt8], to: PeerID)
     /// Carry this out on a thread that may block, then call ``GatewayHub/complete(_:with:at:)``.

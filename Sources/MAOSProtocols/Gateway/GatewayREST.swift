@@ -10,7 +10,7 @@ package final class GatewayREST {
     let configuration: GatewayConfiguration
     let environment: any DialectEnvironment
     let projection: GatewayProjection
-    private var random: UInt64
+    private var identifiers: UUIDMaker
 
     /// Serves one loop.
     ///
@@ -26,7 +26,7 @@ package final class GatewayREST {
         self.configuration = configuration
         self.environment = environment
         projection = GatewayProjection(view: view, configuration: configuration, environment: environment)
-        random = seed
+        identifiers = UUIDMaker(seed: seed)
     }
 
     // MARK: Requests
@@ -169,39 +169,6 @@ package final class GatewayREST {
 
     /// A UUID, version 4; unique, not secret.
     package func makeRequestID() -> String {
-        let high: UInt64 = nextRandom() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-        let low: UInt64 = nextRandom() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        let text = [36 of UInt8] { (text: inout OutputSpan<UInt8>) in
-            appendHexadecimal(high >> 32, digits: 8, to: &text)
-            text.append(UInt8(ascii: "-"))
-            appendHexadecimal(high >> 16, digits: 4, to: &text)
-            text.append(UInt8(ascii: "-"))
-            appendHexadecimal(high, digits: 4, to: &text)
-            text.append(UInt8(ascii: "-"))
-            appendHexadecimal(low >> 48, digits: 4, to: &text)
-            text.append(UInt8(ascii: "-"))
-            appendHexadecimal(low, digits: 12, to: &text)
-        }
-        return String(validUTF8: text.span) ?? ""
-    }
-
-    /// SplitMix64.
-    private func nextRandom() -> UInt64 {
-        random &+= 0x9E37_79B9_7F4A_7C15
-        var mixed: UInt64 = random
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-}
-
-/// The lowest digits of a number.
-@inline(__always)
-private func appendHexadecimal(_ value: UInt64, digits: Int, to text: inout OutputSpan<UInt8>) {
-    var shift = UInt64(digits * 4)
-    while shift > 0 {
-        shift -= 4
-        let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
-        text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        identifiers.next()
     }
 }

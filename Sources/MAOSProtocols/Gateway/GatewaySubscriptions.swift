@@ -82,7 +82,7 @@ final class GatewaySubscriptions {
     // MARK: Deliveries
 
     /// Sends an event to everybody who asked for it.
-    func deliver(_ event: Event, to outputs: inout [GatewayOutput]) {
+    func deliver(_ event: Event, to outputs: inout [SocketOutput]) {
         heard = max(heard, event.sequence)
         if !newcomers.isEmpty { enterNewcomers(before: event) }
         guard !topics.isEmpty else { return }
@@ -114,7 +114,7 @@ final class GatewaySubscriptions {
 
     private func deliver(
         _ event: Event, _ form: GatewayEventEncoder.Form, on channel: GatewayChannel, progressOf task: TaskID? = nil,
-        to outputs: inout [GatewayOutput]
+        to outputs: inout [SocketOutput]
     ) {
         guard let topic: Topic = topics[channel] else { return }
         let key: SupersedingKey? = task.map { SupersedingKey(topic: channel.name, entity: $0.rawValue) }
@@ -151,7 +151,7 @@ final class GatewaySubscriptions {
     }
 
     /// Sends the measured values to everybody who asked for them.
-    func deliverMetrics(at now: Instant, to outputs: inout [GatewayOutput]) {
+    func deliverMetrics(at now: Instant, to outputs: inout [SocketOutput]) {
         guard let topic: Topic = topics[.metrics] else { return }
         var writer = JSONWriter(reservingCapacity: 4_096)
         projection.writeMetrics(at: now, to: &writer)

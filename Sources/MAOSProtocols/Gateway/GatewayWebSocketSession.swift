@@ -1,7 +1,7 @@
-package import MAOSCore
+internal import MAOSCore
 
-/// What the transport has to do for a WebSocket connection.
-package enum GatewaySocketAction: Sendable {
+/// What is to be done for a WebSocket connection of the gateway.
+enum GatewaySocketAction: Sendable {
     /// Send this text message.
     case send([UInt8])
     /// Close with this code (RFC 6455 §7.4).
@@ -10,23 +10,23 @@ package enum GatewaySocketAction: Sendable {
 
 /// One WebSocket connection of the gateway, confined to its loop.
 ///
-/// What clients send is answered here; what they have subscribed to comes from ``GatewayHub/receive(_:at:)``. A message is
+/// What clients send is answered here; what they have subscribed to comes from ``GatewaySocketDialect``. A message is
 /// flat or has its members under `payload`; every answer has both shapes.
-package final class GatewayWebSocketSession {
+final class GatewayWebSocketSession {
     /// The identifier that the client is told.
-    package let id: String
+    let id: String
     /// The connection.
-    package let peer: PeerID
+    let peer: PeerID
     /// Who the client is.
-    package let principal: Principal
+    let principal: Principal
     /// The client's `User-Agent`, where it sent one.
-    package let userAgent: String?
+    let userAgent: String?
     /// Where the client connects from.
-    package let address: String
+    let address: String
     /// When the last frame came in, valid or not.
-    package private(set) var lastActivity: Instant
+    private(set) var lastActivity: Instant
     /// What the client listens to.
-    package private(set) var channels: Set<GatewayChannel> = []
+    private(set) var channels: Set<GatewayChannel> = []
 
     private let subscriptions: GatewaySubscriptions
     private let subscriptionLimit: Int
@@ -56,11 +56,12 @@ package final class GatewayWebSocketSession {
     ///   - expires: When its token ends; `nil` for never.
     ///   - userAgent: The client's `User-Agent`.
     ///   - address: Where it connects from.
-    ///   - hub: The loop's hub.
+    ///   - subscriptions: Who listens to what on the loop.
+    ///   - limit: Channels that the connection may subscribe to.
     ///   - now: The time.
-    package init(
+    init(
         id: String, peer: PeerID, principal: Principal, expires: Instant?, userAgent: String?, address: String,
-        hub: GatewayHub, at now: Instant
+        subscriptions: GatewaySubscriptions, limit: Int, at now: Instant
     ) {
         self.id = id
         self.peer = peer
@@ -68,13 +69,13 @@ package final class GatewayWebSocketSession {
         self.expires = expires
         self.userAgent = userAgent
         self.address = address
-        subscriptions = hub.subscriptions
-        subscriptionLimit = hub.configuration.subscriptions
+        self.subscriptions = subscriptions
+        subscriptionLimit = limit
         lastActivity = now
     }
 
     /// The first message.
-    package func open(at now: Instant) -> [GatewaySocketAction] {
+    func open(at now: Instant) -> [GatewaySocketAction] {
         [
             send("connected", id: nil, at: now) { (writer: inout JSONWriter) in
                 writer.member("connectionId", self.id)
@@ -84,14 +85,14 @@ package final class GatewayWebSocketSession {
     }
 
     /// Forgets everything that the connection listens to; it is gone.
-    package func close() {
+    func close() {
         isClosed = true
         for channel: GatewayChannel in channels { subscriptions.remove(peer, from: channel) }
         channels = []
     }
 
     /// Closes the connection when its token has ended.
-    package func tick(at now: Instant) -> [GatewaySocketAction] {
+    func tick(at now: Instant) -> [GatewaySocketAction] {
         guard !isClosed, let expires, expires <= now else { return [] }
         close()
         return [
@@ -102,7 +103,7 @@ package final class GatewayWebSocketSession {
     // MARK: What clients send
 
     /// Takes a whole text message.
-    package func receive(_ text: [UInt8], at now: Instant) -> [GatewaySocketAction] {
+    func receive(_ text: [UInt8], at now: Instant) -> [GatewaySocketAction] {
         guard !isClosed else { return [] }
         lastActivity = now
         let message: JSONValue
@@ -137,7 +138,7 @@ package final class GatewayWebSocketSession {
     }
 
     /// Takes a binary message: there are none.
-    package func receiveBinary(at now: Instant) -> [GatewaySocketAction] {
+    func receiveBinary(at now: Instant) -> [GatewaySocketAction] {
         guard !isClosed else { return [] }
         lastActivity = now
         return [error(GatewayFailure(.validation, "Messages must be text"), id: nil, at: now)]

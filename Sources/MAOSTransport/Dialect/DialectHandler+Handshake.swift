@@ -13,15 +13,19 @@ extension DialectHandler {
     /// Turns a request into a connection of the dialect, or refuses it before it opens.
     func open(_ request: HTTPRequestHead, _ responder: HTTPResponder) {
         do throws(HandshakeRefusal) {
-            let arrival: SocketArrival = try arrival(of: request, responder)
-            let socket: DialectSocket = admit(nil)
-            guard let connection = responder.upgrade(request, subprotocols: services.subprotocols, delegate: socket)
-            else { return abandon(socket) }
-            socket.begin(connection)
-            open(socket, arrival)
+            open(request, responder, try arrival(of: request, responder))
         } catch {
             refuse(error, request, responder)
         }
+    }
+
+    /// Turns the request of somebody who may connect into a connection of the dialect.
+    func open(_ request: HTTPRequestHead, _ responder: HTTPResponder, _ arrival: SocketArrival) {
+        let socket: DialectSocket = admit(nil)
+        guard let connection = responder.upgrade(request, subprotocols: services.subprotocols, delegate: socket)
+        else { return abandon(socket) }
+        socket.begin(connection)
+        open(socket, arrival)
     }
 
     /// Answers a handshake that is refused.

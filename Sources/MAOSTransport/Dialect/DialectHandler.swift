@@ -128,6 +128,7 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         setDeadline(after: DialectHandler.tickInterval)
         carryOut(dialect.tick(at: now))
         measures.queuedBytes.value = sockets.reduce(0) { $0 + ($1?.backlog ?? 0) }
+        measures.resumptions.value = dialect.resumptions
     }
 
     /// The server is about to end; said to each connection by itself, to the dialect once.
@@ -162,7 +163,10 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
                 reads.append((token, read))
                 loop.flushLater(self)
             case .perform(.host(let request), let token):
-                services.host.perform(request) { [self] answer in
+                guard let host: any HostServices = services.host else {
+                    preconditionFailure("\(services.name) was given nothing that acts on the host")
+                }
+                host.perform(request) { [self] answer in
                     loop.execute { [self] in complete(token, with: .host(answer)) }
                 }
             }
@@ -211,7 +215,13 @@ extension DialectHandler: ReplySink {
 extension DialectHandler: EventSink {
     func receive(_ events: [Event]) {
         guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        loop.execute { [self] in carryOut(dialect.receive(events, at: now)) }
+        let published: Int64 = SystemClock.monotonicNanoseconds()
+        loop.execute { [self] in
+            let outputs: [SocketOutput] = dialect.receive(events, at: now)
+            guard !outputs.isEmpty else { return }
+            carryOut(outputs)
+            measures.latencies.add(nanoseconds: SystemClock.monotonicNanoseconds() - published)
+        }
     }
 }
 

@@ -32,9 +32,9 @@ package struct DialectServices: Sendable {
     package let outputs: any OutputStore
     /// Where reads that block are done.
     package let reader: WorkerThread
-    /// Does what the dialect wants of the machine.
-    package let host: any HostServices
-    /// Checks tokens and keys.
+    /// Does what the dialect wants of the machine; `nil` for a dialect that wants nothing.
+    package let host: (any HostServices)?
+    /// Checks tokens.
     package let credentials: any CredentialChecker
     /// Makes the dialect of a loop; called once for each, on it.
     package let makeDialect: @Sendable () -> any SocketDialect
@@ -50,7 +50,7 @@ package struct DialectServices: Sendable {
     /// Puts the services together.
     package init(
         name: String, orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
-        host: any HostServices, credentials: any CredentialChecker, subprotocols: [String] = [], trust: Trust,
+        host: (any HostServices)? = nil, credentials: any CredentialChecker, subprotocols: [String] = [], trust: Trust,
         origins: OriginPolicy, log: Log, makeDialect: @escaping @Sendable () -> any SocketDialect
     ) {
         self.name = name

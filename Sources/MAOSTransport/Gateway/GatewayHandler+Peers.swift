@@ -8,10 +8,9 @@ enum GatewayPeer {
     /// A request that waits for the end of a task.
     case request(GatewayHandler.Waiting)
     case stream(GatewayStreamWriter)
-    case socket(GatewaySocket)
 }
 
-/// Streams, sockets, and requests that wait for an end.
+/// Streams, and requests that wait for an end.
 extension GatewayHandler {
     private static let tickInterval: Int64 = 1_000
 
@@ -31,20 +30,13 @@ extension GatewayHandler {
     func forget(_ id: PeerID) {
         guard peers.removeValue(forKey: id) != nil else { return }
         interest.subtract(1, ordering: .sequentiallyConsistent)
-        if peers.isEmpty { measures.queuedBytes.value = 0 }
         hub.close(id)
     }
 
     func tick() {
         guard !peers.isEmpty else { return }
         setDeadline(after: GatewayHandler.tickInterval)
-        let time: Instant = now
-        carryOut(hub.tick(at: time))
-        let sockets: [GatewaySocket] = peers.values.compactMap { (peer: GatewayPeer) in
-            if case .socket(let socket) = peer { socket } else { nil }
-        }
-        measures.queuedBytes.value = sockets.reduce(0) { $0 + $1.backlog }
-        for socket: GatewaySocket in sockets { socket.tick(at: time) }
+        carryOut(hub.tick(at: now))
     }
 
     // MARK: Requests that wait
@@ -109,12 +101,6 @@ extension GatewayHandler {
     func carryOut(_ outputs: [GatewayOutput]) {
         for output: GatewayOutput in outputs {
             switch output {
-            case .deliver(let delivery):
-                let message = SharedMessage(text: delivery.payload)
-                for id: PeerID in delivery.peers {
-                    guard case .socket(let socket)? = peers[id] else { continue }
-                    socket.deliver(message, superseding: delivery.superseding)
-                }
             case .send(let bytes, let id):
                 guard case .stream(let writer)? = peers[id] else { continue }
                 writer.write(bytes)

@@ -107,7 +107,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             responder.connection.attachment = nil
             return send(rest.refuse(failure, request, at: now), logged, to: responder)
         }
-        if GatewaySocket.isHandshake(request) { return open(request, authentication, logged, responder) }
+        if GatewayHandler.isHandshake(request) { return open(request, authentication, logged, responder) }
         let action: GatewayAction = rest.handle(
             GatewayRequest(
                 head: request, body: body, authentication: authentication, isLocal: responder.peer.address.isLoopback),
@@ -162,7 +162,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     /// Who sends a request: by its token, else by the configured trust in loopback.
     private func authenticate(_ request: HTTPRequestHead, _ responder: HTTPResponder) -> GatewayAuthentication {
         guard let credentials: ArraySlice<UInt8> = request.fields.value(.authorization) else {
-            if GatewaySocket.isHandshake(request), let token = GatewaySocket.token(of: request) {
+            if GatewayHandler.isHandshake(request), let token = GatewayHandler.token(of: request) {
                 return authenticate(token: token)
             }
             return services.trustsLoopback && responder.peer.address.isLoopback
@@ -330,9 +330,6 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     func refusal(_ failure: GatewayFailure, _ request: HTTPRequestHead) -> GatewayResponse {
         rest.refuse(failure, request, at: now)
     }
-
-    /// A unique identifier for a connection.
-    func makeConnectionID() -> String { rest.makeRequestID() }
 
     /// When a request is taken up: as soon as the turn's last answer was on its way, which saves a look at the clock.
     private func beginning() -> Int64 {

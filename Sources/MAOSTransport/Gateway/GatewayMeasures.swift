@@ -9,10 +9,6 @@ final class GatewayMeasures: Sendable {
     /// By the place of the code in ``GatewayErrorCode/allCases``.
     let failures: [MetricCounter] = GatewayErrorCode.allCases.map { _ in MetricCounter() }
     let durations = MetricHistogram()
-    let messagesIn = MetricCounter()
-    let messagesOut = MetricCounter()
-    let sockets = MetricGauge()
-    let queuedBytes = MetricGauge()
 
     /// Counts an answer, with the nanoseconds that it took; `nil` where that is not known.
     func note(_ response: GatewayResponse, took nanoseconds: Int64?) {
@@ -46,14 +42,6 @@ package struct GatewayTotals: Sendable {
     package private(set) var failures = [UInt64](repeating: 0, count: GatewayErrorCode.allCases.count)
     /// From a whole request to its answer.
     package private(set) var durations = MetricDistribution()
-    /// WebSocket messages from clients.
-    package private(set) var messagesIn: UInt64 = 0
-    /// WebSocket messages to clients.
-    package private(set) var messagesOut: UInt64 = 0
-    /// WebSocket connections there are.
-    package private(set) var sockets: Int = 0
-    /// Bytes that WebSocket clients have not taken yet.
-    package private(set) var queuedBytes: Int = 0
     /// Reads from the disk for clients.
     package private(set) var reads = MetricDistribution()
     /// How many of them failed.
@@ -65,10 +53,6 @@ package struct GatewayTotals: Sendable {
         for place in answers.indices { answers[place] += measures.answers[place].value }
         for place in failures.indices { failures[place] += measures.failures[place].value }
         durations.add(measures.durations.value)
-        messagesIn += measures.messagesIn.value
-        messagesOut += measures.messagesOut.value
-        sockets += measures.sockets.value
-        queuedBytes += measures.queuedBytes.value
     }
 
     mutating func add(_ measures: StoreReadMeasures) {

@@ -20,6 +20,8 @@ package struct GatewayServices: Sendable {
     package let verifier: TokenVerifier
     /// The administrator's token, which has no end.
     package let administrator: CurrentToken
+    /// The WebSocket side of the dialect.
+    package let sockets: DialectSurface
     /// Which hosts and pages may send requests.
     package var origins: OriginPolicy
     /// Whether loopback callers without a token are the administrator.
@@ -35,7 +37,7 @@ package struct GatewayServices: Sendable {
     package init(
         orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
         environment: any DialectEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
-        administrator: CurrentToken,
+        administrator: CurrentToken, sockets: DialectSurface,
         origins: OriginPolicy, trustsLoopback: Bool, limit: TokenBucket.Limit?, log: Log
     ) {
         self.orchestrator = orchestrator
@@ -46,6 +48,7 @@ package struct GatewayServices: Sendable {
         self.configuration = configuration
         self.verifier = verifier
         self.administrator = administrator
+        self.sockets = sockets
         self.origins = origins
         self.trustsLoopback = trustsLoopback
         self.limit = limit

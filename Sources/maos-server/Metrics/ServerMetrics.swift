@@ -14,6 +14,7 @@ final class ServerMetrics: Sendable {
         var events: EventMeasures
         var outputs: any OutputStore
         var gateway: Gateway
+        var dialects: [(name: String, surface: DialectSurface)]
         var transport: TransportServer
         var database: String
         /// How each part of the server fares.
@@ -155,6 +156,36 @@ final class ServerMetrics: Sendable {
         builder.describe(.execution, performance)
     }
 
+    private static func addSockets(
+        _ surface: DialectSurface, of dialect: String, to builder: inout MetricsBoard.Builder
+    ) {
+        func add(
+            _ name: String, _ kind: MetricSeries.Kind, _ help: String, labels: [MetricLabel] = [],
+            _ value: @escaping @Sendable (DialectTotals) -> MetricValue
+        ) {
+            builder.add(
+                MetricSeries(
+                    name, kind, of: .communication, labels: [MetricLabel("dialect", dialect)] + labels, help)
+            ) { value(surface.totals) }
+        }
+        add("maos_ws_connections", .gauge, "WebSocket connections there are") { .number(Double($0.sockets)) }
+        add("maos_ws_messages_total", .counter, "WebSocket messages", labels: [MetricLabel("direction", "in")]) {
+            .number(Double($0.messagesIn))
+        }
+        add("maos_ws_messages_total", .counter, "WebSocket messages", labels: [MetricLabel("direction", "out")]) {
+            .number(Double($0.messagesOut))
+        }
+        add("maos_ws_refused_total", .counter, "WebSocket handshakes that were refused") {
+            .number(Double($0.refusals))
+        }
+        add("maos_ws_reconnects_total", .counter, "WebSocket clients that went on where they had been") {
+            .number(Double($0.resumptions))
+        }
+        add("maos_ws_latency_seconds", .histogram, "From the commit of events to their messages being sent") {
+            .distribution($0.latencies)
+        }
+    }
+
     private static func addCommunication(_ sources: Sources, to builder: inout MetricsBoard.Builder) {
         let gateway: Gateway = sources.gateway
         var answers: [Int] = []
@@ -179,26 +210,12 @@ final class ServerMetrics: Sendable {
             MetricSeries(
                 "maos_http_request_seconds", .histogram, of: .communication, "From a whole HTTP request to its answer")
         ) { .distribution(gateway.totals.durations) }
-        let dialect = MetricLabel("dialect", "gateway")
-        builder.add(
-            MetricSeries(
-                "maos_ws_connections", .gauge, of: .communication, labels: [dialect], "WebSocket connections there are")
-        ) { .number(Double(gateway.totals.sockets)) }
-        builder.add(
-            MetricSeries(
-                "maos_ws_messages_total", .counter, of: .communication,
-                labels: [dialect, MetricLabel("direction", "in")],
-                "WebSocket messages")
-        ) { .number(Double(gateway.totals.messagesIn)) }
-        builder.add(
-            MetricSeries(
-                "maos_ws_messages_total", .counter, of: .communication,
-                labels: [dialect, MetricLabel("direction", "out")], "WebSocket messages")
-        ) { .number(Double(gateway.totals.messagesOut)) }
+        for (name, surface) in sources.dialects { addSockets(surface, of: name, to: &builder) }
         builder.add(
             MetricSeries(
                 "maos_ws_queue_bytes", .gauge, of: .communication, "Bytes that WebSocket clients have not taken yet")
-        ) { .number(Double(gateway.totals.queuedBytes)) }
+        ) { [dialects = sources.dialects] in .number(Double(dialects.reduce(0) { $0 + $1.surface.totals.queuedBytes }))
+        }
         var performance = ComponentPerformance()
         performance.operations = answers
         performance.failures = [answers[4]]

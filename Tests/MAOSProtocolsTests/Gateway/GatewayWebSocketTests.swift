@@ -1,5 +1,5 @@
 import MAOSCore
-import MAOSProtocols
+@testable import MAOSProtocols
 import MAOSTestSupport
 import Testing
 
@@ -15,7 +15,8 @@ private final class Client {
         self.world = world
         session = GatewayWebSocketSession(
             id: "conn-\(peer)", peer: PeerID(rawValue: peer), principal: principal, expires: expires,
-            userAgent: "test/1", address: "127.0.0.1", hub: world.hub, at: world.now)
+            userAgent: "test/1", address: "127.0.0.1", subscriptions: world.sockets.subscriptions,
+            limit: world.configuration.subscriptions, at: world.now)
     }
 
     func messages(_ actions: [GatewaySocketAction]) throws -> [JSONValue] {
@@ -42,8 +43,8 @@ private final class Client {
     }
 
     /// What these outputs bring to this client.
-    func received(_ outputs: [GatewayOutput]) throws -> [JSONValue] {
-        try outputs.compactMap { (output: GatewayOutput) in
+    func received(_ outputs: [SocketOutput]) throws -> [JSONValue] {
+        try outputs.compactMap { (output: SocketOutput) in
             guard case .deliver(let delivery) = output, delivery.peers.contains(session.peer) else { return nil }
             return try JSONReader.parse(delivery.payload, depthLimit: 32)
         }
@@ -166,12 +167,12 @@ private final class Client {
         _ = try await world.spawnAgent()
         let client = Client(world)
         try client.subscribe("tasks:all")
-        _ = world.pump()
+        _ = world.pumpSockets()
         let id: TaskID = try await world.createTask()
         let attempt: AttemptID = try await world.start(id)
         try await world.report(.attemptProgressed(attempt, progress: 0.5, step: "half"))
         try await world.report(.attemptEnded(attempt, .completed(result: try JSONText(#"{"ok":true}"#))))
-        let received: [JSONValue] = try client.received(world.pump())
+        let received: [JSONValue] = try client.received(world.pumpSockets())
         #expect(
             received.allSatisfy { $0["type"] == "broadcast" && $0["channel"] == "tasks:all" && $0["timestamp"] != nil })
         let updates: [JSONValue] = received.compactMap { $0["message"] }
@@ -198,7 +199,7 @@ private final class Client {
         try client.subscribe("task:\(id)")
         let attempt: AttemptID = try await world.start(id)
         try await world.report(.attemptEnded(attempt, .failed(TaskFailure(.execution, "exited with code 1"))))
-        let last: JSONValue? = try client.received(world.pump()).last?["message"]
+        let last: JSONValue? = try client.received(world.pumpSockets()).last?["message"]
         #expect(last?["status"] == "failed")
         #expect(last?["error"] == "exited with code 1")
     }
@@ -213,12 +214,12 @@ private final class Client {
         try client.subscribe("task:\(one)")
         try client.subscribe("agent:\(agent)")
         try watcher.subscribe("agents:all")
-        _ = world.pump()
+        _ = world.pumpSockets()
         _ = try await world.createTask()
         _ = try await world.send(.post, "/api/v1/tasks/\(one)/pause")
         let other: AgentID = try await world.spawnAgent(#"{"type":"tester"}"#)
         _ = try await world.send(.post, "/api/v1/agents/\(agent)/pause")
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         let received: [JSONValue] = try client.received(outputs)
         #expect(Set(received.compactMap { $0["message"]?["taskId"]?.stringValue }) == [one.rawValue])
         #expect(Set(received.compactMap { $0["message"]?["agentId"]?.stringValue }) == [agent.rawValue])
@@ -243,9 +244,9 @@ private final class Client {
         try other.subscribe("tasks:all")
         try other.subscribe("tasks:all", #","delivery":"direct""#)
         // The creation has not come to this loop yet.
-        #expect(try client.received(world.pump()).isEmpty)
+        #expect(try client.received(world.pumpSockets()).isEmpty)
         _ = try await world.send(.patch, "/api/v1/tasks/\(task)/priority", #"{"priority":"critical"}"#)
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         #expect(
             try client.received(outputs).map { $0["channel"] } == ["task:\(task)", "tasks:all"].map(JSONValue.string))
         #expect(try other.received(outputs).map { $0["taskId"]?.stringValue } == [task.rawValue])
@@ -261,11 +262,11 @@ private final class Client {
         try client.subscribe("tasks:all", #","delivery":"direct""#)
         try leaver.subscribe("tasks:all")
         _ = try leaver.send(#"{"type":"unsubscribe","channel":"tasks:all"}"#)
-        let before: [JSONValue] = try client.received(world.pump())
+        let before: [JSONValue] = try client.received(world.pumpSockets())
         #expect(!before.isEmpty)
         #expect(before.allSatisfy { $0["message"]?["taskId"]?.stringValue == first.rawValue })
         let second: TaskID = try await world.createTask()
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         let after: [JSONValue] = try client.received(outputs)
         #expect(!after.isEmpty)
         #expect(after.allSatisfy { $0["channel"] == nil && $0["taskId"]?.stringValue == second.rawValue })
@@ -284,7 +285,7 @@ private final class Client {
         let agent: AgentID = try await world.spawnAgent()
         try await world.report(.agentCrashed(agent, reason: "killed by SIGKILL"))
         try await world.report(.announce(SystemEvent(type: "server_draining", data: try JSONText(#"{"seconds":10}"#))))
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         func types(_ client: Client) throws -> [String] {
             try client.received(outputs).compactMap { $0["message"]?["event"]?["type"]?.stringValue }
         }
@@ -307,11 +308,11 @@ private final class Client {
         let other = Client(world, 2)
         try client.subscribe("metrics:all")
         try other.subscribe("tasks:all")
-        _ = world.hub.tick(at: world.now)
+        _ = world.sockets.tick(at: world.now)
         world.clock.advance(.seconds(9))
-        #expect(try client.received(world.hub.tick(at: world.now)).isEmpty)
+        #expect(try client.received(world.sockets.tick(at: world.now)).isEmpty)
         world.clock.advance(.seconds(1))
-        let outputs: [GatewayOutput] = world.hub.tick(at: world.now)
+        let outputs: [SocketOutput] = world.sockets.tick(at: world.now)
         let message: JSONValue = try #require(try client.received(outputs).first?["message"])
         #expect(try other.received(outputs).isEmpty)
         #expect(message["type"] == "metrics")
@@ -323,7 +324,7 @@ private final class Client {
             })
         #expect(metrics.allSatisfy { $0["timestamp"] != nil && $0["labels"]?.objectValue != nil })
         world.clock.advance(.seconds(10))
-        #expect(try client.received(world.hub.tick(at: world.now)).count == 1)
+        #expect(try client.received(world.sockets.tick(at: world.now)).count == 1)
     }
 
     @Test("a filter lets through what matches each of its members exactly (GW-WS-06, GW-WS-23)")
@@ -338,7 +339,7 @@ private final class Client {
         let wanted: TaskID = try await world.createTask(
             #"{"type":"code","description":"d","requirements":[],"priority":"high"}"#)
         _ = try await world.createTask()
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         let received: [JSONValue] = try high.received(outputs)
         #expect(!received.isEmpty)
         #expect(Set(received.compactMap { $0["message"]?["taskId"]?.stringValue }) == [wanted.rawValue])
@@ -354,7 +355,7 @@ private final class Client {
         try client.subscribe("tasks:all", #","delivery":"direct""#)
         try filtered.subscribe("tasks:all", #","delivery":"direct","filter":{"type":"task_update"}"#)
         _ = try await world.createTask()
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         for client in [client, filtered] {
             let received: [JSONValue] = try client.received(outputs)
             #expect(!received.isEmpty)
@@ -371,7 +372,7 @@ private final class Client {
         }
         _ = try await world.createTask()
         let events: Int = world.journal.eventCount
-        #expect(try client.received(world.pump()).count == events)
+        #expect(try client.received(world.pumpSockets()).count == events)
         #expect(client.session.channels.count == 1)
     }
 
@@ -388,7 +389,7 @@ private final class Client {
             #expect(answer["timestamp"] != nil)
         }
         _ = try await world.createTask()
-        #expect(world.pump().isEmpty)
+        #expect(world.pumpSockets().isEmpty)
         #expect(client.session.channels.isEmpty)
     }
 
@@ -402,7 +403,7 @@ private final class Client {
         client.session.close()
         _ = try await world.createTask()
         _ = try await world.spawnAgent()
-        #expect(world.pump().isEmpty)
+        #expect(world.pumpSockets().isEmpty)
         #expect(client.session.receive(Array(#"{"type":"ping"}"#.utf8), at: world.now).isEmpty)
     }
 
@@ -437,7 +438,7 @@ private final class Client {
         try child.subscribe("tasks:all", #","delivery":"direct""#)
         _ = try await world.spawnAgent()
         for id: TaskID in [mine, other] { _ = try await world.send(.post, "/api/v1/tasks/\(id)/pause") }
-        let outputs: [GatewayOutput] = world.pump()
+        let outputs: [SocketOutput] = world.pumpSockets()
         let received: [JSONValue] = try bob.received(outputs).compactMap { $0["message"] }
         #expect(Set(received.compactMap { $0["taskId"]?.stringValue }) == [mine.rawValue])
         #expect(received.compactMap { $0["currentTasks"] }.allSatisfy { $0 == [] })
@@ -468,7 +469,7 @@ private final class Client {
         #expect(last.map { $0["code"] } == ["AUTHENTICATION_ERROR"])
         #expect(client.closeCode == 1008)
         _ = try await world.createTask()
-        #expect(world.pump().isEmpty)
+        #expect(world.pumpSockets().isEmpty)
     }
 
     @Test("one encoding serves everybody on a channel, and progress may be superseded")
@@ -480,7 +481,7 @@ private final class Client {
         let id: TaskID = try await world.createTask()
         let attempt: AttemptID = try await world.start(id)
         try await world.report(.attemptProgressed(attempt, progress: 0.5, step: nil))
-        let deliveries: [SocketDelivery] = world.pump().compactMap {
+        let deliveries: [SocketDelivery] = world.pumpSockets().compactMap {
             if case .deliver(let delivery) = $0 { delivery } else { nil }
         }
         #expect(deliveries.count == world.journal.eventCount - 3)

@@ -1,5 +1,5 @@
 import MAOSCore
-import MAOSProtocols
+@testable import MAOSProtocols
 import Synchronization
 import Testing
 
@@ -192,6 +192,8 @@ final class GatewayWorld {
     let collector = EventCollector()
     let rest: GatewayREST
     let hub: GatewayHub
+    let sockets: GatewaySocketDialect
+    let configuration: GatewayConfiguration
     /// What was asked of the disk, in order.
     var reads: [StoreRead] = []
 
@@ -209,11 +211,15 @@ final class GatewayWorld {
         orchestrator.events.attach(collector)
         var configuration = GatewayConfiguration()
         configure(&configuration)
+        self.configuration = configuration
         rest = GatewayREST(
             view: orchestrator.view, configuration: configuration, environment: environment, seed: 1)
         hub = GatewayHub(
             view: orchestrator.view, bus: orchestrator.events, configuration: configuration,
             environment: environment)
+        sockets = GatewaySocketDialect(
+            view: orchestrator.view, bus: orchestrator.events, configuration: configuration,
+            environment: environment, seed: 2)
         try await orchestrator.start()
     }
 
@@ -318,4 +324,7 @@ final class GatewayWorld {
 
     /// Gives the hub what has happened since the last call.
     func pump() -> [GatewayOutput] { hub.receive(collector.take(), at: now) }
+
+    /// Gives the WebSocket dialect what has happened since the last call.
+    func pumpSockets() -> [SocketOutput] { sockets.receive(collector.take(), at: now) }
 }
