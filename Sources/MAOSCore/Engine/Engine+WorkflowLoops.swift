@@ -92,7 +92,8 @@ extension Engine {
         let round: Int = live.steps[ordinal - 1].inner?.nextRound ?? 0
         live.steps[ordinal - 1].inner?.nextRound = round + 1
         live.steps[ordinal - 1].inner?.lastOfRound.append(0)
-        let frame: Int = live.makeFrame(region: plan.region, owner: ordinal, round: round, item: item, atOnce: .max)
+        let number: Int = live.step(ordinal).firstRound + round
+        let frame: Int = live.makeFrame(region: plan.region, owner: ordinal, round: number, item: item, atOnce: .max)
         enterEntries(of: frame, in: &live)
     }
 
@@ -100,7 +101,8 @@ extension Engine {
     mutating func roundEnded(_ frame: Int, in live: inout LiveExecution) {
         let ordinal: Int = live.frames[frame].owner
         guard case .loop(let plan) = live.plan(of: ordinal).kind else { return }
-        live.steps[ordinal - 1].inner?.lastOfRound[live.frames[frame].round] = live.frames[frame].last
+        let index: Int = live.frames[frame].round - live.step(ordinal).firstRound
+        live.steps[ordinal - 1].inner?.lastOfRound[index] = live.frames[frame].last
         beginRounds(plan, ordinal, after: frame, in: &live)
     }
 

@@ -94,7 +94,8 @@ extension Engine {
         case .decision(let condition): decide(condition, ordinal, in: &live)
         case .parallel(let region, let atOnce):
             live.steps[ordinal - 1].inner = LiveExecution.Inner()
-            let frame: Int = live.makeFrame(region: region, owner: ordinal, round: 0, atOnce: atOnce)
+            let round: Int = live.step(ordinal).firstRound
+            let frame: Int = live.makeFrame(region: region, owner: ordinal, round: round, atOnce: atOnce)
             enterEntries(of: frame, in: &live)
         case .loop(let loop): startLoop(loop, ordinal, in: &live)
         }

@@ -5,31 +5,34 @@
 enum FlowRecovery {
     /// Makes the steps runnable again whose end made an execution fail, and those that failed or were cancelled as it stopped.
     ///
-    /// What completed as it stopped stays so, and the execution goes on from its end.
+    /// What completed as it stopped stays so, and the execution goes on from its end. A loop or a parallel step that failed although
+    /// all in it ended well, such as one whose condition cannot be worked out, begins anew with rounds of its own.
     ///
     /// - Parameter steps: In order of entering, the execution itself first.
-    /// - Returns: All steps; `nil` when there is nothing to go on from, or a step has to be tried again that cannot.
+    /// - Returns: All steps; `nil` when there is nothing to go on from.
     static func resetForRetry(_ steps: [StepRecord]) -> [StepRecord]? {
         var isReset: [Bool] = Array(repeating: false, count: steps.count)
         var goesOn: [Bool] = Array(repeating: false, count: steps.count)
-        var hasChild: [Bool] = Array(repeating: false, count: steps.count)
+        var rounds: [Int] = Array(repeating: 0, count: steps.count)
         for (ordinal, step) in steps.enumerated().dropFirst() {
             guard step.scope < ordinal else { return nil }
-            hasChild[step.scope] = true
-            guard step.isCut || step.isCause, step.scope == 0 || isReset[step.scope] else { continue }
+            rounds[step.scope] = max(rounds[step.scope], step.round + 1)
+            guard step.isCut || step.isCause, step.scope == 0 || isReset[step.scope],
+                step.round >= steps[step.scope].firstRound
+            else { continue }
             goesOn[step.scope] = true
             isReset[ordinal] = step.isCause || (step.status != .completed && step.status != .skipped)
         }
         var reset: [StepRecord] = steps
         for ordinal: Int in steps.indices where isReset[ordinal] {
-            guard !hasChild[ordinal] || goesOn[ordinal] else { return nil }
-            reset[ordinal].status = hasChild[ordinal] ? .running : .pending
+            reset[ordinal].status = goesOn[ordinal] ? .running : .pending
             reset[ordinal].endedAt = nil
             reset[ordinal].result = nil
             reset[ordinal].error = nil
             reset[ordinal].isCause = false
             reset[ordinal].isCut = false
-            guard !hasChild[ordinal] else { continue }
+            guard !goesOn[ordinal] else { continue }
+            if rounds[ordinal] > reset[ordinal].firstRound { reset[ordinal].restarts.append(rounds[ordinal]) }
             reset[ordinal].startedAt = nil
             reset[ordinal].task = nil
             reset[ordinal].approval = nil
@@ -115,18 +118,20 @@ extension Engine {
     /// Makes the frame anew that a step was entered in; closed again later if nothing in it is under way.
     private func reopen(_ key: FrameKey, in live: inout LiveExecution) -> Int? {
         guard key.owner > 0, key.owner <= live.steps.count, openInner(of: key.owner, in: &live) else { return nil }
+        let owner: StepRecord = live.step(key.owner)
+        let index: Int = owner.index(ofRound: key.round)
         switch live.plan(of: key.owner).kind {
         case .parallel(let region, let atOnce):
-            guard key.round == 0 else { return nil }
-            return live.makeFrame(region: region, owner: key.owner, round: 0, atOnce: atOnce)
+            guard index == 0 else { return nil }
+            return live.makeFrame(region: region, owner: key.owner, round: key.round, atOnce: atOnce)
         case .loop(let plan):
-            guard key.round < WorkflowLimits.rounds else { return nil }
+            guard index < WorkflowLimits.rounds else { return nil }
             let items: [JSONValue] = live.steps[key.owner - 1].inner?.items ?? []
-            let item: JSONValue = key.round < items.count ? items[key.round] : .null
+            let item: JSONValue = index < items.count ? items[index] : .null
             let rounds: Int = live.steps[key.owner - 1].inner?.lastOfRound.count ?? 0
-            if rounds <= key.round {
-                live.steps[key.owner - 1].inner?.lastOfRound += Array(repeating: 0, count: key.round + 1 - rounds)
-                live.steps[key.owner - 1].inner?.nextRound = key.round + 1
+            if rounds <= index, key.round >= owner.firstRound {
+                live.steps[key.owner - 1].inner?.lastOfRound += Array(repeating: 0, count: index + 1 - rounds)
+                live.steps[key.owner - 1].inner?.nextRound = index + 1
             }
             return live.makeFrame(region: plan.region, owner: key.owner, round: key.round, item: item, atOnce: .max)
         case .task, .decision: return nil
@@ -160,8 +165,9 @@ extension Engine {
         }
         guard owner > 0, !isUnderWay else { return }
         live.steps[owner - 1].inner?.frames.removeAll { $0 == frame }
-        if live.step(owner).kind == .loop {
-            live.steps[owner - 1].inner?.lastOfRound[live.frames[frame].round] = live.frames[frame].last
+        let index: Int = live.frames[frame].round - live.step(owner).firstRound
+        if live.step(owner).kind == .loop, index >= 0 {
+            live.steps[owner - 1].inner?.lastOfRound[index] = live.frames[frame].last
         }
         if live.workflow.policy != .compensate { live.frames[frame].close() }
     }
@@ -203,9 +209,11 @@ extension Engine {
         }
     }
 
+    /// Whether what is around a step has ended, or has begun anew since.
     private func isInsideEnded(_ ordinal: Int, of live: LiveExecution) -> Bool {
-        let scope: Int = live.step(ordinal).scope
-        return scope > 0 && live.step(scope).status.isTerminal
+        let step: StepRecord = live.step(ordinal)
+        guard step.scope > 0 else { return false }
+        return live.step(step.scope).status.isTerminal || step.round < live.step(step.scope).firstRound
     }
 
     /// Counts what a step still stops that was being stopped.

@@ -277,7 +277,7 @@ struct FlowScope: ExpressionScope {
         switch root {
         case "parameters": execution.parameters
         case "item": loopFrame?.item
-        case "index": (round ?? loopFrame?.round).map { JSONValue($0) }
+        case "index": (round ?? index).map { JSONValue($0) }
         case "execution": execution.description
         default: nil
         }
@@ -293,6 +293,11 @@ struct FlowScope: ExpressionScope {
         object["error"] = step.error.map { .string($0) } ?? .null
         object["attempt"] = JSONValue(step.attempt)
         return .object(object)
+    }
+
+    /// Which round of the nearest loop it is.
+    private var index: Int? {
+        loopFrame.map { execution.step($0.owner).index(ofRound: $0.round) }
     }
 
     /// The nearest round of a loop.

@@ -158,6 +158,14 @@ public struct StepRecord: Hashable, Sendable {
     public var isCompensation = false
     /// Whether it ended as what is around it was being stopped, so that nothing has followed from its end.
     public var isCut = false
+    /// The rounds with which a retry had it begin anew, in order: rounds are numbered on, and those before the last are over.
+    public var restarts: [Int] = []
+
+    /// The first round since it last began anew.
+    public var firstRound: Int { restarts.last ?? 0 }
+
+    /// Which round one of its rounds was, counted from 0 since it had begun anew.
+    public func index(ofRound round: Int) -> Int { round - (restarts.last { $0 <= round } ?? 0) }
 }
 
 /// An execution with all the steps that it has entered.
@@ -262,7 +270,7 @@ extension ExecutionRecord: StoredEntity {
 
 extension StepRecord: StoredEntity {
     package static let kind = EntityKind.step
-    private static let parts: UInt64 = 11
+    private static let parts: UInt64 = 12
 
     package var id: WorkflowPartID { WorkflowPartID(execution, ordinal: ordinal) }
     package var parent: String? { execution.rawValue }
@@ -292,6 +300,7 @@ extension StepRecord: StoredEntity {
         mask.append(endOrder != nil)
         mask.append(isCompensation)
         mask.append(isCut)
+        mask.append(!restarts.isEmpty)
         writer.varint(mask.bits)
         if let task { writer.string(task.rawValue) }
         if let approval { writer.string(approval.rawValue) }
@@ -301,6 +310,7 @@ extension StepRecord: StoredEntity {
         if let result { writer.data(result.utf8) }
         if let error { writer.string(error) }
         if let endOrder { writer.varint(UInt64(endOrder)) }
+        if !restarts.isEmpty { writer.list(restarts) { $0.varint(UInt64($1)) } }
     }
 
     package init(from reader: inout ByteReader) throws(ByteReaderError) {
@@ -326,5 +336,9 @@ extension StepRecord: StoredEntity {
         if mask.take() { endOrder = try RecordCoding.smallCount(from: &reader) }
         isCompensation = mask.take()
         isCut = mask.take()
+        guard mask.take() else { return }
+        restarts = try reader.list(minimumSize: 1) { (reader: inout ByteReader) throws(ByteReaderError) in
+            try RecordCoding.smallCount(from: &reader)
+        }
     }
 }

@@ -115,7 +115,9 @@ extension GatewayProjection {
         if step.scope > 0 {
             writer.member("scope", step.scope)
             writer.memberIfPresent("parentStepId", parent?.step)
-            if parent?.kind == .loop { writer.member("iteration", step.round) }
+            if let parent, parent.kind == .loop { writer.member("iteration", parent.index(ofRound: step.round)) }
+            // A retry had what is around it begin anew.
+            if let parent, step.round < parent.firstRound { writer.member("superseded", true) }
         }
         if step.isCompensation { writer.member("compensation", true) }
         writer.memberIfPresent("taskId", step.task?.rawValue)

@@ -88,6 +88,70 @@ struct WorkflowControlTests {
         #expect(try world.execution(id).status == .completed)
     }
 
+    @Test("a loop whose condition cannot be worked out begins anew with a retry, also over a restart of the server")
+    func retryLoop() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"a","type":"task"},{"id":"l","type":"loop","configuration":{"condition":"index == 0 || steps.x.result.left > 0","maxIterations":5,
+            "steps":[{"id":"x","type":"task","configuration":{"description":"round ${index}"}}]}},{"id":"e","type":"task"}],
+            "configuration":{"retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        try world.complete("a", in: id)
+        try world.complete("x", #"{"left":1}"#, in: id)
+        try world.complete("x", #"{"left":"some"}"#, in: id)
+        #expect(try world.execution(id).status == .failed)
+        #expect(try world.execution(id).error?.contains("condition") == true)
+        for number in 1...2 {
+            try world.restart()
+            try world.send(.retry(id))
+            let loop: StepRecord = try #require(try world.steps(of: id).first { $0.step == "l" })
+            #expect(loop.status == .running && loop.attempt == number + 1 && loop.restarts.last == number * 2)
+            #expect(try world.running(in: id) == ["x"])
+            let task: TaskID = try world.task(of: "x", in: id)
+            #expect(world.engine.tasks[task]?.specification.description == "round 0", "rounds are counted anew")
+            try world.complete("x", #"{"left":1}"#, in: id)
+            try world.restart()
+            let next: TaskID = try world.task(of: "x", in: id)
+            #expect(world.engine.tasks[next]?.specification.description == "round 1")
+            #expect(try world.execution(id).progress < 0.5)
+            try world.complete("x", number == 1 ? #"{"left":"some"}"# : #"{"left":0}"#, in: id)
+        }
+        let loop: StepRecord = try #require(try world.steps(of: id).first { $0.step == "l" })
+        #expect(loop.status == .completed && loop.result?.description == #"[{"left":1},{"left":0}]"#)
+        #expect(try world.steps(of: id).filter { $0.step == "x" }.map(\.round) == [0, 1, 2, 3, 4, 5])
+        try world.complete("e", in: id)
+        #expect(try world.execution(id).status == .completed && world.execution(id).progress == 1)
+    }
+
+    @Test("a loop that reached its maximum begins anew with a retry, and what it did before is undone too")
+    func retryMaximum() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"""
+            {"steps":[{"id":"p","type":"parallel","configuration":{"steps":[{"id":"l","type":"loop","configuration":{"condition":"true","maxIterations":1,
+            "steps":[{"id":"x","type":"task","configuration":{"compensation":{"description":"undo ${index}"}}}]}},{"id":"y","type":"task"}]}}],
+            "configuration":{"onError":"compensate","retryPolicy":{"maxAttempts":1}}}
+            """#)
+        let id: ExecutionID = try world.execute()
+        _ = world.engine.takeEffects()
+        try world.complete("x", in: id)
+        // Before it is undone somebody has it cancelled.
+        try world.send(.cancel(id, reason: nil))
+        try world.confirmStops()
+        #expect(try world.execution(id).status == .cancelled)
+        try world.send(.retry(id))
+        #expect(try Set(world.running(in: id)) == ["x", "y"])
+        try world.complete("x", in: id)
+        try world.confirmStops()
+        #expect(try world.steps(of: id).filter(\.isCompensation).count == 1)
+        try world.complete("x", in: id)
+        try world.complete("x", in: id)
+        #expect(try world.execution(id).status == .failed && world.execution(id).isCompensated)
+        #expect(try world.steps(of: id).filter(\.isCompensation).map(\.status) == [.completed, .completed])
+    }
+
     @Test("a retry leaves what the execution has passed")
     func retryChain() throws {
         var world = try FlowWorld()

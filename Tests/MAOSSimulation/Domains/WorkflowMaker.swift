@@ -82,7 +82,8 @@ struct WorkflowMaker {
             configuration["steps"] = steps(depth: depth + 1, isGraph: false)
         case 2:
             step["type"] = .string("loop")
-            configuration["condition"] = .string("index < 2")
+            // One in three cannot be worked out in the end.
+            configuration["condition"] = .string(random.chance(in: 3) ? "1 / (2 - index) > 0" : "index < 2")
             configuration["maxIterations"] = .integer(3)
             configuration["steps"] = steps(depth: depth + 1, isGraph: false)
         case 3:
