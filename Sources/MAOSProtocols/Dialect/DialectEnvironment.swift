@@ -178,4 +178,12 @@ package protocol DialectEnvironment: AnyObject, Sendable {
 
     /// Every series of the server, with what it was worth before; `nil` before there is one.
     var board: MetricsBoard? { get }
+
+    /// What is known of the machine; `nil` where nobody looks.
+    var host: (any HostInformation)? { get }
+}
+
+extension DialectEnvironment {
+    /// Nobody looks.
+    package var host: (any HostInformation)? { nil }
 }
