@@ -263,3 +263,13 @@ static inline int maos_wait(pid_t child, int *status, struct rusage *usage) {
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : result;
 }
+
+/// Opens a descriptor for a process: readable once it has ended, and never another process.
+///
+/// Returns it, or -1 with errno set.
+static inline int maos_process_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0U); }
+
+/// Signals the process of such a descriptor; returns 0, or -1 with errno set.
+static inline int maos_process_signal(int descriptor, int number) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0U);
+}

@@ -19,4 +19,10 @@ package enum DescriptorLimit {
         }
         return Int(clamping: limit.rlim_cur)
     }
+    /// How many it may have now.
+    package static var current: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return Int(clamping: limit.rlim_cur)
+    }
 }

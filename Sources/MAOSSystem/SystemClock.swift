@@ -21,6 +21,12 @@ package enum SystemClock {
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
+    /// Milliseconds since the machine was started, those in which it slept included.
+    package static func bootMilliseconds() -> Int64 {
+        let time = read(CLOCK_BOOTTIME)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
     private static func read(_ clock: CInt) -> timespec {
         var time = timespec()
         clock_gettime(clock, &time)

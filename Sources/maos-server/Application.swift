@@ -25,9 +25,9 @@ final class Application {
     private let transport: TransportServer
     private let listeners: [(listener: Listener, surfaces: String)]
     private let environment: ServerEnvironment
+    private let host: HostMonitor
     private let metrics: ServerMetrics
     private let surfaces: Surfaces
-    private let opencode: OpenCodeService
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
     ///
@@ -94,28 +94,25 @@ final class Application {
             throw StartFailure(message: Application.text(of: error, in: configuration.data))
         }
         environment.attach(orchestrator)
+        host = HostMonitor(disk: configuration.data, runtime: runtime, thresholds: configuration.alerts)
+        environment.attach(host)
         let events = EventMeasures()
         orchestrator.events.attach(events)
         metrics = ServerMetrics(
             ServerMetrics.Sources(
                 orchestrator: orchestrator, journal: journal, events: events, outputs: outputs, gateway: gateway,
-                dialects: surfaces.dialects, transport: transport, database: configuration.data + "/maos.db",
+                dialects: surfaces.dialects, transport: transport, host: host,
+                database: configuration.data + "/maos.db",
                 components: { [environment] in environment.components(at: clock.now()) }))
         environment.attach(metrics.board)
         let verifier = TokenVerifier(
             key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
         let administrator = CurrentToken(path: configuration.data + "/admin.token")
-        let credentials = TokenCredentials(verifier: verifier, administrator: administrator)
-        opencode = OpenCodeService(configuration, tokens: credentials)
-        surfaces.opencode.open(
-            opencode.services(
-                configuration, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                environment: environment, log: log))
         let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
         surfaces.gatewaySockets.open(
             DialectServices(
                 name: "gateway", orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                credentials: credentials,
+                credentials: TokenCredentials(verifier: verifier, administrator: administrator),
                 subprotocols: ["bearer"], trust: .tokens, origins: configuration.originPolicy, log: log
             ) { [orchestrator, environment] in
                 var seed = SystemRandomNumberGenerator()
@@ -202,9 +199,11 @@ final class Application {
         configuration.origins = fresh.origins
         configuration.hosts = fresh.hosts
         configuration.drainTime = fresh.drainTime
+        configuration.alerts = fresh.alerts
         configuration.logLevel = fresh.logLevel
         log.level = fresh.logLevel
         runtime.use(fresh.runners)
+        host.use(fresh.alerts)
         surfaces.gateway.change { (services: inout GatewayServices) in
             services.origins = fresh.originPolicy
             services.limit = fresh.limits.limit
@@ -216,9 +215,6 @@ final class Application {
                 services.log = log
             }
         }
-        configuration.openCode = fresh.openCode
-        opencode.shared.configuration = fresh.openCode
-        surfaces.opencode.change { $0.trust = OpenCodeService.trust(fresh) }
         // Names only: values may be secret.
         let data: JSONValue = [
             "changes": .array(changed.filter(isFollowed).map { .string($0) }),
@@ -235,8 +231,8 @@ final class Application {
 
     /// The settings that are followed without a new start.
     private static let liveSettings: Set<String> = [
-        "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel", "opencode.auth", "opencode.pushDefault",
-        "opencode.killForeign",
+        "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel", "alerts.cpuPercent",
+        "alerts.memoryPercent", "alerts.diskPercent",
     ]
 
     /// Stops accepting, lets work end, and closes everything in order.

@@ -22,9 +22,6 @@ struct Configuration {
     var data: String
     var listen: [Listen]
     var trustsLoopback: Bool
-    /// Whether callers of this host need no key or token for the OpenCode surface.
-    var isOpenCodeOpen: Bool
-    var openCode: OpenCodeConfiguration
     var limits: GatewayLimits
     var logLevel: Log.Level
     var logFormat: Log.Format
@@ -32,6 +29,7 @@ struct Configuration {
     var workspaceRoot: String
     var engine: EngineConfiguration
     var pools: [PoolID: PoolSpecification]
+    var alerts = ResourceThresholds()
     var origins: [String]
     var hosts: [String]
     var allow: [AddressRange]
@@ -80,14 +78,15 @@ struct Configuration {
                     + "listen on localhost, or use --auth required",
                 isUsage: false)
         }
-        isOpenCodeOpen = values["opencode.auth"]?.stringValue != "required"
-        openCode = try Configuration.openCode(values)
         limits = try Configuration.limits(values)
         logLevel = Log.Level.allCases.first { $0.name == values["logLevel"]?.stringValue } ?? .info
         logFormat = values["logFormat"]?.stringValue == "json" ? .json : .text
         runners = try Configuration.runners(values)
         engine = try Configuration.engine(values)
         pools = try Configuration.pools(&values)
+        alerts.cpu = Double(Configuration.number(values, "alerts.cpuPercent"))
+        alerts.memory = Double(Configuration.number(values, "alerts.memoryPercent"))
+        alerts.disk = Double(Configuration.number(values, "alerts.diskPercent"))
         origins = Configuration.texts(values, "origins")
         hosts = Configuration.texts(values, "hosts")
         allow = try Configuration.ranges(values, "allow")
@@ -170,9 +169,6 @@ struct Configuration {
 
     // MARK: Limits
 
-    /// The dialects that `limits` may have members for.
-    private static let limitedDialects: [String] = ["gateway", "opencode"]
-
     private static func limits(_ values: SettingValues) throws(ConfigurationError) -> GatewayLimits {
         var limits = GatewayLimits()
         switch values["limits"] {
@@ -180,13 +176,9 @@ struct Configuration {
             limits.isOn = false
         case .object(let dialects):
             for (dialect, value) in dialects.map({ ($0.key, $0.value) }) {
-                guard Configuration.limitedDialects.contains(dialect) else {
-                    throw failure(
-                        values, "limits",
-                        "has the dialect \"\(dialect)\", expected \(limitedDialects.joined(separator: ", "))"
-                            + nearest(to: dialect, in: limitedDialects))
+                guard dialect == "gateway" else {
+                    throw failure(values, "limits", "has the dialect \"\(dialect)\", expected gateway")
                 }
-                guard dialect == "gateway" else { continue }
                 guard case .object(let members) = value else {
                     throw failure(values, "limits", "has a gateway that is no object")
                 }

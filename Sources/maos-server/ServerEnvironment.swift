@@ -16,6 +16,7 @@ final class ServerEnvironment: DialectEnvironment {
     private let outputs: any OutputStore
     private let orchestrator = Locked<Orchestrator?>(nil)
     private let shownBoard = Locked<MetricsBoard?>(nil)
+    private let hostInformation = Locked<(any HostInformation)?>(nil)
 
     init(startedAt: Instant, outputs: any OutputStore) {
         self.startedAt = startedAt
@@ -31,6 +32,11 @@ final class ServerEnvironment: DialectEnvironment {
     func attach(_ orchestrator: Orchestrator) { self.orchestrator.withLock { $0 = orchestrator } }
 
     func attach(_ board: MetricsBoard) { shownBoard.withLock { $0 = board } }
+
+    func attach(_ host: any HostInformation) { hostInformation.withLock { $0 = host } }
+
+    /// The machine and its processes; `nil` before the server has all of its parts.
+    var host: (any HostInformation)? { hostInformation.withLock { $0 } }
 
     var board: MetricsBoard? { shownBoard.withLock { $0 } }
 
@@ -53,7 +59,9 @@ final class ServerEnvironment: DialectEnvironment {
         ]
     }
 
-    func usage(of agent: AgentID) -> AgentUsage? { nil }
+    func usage(of agent: AgentID) -> AgentUsage? {
+        host?.usage(of: agent).map { AgentUsage(cpuPercent: $0.cpuPercent, memoryBytes: $0.residentBytes) }
+    }
 
     func metrics(at now: Instant) -> [MeasuredValue] {
         guard let board else { return [] }

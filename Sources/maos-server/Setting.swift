@@ -6,8 +6,6 @@ struct Setting {
     enum Form {
         case text
         case words([String])
-        /// `true` or `false`.
-        case flag
         /// A whole number in a range.
         case number(ClosedRange<Int64>)
         /// A number in a range.
@@ -51,8 +49,7 @@ struct Setting {
             key: "data", flag: "--data", form: .text, fallback: nil,
             summary: "data directory (default $XDG_DATA_HOME/maos, else ~/.local/share/maos)"),
         Setting(
-            key: "listen", flag: "--listen", form: .texts,
-            fallback: .array([.string("localhost:7400=all"), .string("localhost:8080=opencode")]),
+            key: "listen", flag: "--listen", form: .texts, fallback: .array([.string("localhost:7400=all")]),
             summary: "ADDR:PORT=SURFACE[,SURFACE…]; may be repeated; port 0 picks a free one"),
         Setting(
             key: "auth", flag: "--auth", form: .words(["required", "local"]), fallback: "required",
@@ -162,17 +159,17 @@ struct Setting {
             key: "learning.every", flag: nil, form: .number(1...1_000_000), fallback: 25,
             summary: "ended attempts of an agent at a capability, after which its proficiency changes"),
         Setting(
+            key: "alerts.cpuPercent", flag: nil, form: .number(1...100), fallback: 90,
+            summary: "usage of the processors above which a resource_alert tells of it; 100 for never"),
+        Setting(
+            key: "alerts.memoryPercent", flag: nil, form: .number(1...100), fallback: 90,
+            summary: "the same of memory"),
+        Setting(
+            key: "alerts.diskPercent", flag: nil, form: .number(1...100), fallback: 90,
+            summary: "the same of the data directory's disk"),
+        Setting(
             key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the gateway need a token"),
-        Setting(
-            key: "opencode.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "loopback",
-            summary: "whether loopback callers of the OpenCode surface need a key or token"),
-        Setting(
-            key: "opencode.pushDefault", flag: nil, form: .words(["subscribed", "all"]), fallback: "subscribed",
-            summary: "whether OpenCode clients are told what they subscribed to, or everything"),
-        Setting(
-            key: "opencode.killForeign", flag: nil, form: .flag, fallback: false,
-            summary: "whether kill_process may end OpenCode and Claude processes that were not started here"),
         Setting(
             key: "origins", flag: nil, form: .texts, fallback: .array([]),
             summary: "browser origins that are allowed besides loopback"),

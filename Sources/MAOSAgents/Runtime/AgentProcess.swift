@@ -31,6 +31,8 @@ final class AgentProcess: SupervisedProcess, @unchecked Sendable {
         stop(graceful: true)
     }
 
+    override var beneficiary: ProcessOwner? { ProcessOwner(agent: agent) }
+
     override func store(_ chunk: [UInt8], _ stream: OutputStream) {
         hadOutput = true
         host.outbox.store(

@@ -37,6 +37,8 @@ final class AttemptProcess: SupervisedProcess, @unchecked Sendable {
         try super.init(parts)
     }
 
+    override var beneficiary: ProcessOwner? { ProcessOwner(agent: agent, attempt: id) }
+
     // MARK: - Output
 
     override func received(_ bytes: UnsafeRawBufferPointer, _ stream: OutputStream) {

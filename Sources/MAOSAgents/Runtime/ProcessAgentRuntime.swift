@@ -9,6 +9,9 @@ package final class ProcessAgentRuntime: AgentRuntime {
     private let loop: EventLoop
     private let host: ProcessHost
 
+    /// What runs here, for those who ask whose a process is.
+    package let supervision: SupervisionTable
+
     /// Prepares the folders and starts the thread.
     ///
     /// - Parameters:
@@ -21,6 +24,7 @@ package final class ProcessAgentRuntime: AgentRuntime {
     ) throws(SystemError) {
         loop = try EventLoop(name: "maos-agents")
         host = try ProcessHost(loop: loop, configuration: configuration, output: output, time: time)
+        supervision = host.supervision
         try loop.start()
     }
 
@@ -51,6 +55,19 @@ package final class ProcessAgentRuntime: AgentRuntime {
     /// Tells the programs on an agent's terminal a new size.
     package func resize(_ agent: AgentID, to size: TerminalSize) {
         loop.execute { [host] in host.resize(agent, to: size) }
+    }
+
+    /// Signals a process, and waits at most 5 seconds for its end, as ``HostInformation/signal(_:_:allowsForeign:)`` says.
+    func signal(
+        _ process: ProcessIdentity, _ signal: ProcessSignal, allowsForeign: Bool
+    ) async -> ProcessSignalOutcome {
+        await withCheckedContinuation { continuation in
+            loop.execute { [loop, supervision] in
+                ProcessSignaller.signal(process, signal, allowsForeign: allowsForeign, supervision, on: loop) {
+                    continuation.resume(returning: $0)
+                }
+            }
+        }
     }
 
     /// Ends every process, with a grace, and then the thread; returns when nothing is left of them and all was reported.

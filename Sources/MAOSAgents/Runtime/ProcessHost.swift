@@ -48,6 +48,9 @@ final class ProcessHost: @unchecked Sendable {
         starter = try ProcessStarter(configuration: configuration, supervisor: supervisor)
     }
 
+    /// What runs here, for other threads.
+    var supervision: SupervisionTable { supervisor.table }
+
     /// Begins to report.
     func connect(_ sink: any ReportSink) {
         outbox.connect(sink)

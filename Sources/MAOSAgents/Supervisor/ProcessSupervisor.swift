@@ -17,6 +17,8 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
     let markerBeginning: String
     /// What streams are read into, one after the other.
     let buffer: UnsafeMutableRawBufferPointer
+    /// What was started here, for other threads.
+    let table = SupervisionTable()
     /// Called when the last process has ended.
     var whenIdle: (() -> Void)?
 
@@ -101,6 +103,7 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
             processes[pid] = process
             owners[owner] = process
             groups[pid] = process
+            if let beneficiary: ProcessOwner = process.beneficiary { table.add(identity, owner: beneficiary) }
             if deadline == .max { setDeadline(after: ProcessSupervisor.roundInterval) }
             return process
         } catch {
@@ -143,6 +146,7 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
     func remember(group number: Int32, of process: SupervisedProcess) {
         guard groups[number] == nil else { return }
         groups[number] = process
+        table.add(group: number, of: process.identity)
     }
 
     // MARK: - Ending
@@ -158,6 +162,7 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
         if processes[process.identity.pid] === process { processes[process.identity.pid] = nil }
         if owners[process.owner] === process { owners[process.owner] = nil }
         for number in process.groups where groups[number] === process { groups[number] = nil }
+        table.remove(process.identity, groups: process.groups)
         if isIdle { whenIdle?() }
     }
 

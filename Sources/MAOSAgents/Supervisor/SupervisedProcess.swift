@@ -96,6 +96,9 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
 
     // MARK: - What subclasses answer to
 
+    /// Whom it works for, for those who ask whose a process is.
+    var beneficiary: ProcessOwner? { nil }
+
     /// Hears of bytes as they were read.
     func received(_ bytes: UnsafeRawBufferPointer, _ stream: OutputStream) {}
 

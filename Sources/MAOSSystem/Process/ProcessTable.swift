@@ -1,39 +1,17 @@
 internal import CLinux
 internal import Glibc
 
-/// What the kernel says of a process.
-package struct ProcessStatus: Hashable, Sendable {
-    /// Its number.
-    package let pid: Int32
-    /// The state's letter: `R`, `S`, `D`, `T`, `Z` and others.
-    package let state: UInt8
-    /// The process that it is a child of.
-    package let parent: Int32
-    /// Its process group.
-    package let group: Int32
-    /// Its session.
-    package let session: Int32
-    /// Clock ticks of processor time that it used, and those of its ended children.
-    package let processorTicks: UInt64
-    /// How many threads it has.
-    package let threads: Int
-    /// Clock ticks between boot and its start; tells it from a later process with the same number.
-    package let startTicks: UInt64
-
-    /// Whether it has ended, and only its parent has not asked yet.
-    package var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
-}
-
 /// Reads the kernel's table of processes, `/proc`.
 package enum ProcessTable {
     /// Clock ticks in a second.
     package static let ticksPerSecond: UInt64 = UInt64(max(1, sysconf(CInt(_SC_CLK_TCK))))
 
-    private static let pageSize: Int = sysconf(CInt(_SC_PAGESIZE))
+    /// Bytes in a page of memory.
+    package static let pageSize: Int = sysconf(CInt(_SC_PAGESIZE))
 
     /// What the kernel says of a process; nil when there is none of that number.
     package static func status(of pid: Int32) -> ProcessStatus? {
-        withFile("/proc/\(pid)/stat", capacity: 1_024) { bytes in parse(bytes, pid: pid) }
+        withFile("/proc/\(pid)/stat", capacity: 1_024) { bytes in parse(bytes) }
     }
 
     /// The first 15 bytes of a process's name; nil when there is no such process.
@@ -66,9 +44,49 @@ package enum ProcessTable {
         }
     }
 
-    /// Every process there is.
-    package static func all() -> [Int32] {
-        directory("/proc")
+    /// Every process there is, by number.
+    ///
+    /// - Parameter folder: Where to look, for tests.
+    /// - Returns: The numbers of the processes.
+    package static func all(in folder: String = "/proc") -> [Int32] {
+        directory(folder)
+    }
+
+    /// The arguments of a process, each with a zero byte behind it, cut after 4,096 bytes; nil when there is no such process.
+    ///
+    /// Empty for threads of the kernel, and for what has ended.
+    package static func arguments(of pid: Int32, in folder: String = "/proc") -> [UInt8]? {
+        withFile("\(folder)/\(pid)/cmdline", capacity: 4_096, whole: false) { bytes in Array(bytes) }
+    }
+
+    /// The folder that a process works in; nil when there is no such process, or we may not look.
+    package static func workingDirectory(of pid: Int32, in folder: String = "/proc") -> String? {
+        link("\(folder)/\(pid)/cwd")
+    }
+
+    /// The number of the user whose process it is; nil when there is no such process.
+    package static func user(of pid: Int32) -> UInt32? {
+        withFile("/proc/\(pid)/status", capacity: 4_096) { bytes in
+            let lines: [Slice<UnsafeRawBufferPointer>] = bytes.split(separator: UInt8(ascii: "\n"))
+            guard let line = lines.first(where: { $0.starts(with: "Uid:".utf8) }) else { return nil }
+            return numbers(line).first.flatMap { UInt32(exactly: $0) }
+        }
+    }
+
+    /// The number of the user that this process acts for.
+    package static var ownUser: UInt32 { geteuid() }
+
+    /// What a process has open: how much in all, and the numbers of the sockets; nil when there is no such process, or we may not
+    /// look.
+    package static func openFiles(of pid: Int32) -> (count: Int, sockets: [UInt64])? {
+        let folder: String = "/proc/\(pid)/fd"
+        guard access(folder, R_OK) == 0 else { return nil }
+        let files: [Int32] = directory(folder)
+        let sockets: [UInt64] = files.compactMap { file in
+            guard let target: String = link("\(folder)/\(file)"), target.hasPrefix("socket:[") else { return nil }
+            return UInt64(target.dropFirst(8).dropLast())
+        }
+        return (files.count, sockets)
     }
 
     /// The threads of a process; empty when there is no such process.
@@ -79,7 +97,7 @@ package enum ProcessTable {
     /// Whether a thread of this process has ended, or never was.
     package static func threadHasEnded(_ thread: Int32) -> Bool {
         let state: UInt8? = withFile("/proc/self/task/\(thread)/stat", capacity: 1_024) { bytes in
-            parse(bytes, pid: thread)?.state
+            parse(bytes)?.state
         }
         return state == nil || state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
     }
@@ -123,12 +141,7 @@ package enum ProcessTable {
         let boot: String? = withFile("/proc/sys/kernel/random/boot_id", capacity: 128) { bytes in
             String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self)
         }
-        let space: String = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
-            guard let start = buffer.baseAddress else { return "" }
-            let count: Int = readlink("/proc/self/ns/pid", start, buffer.count)
-            return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-        return "\(boot ?? "") \(space)"
+        return "\(boot ?? "") \(link("/proc/self/ns/pid") ?? "")"
     }
 
     // MARK: - Reading
@@ -140,16 +153,33 @@ package enum ProcessTable {
         all().filter { status(of: $0)?.parent == pid }
     }
 
+    /// Where a symbolic link leads; nil when it cannot be read.
+    private static func link(_ path: String) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4_096) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let count: Int = readlink(path, start, buffer.count)
+            guard count > 0 else { return nil }
+            return String(decoding: UnsafeRawBufferPointer(buffer)[..<count], as: UTF8.self)
+        }
+    }
+
     /// Hands a file's bytes to a body: nil when it cannot be read.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - capacity: Bytes that it has as a rule.
+    ///   - whole: Whether more than these are read where there are more.
+    ///   - body: What to do with the bytes.
+    /// - Returns: What the body returns.
     private static func withFile<Result>(
-        _ path: String, capacity: Int, _ body: (UnsafeRawBufferPointer) -> Result?
+        _ path: String, capacity: Int, whole: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result?
     ) -> Result? {
         let descriptor: CInt = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         return withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 16) { buffer in
             guard let count: Int = fill(buffer, from: descriptor) else { return nil }
-            guard count == buffer.count else { return body(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+            guard whole, count == buffer.count else { return body(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
             // Rare: more than fits. Start over on the heap.
             var bytes: [UInt8] = []
             guard lseek(descriptor, 0, SEEK_SET) == 0 else { return nil }
@@ -194,6 +224,10 @@ package enum ProcessTable {
         return found
     }
 
+    private static func parse(_ bytes: UnsafeRawBufferPointer) -> ProcessStatus? {
+        ProcessStatus(stat: bytes.bindMemory(to: UInt8.self).span)
+    }
+
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
     /// The numbers of a text, whatever stands between them.
@@ -210,33 +244,5 @@ package enum ProcessTable {
         }
         if let value { found.append(value) }
         return found
-    }
-
-    /// Reads `/proc/PID/stat`, whose second field may hold anything, also blanks and parentheses.
-    static func parse(_ bytes: UnsafeRawBufferPointer, pid: Int32) -> ProcessStatus? {
-        guard let parenthesis: Int = bytes.lastIndex(of: UInt8(ascii: ")")), parenthesis + 2 < bytes.count else {
-            return nil
-        }
-        var fields: [UInt64] = []
-        fields.reserveCapacity(24)
-        var value: UInt64 = 0
-        var isInside: Bool = false
-        for byte in bytes[(parenthesis + 3)...] {
-            if isDigit(byte) {
-                value = value &* 10 &+ UInt64(byte &- UInt8(ascii: "0"))
-                isInside = true
-            } else if byte != UInt8(ascii: "-"), isInside {
-                fields.append(value)
-                if fields.count == 19 { break }
-                (value, isInside) = (0, false)
-            }
-        }
-        // Field 4, the parent, is the first here.
-        guard fields.count == 19 else { return nil }
-        return ProcessStatus(
-            pid: pid, state: bytes[parenthesis + 2], parent: Int32(truncatingIfNeeded: fields[0]),
-            group: Int32(truncatingIfNeeded: fields[1]), session: Int32(truncatingIfNeeded: fields[2]),
-            processorTicks: fields[10] &+ fields[11] &+ fields[12] &+ fields[13],
-            threads: Int(truncatingIfNeeded: fields[16]), startTicks: fields[18])
     }
 }

@@ -85,7 +85,7 @@ final class DialectSocket: WebSocketDelegate {
 
     func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection) {
         connection = nil
-        handler.forget(peer, code: code)
+        handler.forget(peer)
     }
 
     func onDrained(_ socket: WebSocketServerConnection) {

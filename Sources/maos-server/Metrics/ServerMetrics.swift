@@ -16,6 +16,7 @@ final class ServerMetrics: Sendable {
         var gateway: Gateway
         var dialects: [(name: String, surface: DialectSurface)]
         var transport: TransportServer
+        var host: HostMonitor
         var database: String
         /// How each part of the server fares.
         var components: @Sendable () -> [HealthComponent]
@@ -23,41 +24,36 @@ final class ServerMetrics: Sendable {
 
     /// What is too dear to be looked at for every reader.
     private final class Look: Sendable {
-        private struct State {
-            var probe = HostProbe()
-            var host = HostProbe.Reading()
-            var databaseBytes: Double?
-        }
+        private let bytes = Locked<Double?>(nil)
 
-        private let state = Locked(State())
-
-        var host: HostProbe.Reading { state.withLock { $0.host } }
-        var databaseBytes: Double? { state.withLock { $0.databaseBytes } }
+        var databaseBytes: Double? { bytes.withLock { $0 } }
 
         func again(_ database: String) {
             var status = stat()
-            let bytes: Double? = stat(database, &status) == 0 ? Double(status.st_size) : nil
-            state.withLock { (state: inout State) in
-                state.host = state.probe.read()
-                state.databaseBytes = bytes
-            }
+            let size: Double? = stat(database, &status) == 0 ? Double(status.st_size) : nil
+            bytes.withLock { $0 = size }
         }
     }
 
     let board: MetricsBoard
     private let look: Look
+    private let host: HostMonitor
+    private let orchestrator: Orchestrator
     private let database: String
 
     init(_ sources: Sources) {
         let look = Look()
         var builder = MetricsBoard.Builder()
         Self.addOrchestration(sources, to: &builder)
-        Self.addExecution(sources, look, to: &builder)
+        Self.addExecution(sources, to: &builder)
+        builder.add(sources.host)
         Self.addCommunication(sources, to: &builder)
         Self.addStorage(sources, look, to: &builder)
         Self.addAgents(sources, to: &builder)
         board = MetricsBoard(builder)
         self.look = look
+        host = sources.host
+        orchestrator = sources.orchestrator
         database = sources.database
     }
 
@@ -70,6 +66,11 @@ final class ServerMetrics: Sendable {
 
     private func sample(at now: Instant) {
         look.again(database)
+        let alerts: [ResourceAlert] = host.look(at: now)
+        if !alerts.isEmpty {
+            orchestrator.submit(
+                alerts.map { Submission(request: Request(.announce($0.event), from: .system), target: .none) })
+        }
         board.sample(at: now)
     }
 
@@ -117,9 +118,7 @@ final class ServerMetrics: Sendable {
         builder.describe(.orchestration, performance)
     }
 
-    private static func addExecution(
-        _ sources: Sources, _ look: Look, to builder: inout MetricsBoard.Builder
-    ) {
+    private static func addExecution(_ sources: Sources, to builder: inout MetricsBoard.Builder) {
         let events: EventMeasures = sources.events
         builder.count(
             "maos_attempts_started_total", .execution, [:], "Attempts whose process was started",
@@ -134,20 +133,6 @@ final class ServerMetrics: Sendable {
         }
         let durations: Int = builder.time(
             "maos_attempt_seconds", .execution, "From the assignment of an attempt to its end", events.attempts)
-        for (name, summary, value) in [
-            ("maos_host_cpu_ratio", "Part of the host's processor time that is used", \HostProbe.Reading.processorUse),
-            ("maos_host_memory_total_bytes", "Memory of the host", \HostProbe.Reading.memoryTotal),
-            ("maos_host_memory_available_bytes", "Memory of the host to be had", \HostProbe.Reading.memoryAvailable),
-            ("maos_process_resident_bytes", "Memory that the server occupies", \HostProbe.Reading.ownMemory),
-        ] as [(String, String, any KeyPath<HostProbe.Reading, Double?> & Sendable)] {
-            builder.add(MetricSeries(name, .gauge, of: .execution, summary)) {
-                .known(look.host[keyPath: value])
-            }
-        }
-        builder.add(
-            MetricSeries(
-                "maos_process_cpu_seconds_total", .counter, of: .execution, "Processor time that the server has used")
-        ) { .known(look.host.ownProcessorTime) }
         var performance = ComponentPerformance()
         performance.operations = places
         performance.failures = [places[1]]
@@ -257,7 +242,7 @@ final class ServerMetrics: Sendable {
         ) { .number(Double(outputs.pendingBytes)) }
         builder.add(
             MetricSeries("maos_database_bytes", .gauge, of: .storage, "Size of the database file, without its log")
-        ) { .known(look.databaseBytes) }
+        ) { look.databaseBytes.map { .number($0) } ?? .unknown }
         var storage = ComponentPerformance()
         storage.operations = [readCount]
         storage.failures = [failures]
@@ -350,8 +335,4 @@ extension MetricsBoard.Builder {
             }
         }
     }
-}
-
-extension MetricValue {
-    fileprivate static func known(_ value: Double?) -> MetricValue { value.map { .number($0) } ?? .unknown }
 }
