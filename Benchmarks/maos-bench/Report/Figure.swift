@@ -6,6 +6,7 @@ struct Figure: Sendable {
         case microseconds = "µs"
         case milliseconds = "ms"
         case megabytes = "MB"
+        case percent = "%"
         case count = ""
 
         /// A value of the unit for people.
@@ -15,6 +16,7 @@ struct Figure: Sendable {
             case .microseconds: "\(value.text(decimals: value < 100 ? 2 : 0)) µs"
             case .milliseconds: "\(value.text(decimals: value < 10 ? 2 : 1)) ms"
             case .megabytes: "\(value.text(decimals: 1)) MB"
+            case .percent: "\(value.text(decimals: 2)) %"
             case .count: value.text(decimals: 0)
             }
         }

@@ -7,6 +7,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case workflow
     case engine
     case startup
+    case host
     case fanout
     case sockets
     case yardsticks
@@ -27,6 +28,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .startup: "start until ready, and memory when idle"
         case .fanout: "events for 1,000 WebSocket subscribers"
         case .sockets: "WebSocket connections: readiness, answers, memory of 10,000 idle ones"
+        case .host: "looks at the host and at 2,000 processes, once a second"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
         }
     }
@@ -43,6 +45,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .startup: try StartupScenario.measure(options)
         case .fanout: try FanoutScenario.measure(options)
         case .sockets: try SocketsScenario.measure(options)
+        case .host: try HostScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)
         }
     }
