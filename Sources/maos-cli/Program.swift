@@ -11,7 +11,7 @@ enum Program {
         + DeadLetterCommands.all + BudgetCommands.all
         + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
         + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
-        + TokenCommands.all + [
+        + TokenCommands.all + KeyCommands.all + [
             AgentScriptCommand.command, CompletionCommand.command, HelpCommand.command,
         ]
 
@@ -29,6 +29,7 @@ enum Program {
         ("execution", "watch a workflow being done and change its course"),
         ("approval", "answer what workflows ask people"),
         ("token", "make tokens, without asking the server"),
+        ("key", "make and revoke the keys that programs bear"),
     ]
 
     /// Runs the program; returns its exit code.

@@ -28,6 +28,7 @@ final class Application {
     private let host: HostMonitor
     private let metrics: ServerMetrics
     private let surfaces: Surfaces
+    private let opencode: OpenCodeService
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
     ///
@@ -108,11 +109,17 @@ final class Application {
         let verifier = TokenVerifier(
             key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
         let administrator = CurrentToken(path: configuration.data + "/admin.token")
+        let credentials = TokenCredentials(verifier: verifier, administrator: administrator)
+        opencode = OpenCodeService(configuration, tokens: credentials)
+        surfaces.opencode.open(
+            opencode.services(
+                configuration, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
+                environment: environment, log: log))
         let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
         surfaces.gatewaySockets.open(
             DialectServices(
                 name: "gateway", orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                credentials: TokenCredentials(verifier: verifier, administrator: administrator),
+                credentials: credentials,
                 subprotocols: ["bearer"], trust: .tokens, origins: configuration.originPolicy, log: log
             ) { [orchestrator, environment] in
                 var seed = SystemRandomNumberGenerator()
@@ -215,6 +222,9 @@ final class Application {
                 services.log = log
             }
         }
+        configuration.openCode = fresh.openCode
+        opencode.shared.configuration = fresh.openCode
+        surfaces.opencode.change { $0.trust = OpenCodeService.trust(fresh) }
         // Names only: values may be secret.
         let data: JSONValue = [
             "changes": .array(changed.filter(isFollowed).map { .string($0) }),
@@ -231,8 +241,8 @@ final class Application {
 
     /// The settings that are followed without a new start.
     private static let liveSettings: Set<String> = [
-        "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel", "alerts.cpuPercent",
-        "alerts.memoryPercent", "alerts.diskPercent",
+        "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel", "opencode.auth", "opencode.pushDefault",
+        "opencode.killForeign", "alerts.cpuPercent", "alerts.memoryPercent", "alerts.diskPercent",
     ]
 
     /// Stops accepting, lets work end, and closes everything in order.

@@ -22,6 +22,9 @@ struct Configuration {
     var data: String
     var listen: [Listen]
     var trustsLoopback: Bool
+    /// Whether callers of this host need no key or token for the OpenCode surface.
+    var isOpenCodeOpen: Bool
+    var openCode: OpenCodeConfiguration
     var limits: GatewayLimits
     var logLevel: Log.Level
     var logFormat: Log.Format
@@ -78,6 +81,8 @@ struct Configuration {
                     + "listen on localhost, or use --auth required",
                 isUsage: false)
         }
+        isOpenCodeOpen = values["opencode.auth"]?.stringValue != "required"
+        openCode = try Configuration.openCode(values)
         limits = try Configuration.limits(values)
         logLevel = Log.Level.allCases.first { $0.name == values["logLevel"]?.stringValue } ?? .info
         logFormat = values["logFormat"]?.stringValue == "json" ? .json : .text
@@ -169,6 +174,9 @@ struct Configuration {
 
     // MARK: Limits
 
+    /// The dialects that `limits` may have members for.
+    private static let limitedDialects: [String] = ["gateway", "opencode"]
+
     private static func limits(_ values: SettingValues) throws(ConfigurationError) -> GatewayLimits {
         var limits = GatewayLimits()
         switch values["limits"] {
@@ -176,9 +184,13 @@ struct Configuration {
             limits.isOn = false
         case .object(let dialects):
             for (dialect, value) in dialects.map({ ($0.key, $0.value) }) {
-                guard dialect == "gateway" else {
-                    throw failure(values, "limits", "has the dialect \"\(dialect)\", expected gateway")
+                guard Configuration.limitedDialects.contains(dialect) else {
+                    throw failure(
+                        values, "limits",
+                        "has the dialect \"\(dialect)\", expected \(limitedDialects.joined(separator: ", "))"
+                            + nearest(to: dialect, in: limitedDialects))
                 }
+                guard dialect == "gateway" else { continue }
                 guard case .object(let members) = value else {
                     throw failure(values, "limits", "has a gateway that is no object")
                 }

@@ -6,6 +6,8 @@ struct Setting {
     enum Form {
         case text
         case words([String])
+        /// `true` or `false`.
+        case flag
         /// A whole number in a range.
         case number(ClosedRange<Int64>)
         /// A number in a range.
@@ -49,7 +51,8 @@ struct Setting {
             key: "data", flag: "--data", form: .text, fallback: nil,
             summary: "data directory (default $XDG_DATA_HOME/maos, else ~/.local/share/maos)"),
         Setting(
-            key: "listen", flag: "--listen", form: .texts, fallback: .array([.string("localhost:7400=all")]),
+            key: "listen", flag: "--listen", form: .texts,
+            fallback: .array([.string("localhost:7400=all"), .string("localhost:8080=opencode")]),
             summary: "ADDR:PORT=SURFACE[,SURFACE…]; may be repeated; port 0 picks a free one"),
         Setting(
             key: "auth", flag: "--auth", form: .words(["required", "local"]), fallback: "required",
@@ -170,6 +173,15 @@ struct Setting {
         Setting(
             key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the gateway need a token"),
+        Setting(
+            key: "opencode.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "loopback",
+            summary: "whether loopback callers of the OpenCode surface need a key or token"),
+        Setting(
+            key: "opencode.pushDefault", flag: nil, form: .words(["subscribed", "all"]), fallback: "subscribed",
+            summary: "whether OpenCode clients are told what they subscribed to, or everything"),
+        Setting(
+            key: "opencode.killForeign", flag: nil, form: .flag, fallback: false,
+            summary: "whether kill_process may end OpenCode and Claude processes that were not started here"),
         Setting(
             key: "origins", flag: nil, form: .texts, fallback: .array([]),
             summary: "browser origins that are allowed besides loopback"),

@@ -193,6 +193,8 @@ struct SettingValues {
             value = .string(text)
         case .texts:
             value = .array(isUsage ? [.string(text)] : text.split(separator: " ").map { .string(String($0)) })
+        case .flag:
+            value = Bool(text).map { .boolean($0) } ?? .string(text)
         case .number:
             value = Int64(text).map { .integer($0) } ?? .string(text)
         case .amount:
@@ -223,6 +225,8 @@ struct SettingValues {
         case (.text, _): expected = "a text"
         case (.words(let words), .string(let text)) where words.contains(text): return
         case (.words(let words), _): expected = "one of " + words.joined(separator: ", ")
+        case (.flag, .boolean): return
+        case (.flag, _): expected = "true or false"
         case (.number(let range), .integer(let number)) where range.contains(number): return
         case (.number(let range), _): expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case (.amount(let range), _) where value.doubleValue.map({ range.contains($0) }) ?? false: return

@@ -5,6 +5,7 @@ enum Surface: String, CaseIterable {
     /// Everything there is, each dialect at a path of its own.
     case all
     case gateway
+    case opencode
 
     /// The names, for messages.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -33,12 +34,20 @@ enum Surface: String, CaseIterable {
 struct Surfaces {
     let gateway = Gateway()
     let gatewaySockets = DialectSurface()
+    let opencode = DialectSurface()
 
     /// The dialects that speak WebSocket, by the names that metrics have for them.
-    var dialects: [(name: String, surface: DialectSurface)] { [("gateway", gatewaySockets)] }
+    var dialects: [(name: String, surface: DialectSurface)] {
+        [("gateway", gatewaySockets), ("opencode", opencode)]
+    }
 
     /// What a listener of these surfaces serves.
     func listener(_ surfaces: [Surface]) -> ListenerSurfaces {
-        ListenerSurfaces(gateway: gateway, servesGateway: surfaces.contains(.all) || surfaces.contains(.gateway))
+        let servesAll: Bool = surfaces.contains(.all)
+        var served = ListenerSurfaces(gateway: gateway, servesGateway: servesAll || surfaces.contains(.gateway))
+        if servesAll || surfaces.contains(.opencode) { served.routes["/opencode/ws"] = .dialect(opencode) }
+        // Beside the gateway, its own WebSocket keeps the short path.
+        if surfaces.contains(.opencode), !served.servesGateway { served.routes["/ws"] = .dialect(opencode) }
+        return served
     }
 }

@@ -26,9 +26,13 @@ class Program:
             [str(a) for a in arguments], stdout=subprocess.PIPE, stderr=errors, text=True
         )
         self.port = None
+        self.ports = {}
         for line in self.process.stdout:
             if line.startswith("listening "):
-                self.port = int(line.split()[1].rsplit(":", 1)[1])
+                _, address, surfaces = line.split()
+                self.ports[surfaces] = int(address.rsplit(":", 1)[1])
+                if self.port is None:
+                    self.port = self.ports[surfaces]
             if line.strip() == "ready":
                 return
         raise RuntimeError(f"{arguments[0]} did not get ready, and ended with {self.process.wait()}")
@@ -106,6 +110,12 @@ class Server(Program):
         finally:
             self.log.close()
             shutil.rmtree(self.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_class():
+    """For fixtures that make servers of their own."""
+    return Server
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ public struct TaskQuery: Sendable, Hashable {
     public var projects: [String] = []
     /// Only dead letters.
     public var isDeadLettersOnly: Bool = false
+    /// Only tasks that were created before the one of this number; the total counts the others, too.
+    public var before: UInt64?
     /// So many of the newest are left out.
     public var offset: Int = 0
     /// 1…1000.

@@ -92,7 +92,8 @@ public final class MemoryJournal: Journal, History {
                     && (!query.isDeadLettersOnly || task.state.isDeadLetter)
             }
             let page: ArraySlice<TaskRecord> =
-                found.sorted { $0.number > $1.number }.dropFirst(query.offset).prefix(query.limit)
+                found.filter { $0.number < query.before ?? .max }.sorted { $0.number > $1.number }
+                .dropFirst(query.offset).prefix(query.limit)
             return TaskPage(tasks: page.map { query.isBrief ? $0.brief : $0 }, total: found.count)
         }
     }

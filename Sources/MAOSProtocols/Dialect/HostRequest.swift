@@ -6,12 +6,20 @@ package enum HostRequest: Sendable {
     case type(AgentID, [UInt8])
     /// Change the size of that terminal.
     case resize(AgentID, columns: Int, rows: Int)
+    /// Signal a process and wait for its end; one that was not started here only where that is said.
+    case signal(ProcessIdentity, ProcessSignal, allowsForeign: Bool)
+    /// Look up what the scans of processes leave out.
+    case inspect([ProcessIdentity])
 }
 
 /// What came of a ``HostRequest``.
 package enum HostAnswer: Sendable {
     /// It is done.
     case done
+    /// What came of a signal.
+    case signalled(ProcessSignalOutcome)
+    /// What was looked up; what is gone is left out.
+    case inspected([ProcessIdentity: ProcessDetails])
     /// There is no such agent, or it has no process.
     case noSuchProcess
     /// The system refused; the text is for people and names no paths.

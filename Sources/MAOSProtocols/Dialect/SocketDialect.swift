@@ -19,6 +19,9 @@ package protocol SocketDialect: AnyObject {
     /// Takes note of a frame that carries no message: a ping or pong of the protocol.
     func sign(ofLifeFrom peer: PeerID, at now: Instant)
 
+    /// Hears how a connection ends, right before ``close(_:at:)``; 1006 where nothing was said (RFC 6455 §7.4.1).
+    func closing(_ peer: PeerID, code: UInt16, at now: Instant)
+
     /// Forgets a connection that is gone; called once for each that was opened, and last.
     func close(_ peer: PeerID, at now: Instant) -> [SocketOutput]
 
@@ -45,6 +48,9 @@ package protocol SocketDialect: AnyObject {
 }
 
 extension SocketDialect {
+    /// Does not matter.
+    package func closing(_ peer: PeerID, code: UInt16, at now: Instant) {}
+
     /// There are no messages in it.
     package func sign(ofLifeFrom peer: PeerID, at now: Instant) {}
 

@@ -5,6 +5,8 @@ package enum StoreRead: Sendable, Hashable {
     case task(TaskID)
     case agent(AgentID)
     case tasks(TaskQuery)
+    /// Tasks by their names; what is not stored is left out.
+    case tasksNamed([TaskID])
     case terminatedAgents(AgentQuery)
     case entity(EntityKind, id: String)
     case entities(EntityQuery)
@@ -12,6 +14,8 @@ package enum StoreRead: Sendable, Hashable {
     case events(from: UInt64, limit: Int, types: Set<String>)
     /// Output in order from a sequence number on.
     case output(OutputOwner, from: UInt64, limit: Int, byteLimit: Int)
+    /// Log entries that an index has the places of.
+    case logs(LogSearch)
 
     /// Asks; may block on the disk.
     ///
@@ -30,6 +34,12 @@ package enum StoreRead: Sendable, Hashable {
                 return .success(.agent(try history.agent(id)))
             case .tasks(let query):
                 return .success(.tasks(try history.tasks(query)))
+            case .tasksNamed(let ids):
+                var tasks: [TaskRecord] = []
+                for id: TaskID in ids {
+                    if let task: TaskRecord = try history.task(id) { tasks.append(task) }
+                }
+                return .success(.tasks(TaskPage(tasks: tasks, total: tasks.count)))
             case .terminatedAgents(let query):
                 return .success(.agents(try history.terminatedAgents(query)))
             case .entity(let kind, let id):
@@ -38,6 +48,8 @@ package enum StoreRead: Sendable, Hashable {
                 return .success(.entities(try history.entities(query)))
             case .events(let sequence, let limit, let types):
                 return .success(.events(try history.events(from: sequence, limit: limit, types: types)))
+            case .logs(let search):
+                return .success(.logs(try search.perform(output: output)))
             case .output(let owner, let sequence, let limit, let byteLimit):
                 return .success(
                     .output(try output.read(owner, from: sequence, limit: limit, byteLimit: byteLimit)))
@@ -58,4 +70,5 @@ package enum StoreReadResult: Sendable {
     case entities(EntityPage)
     case events(EventPage)
     case output(OutputPage)
+    case logs(LogPage)
 }

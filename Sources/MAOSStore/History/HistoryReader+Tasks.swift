@@ -13,10 +13,11 @@ extension HistoryReader {
         let limit: Int = min(max(1, query.limit), HistoryReader.pageLimit)
         guard offset < total else { return TaskPage(tasks: [], total: total) }
 
+        let bound: Int64 = query.before.map { Int64(clamping: $0) } ?? .max
         let numbers: [Int64] =
             wanted.count == all.count
-            ? try newest(limit: limit, offset: offset)
-            : try newest(of: wanted, limit: limit, offset: offset)
+            ? try newest(before: bound, limit: limit, offset: offset)
+            : try newest(of: wanted, before: bound, limit: limit, offset: offset)
         var tasks: [TaskRecord] = []
         tasks.reserveCapacity(numbers.count)
         for number: Int64 in numbers {
@@ -38,26 +39,29 @@ extension HistoryReader {
         return query.projects.contains(project)
     }
 
-    private func newest(limit: Int, offset: Int) throws -> [Int64] {
+    private func newest(before end: Int64, limit: Int, offset: Int) throws -> [Int64] {
         try newestTasks.bind(Int64(limit), at: 1)
         try newestTasks.bind(Int64(offset), at: 2)
+        try newestTasks.bind(end, at: 3)
         var numbers: [Int64] = []
         while try newestTasks.step() { numbers.append(newestTasks.int64(0)) }
         return numbers
     }
 
     /// Merges the newest of each bucket; a bucket is read only as far as it can still contribute.
-    private func newest(of buckets: [JournalQueries.Bucket], limit: Int, offset: Int) throws -> [Int64] {
+    private func newest(
+        of buckets: [JournalQueries.Bucket], before end: Int64, limit: Int, offset: Int
+    ) throws -> [Int64] {
         if let only: JournalQueries.Bucket = buckets.first, buckets.count == 1 {
             var numbers: [Int64] = []
-            try appendNewest(of: only.number, above: 0, limit: limit, offset: offset, to: &numbers)
+            try appendNewest(of: only.number, above: 0, before: end, limit: limit, offset: offset, to: &numbers)
             return numbers
         }
         let needed: Int = offset + limit
         var numbers: [Int64] = []
         var bound: Int64 = 0
         for bucket: JournalQueries.Bucket in buckets.sorted(by: { $0.count > $1.count }) {
-            try appendNewest(of: bucket.number, above: bound, limit: needed, offset: 0, to: &numbers)
+            try appendNewest(of: bucket.number, above: bound, before: end, limit: needed, offset: 0, to: &numbers)
             guard numbers.count >= needed else { continue }
             numbers.sort(by: >)
             numbers.removeLast(numbers.count - needed)
@@ -68,12 +72,13 @@ extension HistoryReader {
     }
 
     private func appendNewest(
-        of bucket: Int64, above bound: Int64, limit: Int, offset: Int, to numbers: inout [Int64]
+        of bucket: Int64, above bound: Int64, before end: Int64, limit: Int, offset: Int, to numbers: inout [Int64]
     ) throws {
         try newestOfBucket.bind(bucket, at: 1)
         try newestOfBucket.bind(bound, at: 2)
         try newestOfBucket.bind(Int64(limit), at: 3)
         try newestOfBucket.bind(Int64(offset), at: 4)
+        try newestOfBucket.bind(end, at: 5)
         while try newestOfBucket.step() { numbers.append(newestOfBucket.int64(0)) }
     }
 }

@@ -23,11 +23,11 @@ final class HistoryReader: @unchecked Sendable {
         begin = try connection.statement("BEGIN")
         end = try connection.statement("COMMIT")
         newestTasks = try connection.statement(
-            "SELECT number FROM tasks ORDER BY number DESC LIMIT ?1 OFFSET ?2")
+            "SELECT number FROM tasks WHERE number < ?3 ORDER BY number DESC LIMIT ?1 OFFSET ?2")
         newestOfBucket = try connection.statement(
             """
             SELECT number FROM tasks INDEXED BY tasks_by_bucket
-            WHERE bucket = ?1 AND number > ?2 ORDER BY number DESC LIMIT ?3 OFFSET ?4
+            WHERE bucket = ?1 AND number > ?2 AND number < ?5 ORDER BY number DESC LIMIT ?3 OFFSET ?4
             """)
         eventBatches = try connection.statement(
             """

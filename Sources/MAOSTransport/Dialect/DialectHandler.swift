@@ -79,7 +79,7 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         carryOut(dialect.open(socket.peer, arrival, at: now))
     }
 
-    func forget(_ peer: PeerID) {
+    func forget(_ peer: PeerID, code: WebSocketCloseCode = .abnormal) {
         guard let socket: DialectSocket = socket(peer) else { return }
         let place = Int(truncatingIfNeeded: peer.rawValue & 0xFFFF_FFFF)
         socket.letGo()
@@ -89,6 +89,7 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         measures.sockets.value = count
         if count == 0 { measures.queuedBytes.value = 0 }
         interest.subtract(1, ordering: .sequentiallyConsistent)
+        dialect.closing(peer, code: code.value, at: now)
         carryOut(dialect.close(peer, at: now))
     }
 

@@ -85,7 +85,7 @@ final class DialectSocket: WebSocketDelegate {
 
     func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection) {
         connection = nil
-        handler.forget(peer)
+        handler.forget(peer, code: code)
     }
 
     func onDrained(_ socket: WebSocketServerConnection) {

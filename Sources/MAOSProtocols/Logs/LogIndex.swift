@@ -1,0 +1,181 @@
+package import MAOSCore
+internal import Synchronization
+
+/// Knows where the newest log entries are, without holding what was printed.
+///
+/// Of the output of tasks it remembers which stored piece has how many lines; what it is asked for is read from the store.
+/// What the orchestrator and the server say is kept as it is. Both are bounded: the oldest are forgotten, of which the logs
+/// of single tasks still tell.
+package final class LogIndex: Sendable {
+    /// What it remembers.
+    enum Item: Sendable {
+        /// A stored piece of a task's output.
+        case output(TaskID, sequence: UInt64, stream: OutputStream, time: Instant, lines: Int)
+        case entry(LogEntry)
+
+        var time: Instant {
+            switch self {
+            case .output(_, _, _, let time, _): time
+            case .entry(let entry): entry.time
+            }
+        }
+
+        var level: LogLevel {
+            switch self {
+            case .output(_, _, let stream, _, _): LogEntry.level(of: stream)
+            case .entry(let entry): entry.level
+            }
+        }
+
+        var agent: String {
+            switch self {
+            case .output(let task, _, _, _, _): task.rawValue
+            case .entry(let entry): entry.agent
+            }
+        }
+
+        var lines: Int {
+            switch self {
+            case .output(_, _, _, _, let lines): lines
+            case .entry: 1
+            }
+        }
+    }
+
+    private struct State {
+        var items: [Item] = []
+        /// The place of the oldest item, once there are as many as there may be.
+        var head: Int = 0
+        /// Items that were ever added.
+        var added: UInt64 = 0
+        var summary = LogSummary()
+        /// The newest event that an entry was made of.
+        var lastEvent: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+
+    /// Makes an empty index.
+    ///
+    /// - Parameter limit: Pieces and entries that are remembered.
+    package init(limit: Int = 32_768) {
+        precondition(limit > 0, "an index has room")
+        self.limit = limit
+    }
+
+    /// Adds what the server says.
+    package func add(_ entries: [LogEntry]) {
+        state.withLock { (state: inout State) in
+            for entry: LogEntry in entries { add(.entry(entry), to: &state) }
+        }
+    }
+
+    /// How many pieces and entries were ever added; where ``entries(after:)`` goes on.
+    package var position: UInt64 { state.withLock { $0.added } }
+
+    /// What the orchestrator and the server have said since a position, without what was printed, and where to go on.
+    package func entries(after position: UInt64) -> (entries: [LogEntry], position: UInt64) {
+        state.withLock { (state: inout State) in
+            let wanted = Int(min(state.added - min(position, state.added), UInt64(state.items.count)))
+            var entries: [LogEntry] = []
+            for offset in (state.items.count - wanted)..<state.items.count {
+                let place: Int = (state.head + offset) % state.items.count
+                if case .entry(let entry) = state.items[place] { entries.append(entry) }
+            }
+            return (entries, state.added)
+        }
+    }
+
+    private func add(_ item: Item, to state: inout State) {
+        state.added += 1
+        state.summary.add(item.lines, of: item.level)
+        state.summary.newest = max(item.time, state.summary.newest ?? item.time)
+        if state.items.count < limit {
+            state.items.append(item)
+        } else {
+            let oldest: Item = state.items[state.head]
+            state.summary.add(-oldest.lines, of: oldest.level)
+            state.items[state.head] = item
+            state.head = (state.head + 1) % limit
+        }
+        state.summary.oldest = state.items[state.head].time
+    }
+
+    /// How many lines output has; one that has not ended counts.
+    static func lines(in data: [UInt8]) -> Int {
+        let span: Span<UInt8> = data.span
+        var count: Int = 0
+        for index in span.indices where span[index] == 0x0A { count &+= 1 }
+        return data.last == 0x0A ? count : count + 1
+    }
+
+    /// What a search has to look at, in the order of the query.
+    struct Selection {
+        var items: [Item] = []
+        /// Lines of everything that could match.
+        var lines: Int = 0
+        var summary = LogSummary()
+    }
+
+    /// Goes through what is remembered, once, and without reading anything.
+    ///
+    /// - Parameters:
+    ///   - filter: What entries have to be like, as far as that can be seen from here.
+    ///   - isAscending: Whether the oldest come first.
+    ///   - cursor: Where to go on.
+    ///   - limit: Items that are taken at most; the others are only counted.
+    /// - Returns: What was found.
+    func select(_ filter: LogFilter, isAscending: Bool, from cursor: LogCursor?, limit: Int) -> Selection {
+        state.withLock { (state: inout State) in
+            var selection = Selection(summary: state.summary)
+            let count: Int = state.items.count
+            for step in 0..<count {
+                let place: Int = (state.head + (isAscending ? step : count - 1 - step)) % count
+                let item: Item = state.items[place]
+                guard filter.matches(level: item.level, time: item.time, agent: item.agent) else { continue }
+                selection.lines += item.lines
+                guard selection.items.count < limit, item.time.isAtOrPast(cursor, isAscending: isAscending) else {
+                    continue
+                }
+                selection.items.append(item)
+            }
+            return selection
+        }
+    }
+}
+
+extension Instant {
+    /// Whether an entry of this time can come after a place in a list.
+    func isAtOrPast(_ cursor: LogCursor?, isAscending: Bool) -> Bool {
+        guard let cursor else { return true }
+        if self == cursor.time { return cursor.count != nil }
+        return isAscending ? self > cursor.time : self < cursor.time
+    }
+}
+
+extension LogIndex: OutputObserver {
+    package func stored(_ entries: [OutputEntry]) {
+        state.withLock { (state: inout State) in
+            for entry: OutputEntry in entries {
+                // What an agent's log shows of its tasks is in theirs.
+                guard case .task(let task) = entry.owner else { continue }
+                add(
+                    .output(
+                        task, sequence: entry.sequence, stream: entry.stream, time: entry.time,
+                        lines: LogIndex.lines(in: entry.data)), to: &state)
+            }
+        }
+    }
+}
+
+extension LogIndex: EventSink {
+    package func receive(_ events: [Event]) {
+        state.withLock { (state: inout State) in
+            for event: Event in events where event.sequence > state.lastEvent {
+                state.lastEvent = event.sequence
+                if let entry = LogEntry(event) { add(.entry(entry), to: &state) }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+internal import MAOSCore
+internal import MAOSProtocols
+
+extension Configuration {
+    /// What is set about the OpenCode surface.
+    static func openCode(_ values: SettingValues) throws(ConfigurationError) -> OpenCodeConfiguration {
+        var configuration = OpenCodeConfiguration()
+        configuration.pushesEverything = values["opencode.pushDefault"]?.stringValue == "all"
+        configuration.killsForeign = values["opencode.killForeign"]?.boolValue ?? false
+        switch values["limits"] {
+        case .string("off"): configuration.limits = nil
+        case .object(let dialects): configuration.limits = try openCodeLimits(dialects["opencode"], values)
+        default: break
+        }
+        return configuration
+    }
+
+    private static func openCodeLimits(
+        _ value: JSONValue?, _ values: SettingValues
+    ) throws(ConfigurationError) -> OpenCodeLimits? {
+        var limits = OpenCodeLimits()
+        switch value {
+        case nil: break
+        case .string("off")?: return nil
+        case .object(let members)?:
+            for (name, value) in members.map({ ($0.key, $0.value) }) {
+                guard let limit = OpenCodeLimitName(rawValue: name) else {
+                    throw failure(
+                        values, "limits",
+                        "has opencode.\(name), which there is not"
+                            + nearest(to: name, in: OpenCodeLimitName.allCases.map(\.rawValue)))
+                }
+                guard let number: Int = value.intValue, 1...1_000_000 ~= number else {
+                    throw failure(
+                        values, "limits",
+                        "has opencode.\(name) \(JSONText(value)), expected a whole number from 1 to 1000000")
+                }
+                limits[limit] = number
+            }
+        default:
+            throw failure(values, "limits", "has an opencode that is neither an object nor off")
+        }
+        return limits
+    }
+}

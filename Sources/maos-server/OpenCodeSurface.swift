@@ -1,0 +1,44 @@
+internal import MAOSCore
+internal import MAOSProtocols
+internal import MAOSStore
+internal import MAOSSystem
+internal import MAOSTransport
+
+/// The OpenCode surface, as the server has it: what all of its loops share.
+struct OpenCodeService {
+    let shared: OpenCodeShared
+    let logs = LogIndex()
+    let credentials: KeyCredentials
+
+    init(_ configuration: Configuration, tokens: any CredentialChecker) {
+        shared = OpenCodeShared(configuration.openCode)
+        credentials = KeyCredentials(path: APIKeyFile.path(in: configuration.data), tokens: tokens)
+    }
+
+    /// Who callers of this host are who have not said more.
+    private static let local = Principal(subject: "opencode", permissions: .all)
+
+    static func trust(_ configuration: Configuration) -> DialectServices.Trust {
+        configuration.isOpenCodeOpen ? .loopback(local, otherwise: .messages) : .messages
+    }
+
+    /// What the surface is opened with.
+    func services(
+        _ configuration: Configuration, orchestrator: Orchestrator, history: any History, outputs: any OutputStore,
+        reader: WorkerThread, environment: any DialectEnvironment, log: Log
+    ) -> DialectServices {
+        orchestrator.events.attach(logs)
+        outputs.observe(logs)
+        let (shared, logs, credentials) = (shared, logs, credentials)
+        return DialectServices(
+            name: "opencode", orchestrator: orchestrator, history: history, outputs: outputs, reader: reader,
+            host: HostPort(environment, reader: reader), credentials: credentials,
+            trust: OpenCodeService.trust(configuration), origins: configuration.originPolicy, log: log
+        ) {
+            OpenCodeDialect(
+                shared,
+                OpenCodeSurroundings(
+                    view: orchestrator.view, environment: environment, logs: logs, credentials: credentials))
+        }
+    }
+}
