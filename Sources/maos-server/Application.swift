@@ -29,6 +29,7 @@ final class Application {
     private let metrics: ServerMetrics
     private let surfaces: Surfaces
     private let opencode: OpenCodeService
+    private let dashboard: DashboardHub
 
     /// Opens everything and binds the addresses; nothing is accepted and nothing runs yet.
     ///
@@ -97,12 +98,13 @@ final class Application {
         environment.attach(orchestrator)
         host = HostMonitor(disk: configuration.data, runtime: runtime, thresholds: configuration.alerts)
         environment.attach(host)
+        dashboard = Surfaces.dashboardHub(configuration)
         let events = EventMeasures()
         orchestrator.events.attach(events)
         metrics = ServerMetrics(
             ServerMetrics.Sources(
                 orchestrator: orchestrator, journal: journal, events: events, outputs: outputs, gateway: gateway,
-                dialects: surfaces.dialects, transport: transport, host: host,
+                dialects: surfaces.dialects, dashboard: dashboard, transport: transport, host: host,
                 database: configuration.data + "/maos.db",
                 components: { [environment] in environment.components(at: clock.now()) }))
         environment.attach(metrics.board)
@@ -110,11 +112,17 @@ final class Application {
             key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
         let administrator = CurrentToken(path: configuration.data + "/admin.token")
         let credentials = TokenCredentials(verifier: verifier, administrator: administrator)
+        let hostPort = HostPort(environment, reader: reader, runtime: runtime)
         opencode = OpenCodeService(configuration, tokens: credentials)
         surfaces.opencode.open(
             opencode.services(
                 configuration, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                environment: environment, log: log))
+                environment: environment, host: hostPort, log: log))
+        surfaces.dashboard.open(
+            Surfaces.dashboardServices(
+                dashboard, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
+                host: hostPort, readings: host, credentials: credentials, origins: configuration.originPolicy, log: log
+            ))
         let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
         surfaces.gatewaySockets.open(
             DialectServices(
@@ -133,6 +141,9 @@ final class Application {
                 environment: environment, configuration: gatewayConfiguration, verifier: verifier,
                 administrator: administrator, sockets: surfaces.gatewaySockets, origins: configuration.originPolicy,
                 trustsLoopback: configuration.trustsLoopback, limit: configuration.limits.limit, log: log))
+        if configuration.tracesSockets {
+            for (_, surface) in surfaces.dialects { surface.change { $0.tracesMessages = true } }
+        }
     }
 
     // MARK: Running
@@ -203,6 +214,8 @@ final class Application {
         let isFollowed: (String) -> Bool = { Application.liveSettings.contains($0) }
         configuration.runners = fresh.runners
         configuration.limits = fresh.limits
+        configuration.dashboardLimits = fresh.dashboardLimits
+        dashboard.use(fresh.dashboardLimits)
         configuration.origins = fresh.origins
         configuration.hosts = fresh.hosts
         configuration.drainTime = fresh.drainTime

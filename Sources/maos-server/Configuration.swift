@@ -25,9 +25,14 @@ struct Configuration {
     /// Whether callers of this host need no key or token for the OpenCode surface.
     var isOpenCodeOpen: Bool
     var openCode: OpenCodeConfiguration
+    /// Whether callers of this host need no token for the dashboard.
+    var isDashboardOpen: Bool
     var limits: GatewayLimits
+    var dashboardLimits: DashboardLimits
     var logLevel: Log.Level
     var logFormat: Log.Format
+    /// Whether `DEBUG=ws:*` asks for every WebSocket message to be noted.
+    let tracesSockets: Bool
     var runners: RunnerTable
     var workspaceRoot: String
     var engine: EngineConfiguration
@@ -83,8 +88,13 @@ struct Configuration {
         }
         isOpenCodeOpen = values["opencode.auth"]?.stringValue != "required"
         openCode = try Configuration.openCode(values)
+        isDashboardOpen = auth == "local" || values["dashboard.auth"]?.stringValue == "loopback"
         limits = try Configuration.limits(values)
-        logLevel = Log.Level.allCases.first { $0.name == values["logLevel"]?.stringValue } ?? .info
+        dashboardLimits = try Configuration.dashboardLimits(values)
+        let debugged: [Substring] = (environmentVariable("DEBUG") ?? "").split { $0 == "," || $0 == " " }
+        tracesSockets = debugged.contains("ws:*") || debugged.contains("*")
+        let wanted: Log.Level = Log.Level.allCases.first { $0.name == values["logLevel"]?.stringValue } ?? .info
+        logLevel = tracesSockets ? min(wanted, .debug) : wanted
         logFormat = values["logFormat"]?.stringValue == "json" ? .json : .text
         runners = try Configuration.runners(values)
         engine = try Configuration.engine(values)
@@ -175,7 +185,7 @@ struct Configuration {
     // MARK: Limits
 
     /// The dialects that `limits` may have members for.
-    private static let limitedDialects: [String] = ["gateway", "opencode"]
+    private static let limitedDialects: [String] = ["gateway", "opencode", "dashboard"]
 
     private static func limits(_ values: SettingValues) throws(ConfigurationError) -> GatewayLimits {
         var limits = GatewayLimits()

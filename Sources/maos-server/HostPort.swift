@@ -1,3 +1,4 @@
+internal import MAOSAgents
 internal import MAOSCore
 internal import MAOSProtocols
 internal import MAOSSystem
@@ -6,11 +7,14 @@ internal import MAOSSystem
 final class HostPort: HostServices {
     private let environment: any DialectEnvironment
     private let reader: WorkerThread
+    private let runtime: ProcessAgentRuntime
 
-    /// Asks what the server knows of its machine; what reads files of the kernel is done on a thread that may block.
-    init(_ environment: any DialectEnvironment, reader: WorkerThread) {
+    /// Asks what the server knows of its machine, and the runtime that has the agents' processes; what reads files of the kernel
+    /// is done on a thread that may block.
+    init(_ environment: any DialectEnvironment, reader: WorkerThread, runtime: ProcessAgentRuntime) {
         self.environment = environment
         self.reader = reader
+        self.runtime = runtime
     }
 
     func perform(_ request: HostRequest, _ done: @escaping @Sendable (HostAnswer) -> Void) {
@@ -23,8 +27,12 @@ final class HostPort: HostServices {
         case .inspect(let processes):
             guard let host = environment.host else { return done(.inspected([:])) }
             reader.execute { done(.inspected(host.details(of: processes))) }
-        case .type, .resize:
-            done(.noSuchProcess)
+        case .type(let agent, let bytes):
+            runtime.type(bytes, to: agent) { isTaken in done(isTaken ? .done : .noSuchProcess) }
+        case .resize(let agent, let columns, let rows):
+            runtime.resize(
+                agent, to: TerminalSize(columns: UInt16(clamping: columns), rows: UInt16(clamping: rows)))
+            done(.done)
         }
     }
 }

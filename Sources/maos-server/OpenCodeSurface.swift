@@ -25,14 +25,14 @@ struct OpenCodeService {
     /// What the surface is opened with.
     func services(
         _ configuration: Configuration, orchestrator: Orchestrator, history: any History, outputs: any OutputStore,
-        reader: WorkerThread, environment: any DialectEnvironment, log: Log
+        reader: WorkerThread, environment: any DialectEnvironment, host: HostPort, log: Log
     ) -> DialectServices {
         orchestrator.events.attach(logs)
         outputs.observe(logs)
         let (shared, logs, credentials) = (shared, logs, credentials)
         return DialectServices(
             name: "opencode", orchestrator: orchestrator, history: history, outputs: outputs, reader: reader,
-            host: HostPort(environment, reader: reader), credentials: credentials,
+            host: host, credentials: credentials,
             trust: OpenCodeService.trust(configuration), origins: configuration.originPolicy, log: log
         ) {
             OpenCodeDialect(

@@ -52,7 +52,9 @@ struct Setting {
             summary: "data directory (default $XDG_DATA_HOME/maos, else ~/.local/share/maos)"),
         Setting(
             key: "listen", flag: "--listen", form: .texts,
-            fallback: .array([.string("localhost:7400=all"), .string("localhost:8080=opencode")]),
+            fallback: .array([
+                .string("localhost:7400=all"), .string("localhost:3001=dashboard"), .string("localhost:8080=opencode"),
+            ]),
             summary: "ADDR:PORT=SURFACE[,SURFACE…]; may be repeated; port 0 picks a free one"),
         Setting(
             key: "auth", flag: "--auth", form: .words(["required", "local"]), fallback: "required",
@@ -182,6 +184,9 @@ struct Setting {
         Setting(
             key: "opencode.killForeign", flag: nil, form: .flag, fallback: false,
             summary: "whether kill_process may end OpenCode and Claude processes that were not started here"),
+        Setting(
+            key: "dashboard.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
+            summary: "whether loopback callers of the dashboard need a token"),
         Setting(
             key: "origins", flag: nil, form: .texts, fallback: .array([]),
             summary: "browser origins that are allowed besides loopback"),

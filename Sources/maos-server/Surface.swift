@@ -6,6 +6,7 @@ enum Surface: String, CaseIterable {
     case all
     case gateway
     case opencode
+    case dashboard
 
     /// The names, for messages.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -35,10 +36,11 @@ struct Surfaces {
     let gateway = Gateway()
     let gatewaySockets = DialectSurface()
     let opencode = DialectSurface()
+    let dashboard = DialectSurface()
 
     /// The dialects that speak WebSocket, by the names that metrics have for them.
     var dialects: [(name: String, surface: DialectSurface)] {
-        [("gateway", gatewaySockets), ("opencode", opencode)]
+        [("gateway", gatewaySockets), ("opencode", opencode), ("dashboard", dashboard)]
     }
 
     /// What a listener of these surfaces serves.
@@ -48,6 +50,8 @@ struct Surfaces {
         if servesAll || surfaces.contains(.opencode) { served.routes["/opencode/ws"] = .dialect(opencode) }
         // Beside the gateway, its own WebSocket keeps the short path.
         if surfaces.contains(.opencode), !served.servesGateway { served.routes["/ws"] = .dialect(opencode) }
+        if servesAll || surfaces.contains(.dashboard) { served.routes["/dashboard/ws"] = .dialect(dashboard) }
+        if surfaces.contains(.dashboard), !served.servesGateway { served.routes["/ws"] = .dialect(dashboard) }
         return served
     }
 }

@@ -52,6 +52,11 @@ package final class ProcessAgentRuntime: AgentRuntime {
         }
     }
 
+    /// Types bytes, and calls a body on the runtime's thread: with false when the agent has no terminal, or takes no more for now.
+    package func type(_ bytes: [UInt8], to agent: AgentID, _ done: @escaping @Sendable (Bool) -> Void) {
+        loop.execute { [host] in done(host.type(bytes, to: agent)) }
+    }
+
     /// Tells the programs on an agent's terminal a new size.
     package func resize(_ agent: AgentID, to size: TerminalSize) {
         loop.execute { [host] in host.resize(agent, to: size) }

@@ -1,20 +1,28 @@
 /// A queue in one array that is used round and round; O(1) at both of its ends.
-struct Deque<Element: Sendable>: Sendable {
+package struct Deque<Element: Sendable>: Sendable {
     private var slots: [Element?] = []
     private var head: Int = 0
-    private(set) var count: Int = 0
+    /// How many elements there are.
+    package private(set) var count: Int = 0
 
-    var isEmpty: Bool { count == 0 }
+    /// A queue without elements.
+    package init() {}
 
-    var first: Element? { count == 0 ? nil : slots[head] }
+    /// Whether there are none.
+    package var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ element: Element) {
+    /// The element that came first.
+    package var first: Element? { count == 0 ? nil : slots[head] }
+
+    /// Puts an element at the end.
+    package mutating func append(_ element: Element) {
         if count == slots.count { grow() }
         slots[(head + count) % slots.count] = element
         count += 1
     }
 
-    mutating func popFirst() -> Element? {
+    /// Takes the first element out.
+    package mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element: Element? = slots[head]
         slots[head] = nil
@@ -24,7 +32,7 @@ struct Deque<Element: Sendable>: Sendable {
     }
 
     /// The element at a distance from the first one.
-    subscript(offset: Int) -> Element? {
+    package subscript(offset: Int) -> Element? {
         offset < count ? slots[(head + offset) % slots.count] : nil
     }
 

@@ -69,6 +69,8 @@ public struct Permissions: OptionSet, Hashable, Sendable {
     public static let metricsRead = named("metrics:read")
     /// Follow metrics.
     public static let metricsSubscribe = named("metrics:subscribe")
+    /// Read logs.
+    public static let logsRead = named("logs:read")
     /// See resources, allocations and quotas.
     public static let resourcesRead = named("resources:read")
     /// Allocate resources.

@@ -114,6 +114,7 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
 
     func receive(_ text: [UInt8], from peer: PeerID) {
         measures.messagesIn.add()
+        if services.tracesMessages { trace("received", text, peer) }
         carryOut(dialect.receive(text, from: peer, at: now))
     }
 
@@ -145,8 +146,12 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         for output: SocketOutput in outputs {
             switch output {
             case .send(let text, let peer):
+                if services.tracesMessages { trace("sent", text, peer) }
                 socket(peer)?.send(text)
             case .deliver(let delivery):
+                if services.tracesMessages {
+                    for peer: PeerID in delivery.peers { trace("sent", delivery.payload, peer) }
+                }
                 let message = SharedMessage(text: delivery.payload)
                 for peer: PeerID in delivery.peers {
                     socket(peer)?.deliver(message, superseding: delivery.superseding)
@@ -172,6 +177,17 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
                 }
             }
         }
+    }
+
+    /// Notes that there was a message; it may hold secrets, so nothing of it but its type.
+    private func trace(_ direction: String, _ text: [UInt8], _ peer: PeerID) {
+        let message: JSONValue? = try? JSONReader.parse(text, depthLimit: 64)
+        let type: String =
+            (message?["type"]?.stringValue ?? message?["message_type"]?.stringValue).map { String($0.prefix(100)) }
+            ?? "-"
+        services.log(
+            .debug, "WebSocket message \(direction)",
+            ["dialect": services.name, "connection": "\(peer.rawValue)", "type": type, "bytes": "\(text.count)"])
     }
 
     private func wait(for token: SocketToken) -> UInt64 {

@@ -46,6 +46,8 @@ package struct DialectServices: Sendable {
     package var origins: OriginPolicy
     /// Where refused connections are noted.
     package var log: Log
+    /// Whether every message is noted: its type and its size, and nothing of what it says.
+    package var tracesMessages: Bool = false
 
     /// Puts the services together.
     package init(

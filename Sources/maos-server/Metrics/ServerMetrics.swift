@@ -15,6 +15,7 @@ final class ServerMetrics: Sendable {
         var outputs: any OutputStore
         var gateway: Gateway
         var dialects: [(name: String, surface: DialectSurface)]
+        var dashboard: DashboardHub
         var transport: TransportServer
         var host: HostMonitor
         var database: String
@@ -196,6 +197,7 @@ final class ServerMetrics: Sendable {
                 "maos_http_request_seconds", .histogram, of: .communication, "From a whole HTTP request to its answer")
         ) { .distribution(gateway.totals.durations) }
         for (name, surface) in sources.dialects { addSockets(surface, of: name, to: &builder) }
+        builder.addDashboard(sources.dashboard)
         builder.add(
             MetricSeries(
                 "maos_ws_queue_bytes", .gauge, of: .communication, "Bytes that WebSocket clients have not taken yet")

@@ -1,0 +1,151 @@
+internal import MAOSCore
+
+/// What happens, on its way to those who listen.
+extension DashboardDialect {
+    func tell(of event: Event, at now: Instant) {
+        // One that has not run before has not crashed: whoever asked for it is told why it could not start.
+        var isAlarming = true
+        if case .agent(let change) = event.body, let agent: DashboardAgent = known[change.id] {
+            isAlarming = agent.pid != nil
+        }
+        switch event.body {
+        case .agent(let change): tell(of: change, event, at: now)
+        case .task(let change): tell(of: change, event)
+        case .system, .workflow: break
+        }
+        guard isAlarming, !members.isEmpty, let alert: DashboardText = DashboardProjection.alert(of: event) else {
+            return
+        }
+        let sent = DashboardSession.Sent(
+            position: DashboardPosition(source: .event, sequence: event.sequence), part: 3)
+        for connection: DashboardConnection in members where event.sequence > connection.liveFrom {
+            pass(DashboardConnection.Message(bytes: alert.bytes, sent: sent), about: nil, entry: 0, to: connection)
+        }
+    }
+
+    // MARK: Agents
+
+    private func tell(of change: AgentEvent, _ event: Event, at now: Instant) {
+        if let record: AgentRecord = change.record {
+            // A name may be changed, but not whether there is a process.
+            if let agent = DashboardAgent(record), known[change.id] == nil { known[change.id] = agent }
+        } else if known[change.id] == nil, let record: AgentRecord = view.agent(change.id),
+            let agent = DashboardAgent(record)
+        {
+            known[change.id] = agent
+        }
+        guard known[change.id] != nil else { return }
+        known[change.id]?.follow(change, at: event.time)
+        for message: DashboardProjection.Derived in DashboardProjection.messages(of: event, change, known[change.id]) {
+            deliver(message, of: event)
+        }
+        switch change.kind {
+        case .ready:
+            if let pid: Int32 = change.state.process?.pid { creationDone(change.id, pid: pid, of: event, at: now) }
+        case .crashed:
+            let failure = DashboardFailure(.agentSpawnFailed, change.state.error ?? "The process could not be started")
+            creationFailed(change.id, failure, isRefused: false, at: now)
+        case .terminated:
+            known[change.id] = nil
+            rests[change.id] = nil
+        default: break
+        }
+    }
+
+    private func tell(of change: TaskEvent, _ event: Event) {
+        guard change.taskKind == DashboardProjection.commandKind, change.state.status.isTerminal else { return }
+        let audience: [DashboardConnection] = change.agent.map { listeners[$0] ?? [] } ?? []
+        var correlation: String?
+        for connection: DashboardConnection in audience {
+            let known: String? = connection.session?.withState { $0.commands.removeValue(forKey: change.id) }
+            if let known { correlation = known }
+        }
+        guard let message = DashboardProjection.message(of: event, change, correlation: correlation) else { return }
+        deliver(message, of: event)
+    }
+
+    /// Sends a message to all who want it; those who get it unchanged share it.
+    private func deliver(_ message: DashboardProjection.Derived, of event: Event) {
+        let sent = DashboardSession.Sent(
+            position: DashboardPosition(source: .event, sequence: event.sequence), part: message.part)
+        let item = DashboardConnection.Item.event(type: message.type, sequence: event.sequence)
+        forListeners(of: message.agent) { (connection: DashboardConnection) in
+            guard event.sequence > connection.liveFrom else { return }
+            offer(message.text, item, sent, about: message.agent, entry: 0, to: connection)
+        }
+    }
+
+    /// Calls a body with each connection that listens to an agent, once.
+    private func forListeners(of agent: AgentID, _ body: (DashboardConnection) -> Void) {
+        let named: [DashboardConnection] = listeners[agent] ?? []
+        for connection: DashboardConnection in named { body(connection) }
+        for connection: DashboardConnection in generalListeners where !connection.listens(to: agent) {
+            body(connection)
+        }
+    }
+
+    /// Sends a message to a connection, if it wants it.
+    private func offer(
+        _ text: DashboardText, _ item: DashboardConnection.Item, _ sent: DashboardSession.Sent, about agent: AgentID,
+        entry: UInt64, to connection: DashboardConnection
+    ) {
+        let bytes: [UInt8]
+        switch connection.match(item, about: agent) {
+        case .none: return
+        case .plain: bytes = text.bytes
+        case .subscription(let id): bytes = text.bytes(for: id)
+        }
+        pass(DashboardConnection.Message(bytes: bytes, sent: sent), about: agent, entry: entry, to: connection)
+    }
+
+    /// Sends a message, or keeps it until what comes before it is sent.
+    private func pass(
+        _ message: DashboardConnection.Message, about agent: AgentID?, entry: UInt64, to connection: DashboardConnection
+    ) {
+        if connection.replay != nil {
+            connection.replay?.live.append((agent, entry, message))
+            connection.replay?.liveBytes += message.bytes.count
+            let (count, bytes): (Int, Int) = (connection.replay?.live.count ?? 0, connection.replay?.liveBytes ?? 0)
+            guard count > DashboardReplay.liveLimit || bytes > DashboardReplay.liveByteLimit else { return }
+            close(connection, code: 1013, reason: "too much to catch up with")
+        } else if let agent, connection.pending[agent] != nil {
+            connection.held[agent, default: []].append(message)
+        } else {
+            deliver(message, to: connection)
+        }
+    }
+
+    // MARK: Output
+
+    func tell(of printed: OutputEntry, of agent: AgentID, at now: Instant) {
+        let entry: OutputEntry = DashboardProjection.whole(printed, &rests[agent])
+        // Only encoded where somebody wants it.
+        var output: DashboardText?
+        var lines: [(part: UInt8, text: DashboardText)]?
+        let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
+        let stream: String = DashboardProjection.name(of: entry.stream)
+        let level: String = DashboardProjection.level(of: entry.stream)
+        guard known[agent] != nil || listeners[agent] != nil else { return }
+        forListeners(of: agent) { (connection: DashboardConnection) in
+            guard entry.sequence > connection.outputFrom[agent] ?? 0 else { return }
+            let wanted: DashboardConnection.Match = connection.match(.output(stream: stream), about: agent)
+            if case .none = wanted {
+            } else {
+                let text: DashboardText = output ?? DashboardProjection.output(entry, of: agent)
+                output = text
+                offer(
+                    text, .output(stream: stream), DashboardSession.Sent(position: position, part: 0), about: agent,
+                    entry: entry.sequence, to: connection)
+            }
+            guard connection.subscriptions.contains(where: { $0.topic == .logs }) else { return }
+            let all: [(part: UInt8, text: DashboardText)] = lines ?? DashboardProjection.logEntries(entry, of: agent)
+            lines = all
+            for line in all {
+                offer(
+                    line.text, .log(level: level, stream: stream),
+                    DashboardSession.Sent(position: position, part: line.part), about: agent, entry: entry.sequence,
+                    to: connection)
+            }
+        }
+    }
+}

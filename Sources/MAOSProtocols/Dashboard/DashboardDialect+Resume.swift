@@ -1,0 +1,258 @@
+internal import MAOSCore
+
+/// How far the reading of an agent's log has come.
+struct DashboardLogReading {
+    /// The newest entry that the client has been told of; `nil` where it was told of none.
+    var cursor: UInt64?
+    /// Entries before this time are not for the client, where ``cursor`` does not say.
+    var since: Instant
+    /// The last entry to be read; `nil` before that is known.
+    var last: UInt64?
+    var missed: [DashboardReplay.Missed] = []
+    /// Entries that are passed over because there are too many.
+    var dropped: Int = 0
+    var rest: DashboardRest?
+}
+
+/// What a client missed while it was away, derived again from what is stored.
+extension DashboardDialect {
+    private static let pageLimit: Int = 1_000
+    private static let pageBytes: Int = 8 << 20
+    /// Types of events that become messages.
+    private static let types: Set<String> = [
+        "agent_spawned", "agent_ready", "agent_work_changed", "agent_paused", "agent_resumed", "agent_crashed",
+        "agent_stopping", "agent_terminated", "task_failed", "resource_alert", "security_alert", "performance_alert",
+    ]
+
+    /// Restores what a session listens to, and begins to read what it missed.
+    func resume(_ connection: DashboardConnection, _ session: DashboardSession, boundary: UInt64, at now: Instant) {
+        let state: DashboardSession.State = session.withState { $0 }
+        var replay = DashboardReplay(boundary: boundary)
+        replay.known = Set((0..<state.sent.count).compactMap { state.sent[$0] })
+        replay.agents = state.known.merging(known) { $1 }
+        replay.creations = state.creations
+        for subscription: DashboardSubscription in state.subscriptions {
+            add(subscription, to: connection)
+            if subscription.topic == .metrics { connection.nextMetrics[subscription.id] = now }
+        }
+        for (agent, since) in state.agents {
+            if !connection.listens(to: agent) { listeners[agent, default: []].append(connection) }
+            connection.agents[agent] = since
+        }
+        for (agent, cursor) in state.outputCursors { connection.outputFrom[agent] = cursor }
+        connection.replay = replay
+
+        var agents: Set<AgentID> = Set(state.agents.keys)
+        for subscription: DashboardSubscription in state.subscriptions where subscription.topic != .metrics {
+            if let agent: AgentID = subscription.agent {
+                agents.insert(agent)
+            } else {
+                agents.formUnion(replay.agents.keys)
+            }
+        }
+        let since: Instant = state.subscriptions.map(\.sinceTime).min() ?? session.connectedAt
+        for agent: AgentID in agents.sorted() {
+            connection.replay?.reads += 1
+            let reading = DashboardLogReading(
+                cursor: state.outputCursors[agent], since: state.agents[agent] == nil ? since : session.connectedAt)
+            // The end of the log first.
+            perform(
+                .read(.output(.agent(agent), from: .max, limit: 1, byteLimit: 1)), .log(agent, reading),
+                for: connection.peer)
+        }
+        if state.eventCursor < boundary {
+            connection.replay?.reads += 1
+            connection.replay?.lists.append([])
+            readEvents(from: state.eventCursor + 1, connection, at: now)
+        }
+        if connection.replay?.reads == 0 { finish(connection, at: now) }
+    }
+
+    // MARK: Events
+
+    private func readEvents(from sequence: UInt64, _ connection: DashboardConnection, at now: Instant) {
+        if let recent: [Event] = bus.recent(from: sequence) {
+            take(recent, connection)
+            return readDone(connection, at: now)
+        }
+        let read = StoreRead.events(from: sequence, limit: DashboardDialect.pageLimit, types: DashboardDialect.types)
+        perform(.read(read), .events, for: connection.peer)
+    }
+
+    func missedEventsRead(
+        _ result: Result<StoreReadResult, JournalError>, _ connection: DashboardConnection, at now: Instant
+    ) {
+        guard let boundary: UInt64 = connection.replay?.boundary else { return }
+        guard case .success(.events(let page)) = result else { return readDone(connection, at: now) }
+        take(page.events, connection)
+        guard page.nextSequence <= boundary, !page.events.isEmpty else { return readDone(connection, at: now) }
+        readEvents(from: page.nextSequence, connection, at: now)
+    }
+
+    /// Adds what events say to what the client missed.
+    private func take(_ events: [Event], _ connection: DashboardConnection) {
+        guard var replay: DashboardReplay = connection.replay, !replay.lists.isEmpty else { return }
+        connection.replay = nil
+        for event: Event in events where event.sequence <= replay.boundary { take(event, connection, &replay) }
+        let limit: Int = configuration.missedMessages
+        if replay.lists[0].count > 2 * limit {
+            replay.dropped += replay.lists[0].count - limit
+            replay.lists[0].removeFirst(replay.lists[0].count - limit)
+        }
+        connection.replay = replay
+    }
+
+    private func take(_ event: Event, _ connection: DashboardConnection, _ replay: inout DashboardReplay) {
+        func add(_ bytes: [UInt8], part: UInt8) {
+            let sent = DashboardSession.Sent(
+                position: DashboardPosition(source: .event, sequence: event.sequence), part: part)
+            guard !replay.known.contains(sent) else { return }
+            replay.lists[0].append(
+                DashboardReplay.Missed(
+                    time: event.time, message: DashboardConnection.Message(bytes: bytes, sent: sent)))
+        }
+        func add(_ message: DashboardProjection.Derived) {
+            let item = DashboardConnection.Item.event(type: message.type, sequence: event.sequence)
+            switch connection.match(item, about: message.agent) {
+            case .none: return
+            case .plain: add(message.text.bytes, part: message.part)
+            case .subscription(let id): add(message.text.bytes(for: id), part: message.part)
+            }
+        }
+        var isAlarming = true
+        if case .agent(let change) = event.body, let agent: DashboardAgent = replay.agents[change.id] {
+            isAlarming = agent.pid != nil
+        }
+        switch event.body {
+        case .agent(let change):
+            if let record: AgentRecord = change.record, let agent = DashboardAgent(record) {
+                replay.agents[change.id] = agent
+            }
+            replay.agents[change.id]?.follow(change, at: event.time)
+            if change.kind == .ready, let pid: Int32 = change.state.process?.pid,
+                let agent: DashboardAgent = replay.agents[change.id],
+                let correlation: String = replay.creations.removeValue(forKey: change.id)
+            {
+                connection.session?.withState { $0.creations[change.id] = nil }
+                add(DashboardProjection.created(agent, pid: pid, of: event, correlation: correlation).bytes, part: 2)
+            }
+            if let agent: DashboardAgent = replay.agents[change.id] {
+                for message in DashboardProjection.messages(of: event, change, agent) { add(message) }
+            }
+        case .task(let change):
+            let correlation: String? = connection.session?.withState { $0.commands[change.id] }
+            if let message = DashboardProjection.message(of: event, change, correlation: correlation) { add(message) }
+        case .system, .workflow: break
+        }
+        if isAlarming, let alert: DashboardText = DashboardProjection.alert(of: event) { add(alert.bytes, part: 3) }
+    }
+
+    // MARK: Output
+
+    func logRead(
+        _ result: Result<StoreReadResult, JournalError>, _ agent: AgentID, _ reading: DashboardLogReading,
+        _ connection: DashboardConnection, at now: Instant
+    ) {
+        guard connection.replay != nil else { return }
+        var reading: DashboardLogReading = reading
+        guard case .success(.output(let page)) = result else {
+            return logDone(agent, reading, connection, at: now)
+        }
+        let next: UInt64
+        if let last: UInt64 = reading.last {
+            for entry: OutputEntry in page.entries where entry.sequence <= last {
+                take(entry, of: agent, &reading, connection)
+            }
+            next = page.nextSequence
+            if page.entries.isEmpty { return logDone(agent, reading, connection, at: now) }
+        } else {
+            reading.last = page.lastSequence
+            let first: UInt64 = max((reading.cursor ?? 0) + 1, page.firstSequence)
+            let kept = UInt64(configuration.missedMessages)
+            next = max(first, page.lastSequence >= kept ? page.lastSequence - kept + 1 : 1)
+            if reading.cursor != nil, next > first { reading.dropped += Int(next - first) }
+        }
+        guard next <= reading.last ?? 0 else { return logDone(agent, reading, connection, at: now) }
+        perform(
+            .read(
+                .output(
+                    .agent(agent), from: next, limit: DashboardDialect.pageLimit,
+                    byteLimit: DashboardDialect.pageBytes)),
+            .log(agent, reading), for: connection.peer)
+    }
+
+    private func take(
+        _ printed: OutputEntry, of agent: AgentID, _ reading: inout DashboardLogReading,
+        _ connection: DashboardConnection
+    ) {
+        let entry: OutputEntry = DashboardProjection.whole(printed, &reading.rest)
+        if reading.cursor == nil, entry.time < reading.since { return }
+        let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
+        func add(_ text: DashboardText, _ item: DashboardConnection.Item, part: UInt8) {
+            let bytes: [UInt8]
+            switch connection.match(item, about: agent) {
+            case .none: return
+            case .plain: bytes = text.bytes
+            case .subscription(let id): bytes = text.bytes(for: id)
+            }
+            let sent = DashboardSession.Sent(position: position, part: part)
+            reading.missed.append(
+                DashboardReplay.Missed(
+                    time: entry.time, message: DashboardConnection.Message(bytes: bytes, sent: sent)))
+        }
+        let stream: String = DashboardProjection.name(of: entry.stream)
+        add(DashboardProjection.output(entry, of: agent), .output(stream: stream), part: 0)
+        guard connection.subscriptions.contains(where: { $0.topic == .logs }) else { return }
+        let level: String = DashboardProjection.level(of: entry.stream)
+        for line in DashboardProjection.logEntries(entry, of: agent) {
+            add(line.text, .log(level: level, stream: stream), part: line.part)
+        }
+    }
+
+    private func logDone(
+        _ agent: AgentID, _ reading: DashboardLogReading, _ connection: DashboardConnection, at now: Instant
+    ) {
+        connection.replay?.lists.append(reading.missed)
+        connection.replay?.dropped += reading.dropped
+        connection.replay?.read[agent] = reading.last
+        if let last: UInt64 = reading.last {
+            connection.outputFrom[agent] = max(connection.outputFrom[agent] ?? 0, last)
+        }
+        readDone(connection, at: now)
+    }
+
+    // MARK: The end
+
+    private func readDone(_ connection: DashboardConnection, at now: Instant) {
+        connection.replay?.reads -= 1
+        if connection.replay?.reads == 0 { finish(connection, at: now) }
+    }
+
+    /// Sends what was missed, and then what has come meanwhile.
+    private func finish(_ connection: DashboardConnection, at now: Instant) {
+        guard var replay: DashboardReplay = connection.replay, let session: DashboardSession = connection.session else {
+            return
+        }
+        connection.replay = nil
+        let missed: [DashboardConnection.Message] = replay.take(atMost: configuration.missedMessages)
+        send(status("resumed", session, connection, queued: missed.count, at: now), to: connection)
+        if replay.dropped > 0 {
+            let details: JSONValue = ["dropped": JSONValue(replay.dropped)]
+            let alert: DashboardText = DashboardProjection.alert(
+                level: "warning", category: "performance",
+                "\(replay.dropped) messages are not sent again: they are older than the newest \(configuration.missedMessages)",
+                id: makeID(), at: now, details: JSONText(details))
+            send(alert.bytes, to: connection)
+        }
+        for message: DashboardConnection.Message in missed { deliver(message, to: connection) }
+        session.withState { $0.eventCursor = max($0.eventCursor, replay.boundary) }
+        for live in replay.live {
+            if let agent: AgentID = live.agent, live.entry > 0, live.entry <= replay.read[agent] ?? 0 { continue }
+            if let agent: AgentID = live.agent, connection.pending[agent] != nil {
+                connection.held[agent, default: []].append(live.message)
+            } else {
+                deliver(live.message, to: connection)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+internal import MAOSCore
+internal import Synchronization
+
+/// What a client asked to be told of.
+struct DashboardSubscription: Sendable, Hashable {
+    enum Topic: Sendable, Hashable {
+        case agents
+        case metrics
+        case logs
+    }
+
+    var id: String
+    /// The id of the message that asked for it.
+    var alias: String?
+    var topic: Topic
+    /// Only about this agent; about all where `nil`.
+    var agent: AgentID?
+    var filter: DashboardFilter
+    /// The newest event that it is not about.
+    var since: UInt64
+    /// When it was made.
+    var sinceTime: Instant
+}
+
+/// What a session remembers that outlives its connections; one per client, on all loops.
+///
+/// A connection holds it while it is open, one at a time: the newest. Without one it remembers where it stood, and what it
+/// missed is derived again from the history when somebody comes back for it.
+final class DashboardSession: Sendable {
+    /// The connection that it has.
+    struct Holder: Sendable, Hashable {
+        /// The loop's dialect.
+        var dialect: Int
+        var peer: PeerID
+    }
+
+    /// A message that was sent and can be derived again.
+    struct Sent: Sendable, Hashable {
+        var position: DashboardPosition
+        var part: UInt8
+    }
+
+    /// What became of a message of the client.
+    enum Answer: Sendable {
+        case open
+        case given([UInt8])
+    }
+
+    struct State: Sendable {
+        var clientID: String
+        var principal: Principal
+        var expires: Instant
+        var holder: Holder?
+        var detachedAt: Instant?
+        var lastActivity: Instant
+        var subscriptions: [DashboardSubscription] = []
+        /// The agents that it made or commanded, with the newest event before that.
+        var agents: [AgentID: UInt64] = [:]
+        /// What is known of agents that it hears of.
+        var known: [AgentID: DashboardAgent] = [:]
+        /// Agents that it has asked for and that have not started, with the messages that asked.
+        var creations: [AgentID: String] = [:]
+        /// Commands that run by themselves, with the messages that asked for them.
+        var commands: [TaskID: String] = [:]
+        /// What became of the newest messages of the client, by their ids.
+        var answers: [String: Answer] = [:]
+        var answerOrder = Deque<String>()
+        /// The newest event that it has been told of, or that was not for it.
+        var eventCursor: UInt64
+        /// The newest entry of each agent's log that it has been told of.
+        var outputCursors: [AgentID: UInt64] = [:]
+        /// The newest messages that were sent, oldest first.
+        var sent = Deque<Sent>()
+    }
+
+    /// Messages of clients whose answers are remembered.
+    static let answerLimit: Int = 1_000
+    static let sentLimit: Int = 1_000
+    static let commandLimit: Int = 1_000
+
+    let id: String
+    let userID: String
+    let connectedAt: Instant
+    private let state: Mutex<State>
+
+    init(id: String, userID: String, at now: Instant, _ state: State) {
+        self.id = id
+        self.userID = userID
+        connectedAt = now
+        self.state = Mutex(state)
+    }
+
+    func withState<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
+        state.withLock { body(&$0) }
+    }
+}
+
+extension DashboardSession.State {
+    /// Notes a message that was sent, so that what follows it can be found.
+    mutating func note(_ sent: DashboardSession.Sent) {
+        self.sent.append(sent)
+        if self.sent.count > DashboardSession.sentLimit { _ = self.sent.popFirst() }
+        switch sent.position.source {
+        case .event: eventCursor = max(eventCursor, sent.position.sequence)
+        case .output(let agent): outputCursors[agent] = max(outputCursors[agent] ?? 0, sent.position.sequence)
+        }
+    }
+
+    /// Notes that a message of the client is being seen to.
+    mutating func begin(_ id: String) {
+        answers[id] = .open
+        answerOrder.append(id)
+        if answerOrder.count > DashboardSession.answerLimit, let oldest: String = answerOrder.popFirst() {
+            answers[oldest] = nil
+        }
+    }
+
+    /// Goes back to the moment after a message was sent; does nothing where that is not known.
+    mutating func rewind(after messageID: String) {
+        guard
+            let place: Int = (0..<sent.count).last(where: { (index: Int) in
+                sent[index].map { DashboardMessageID.text(of: $0.position, part: $0.part) == messageID } ?? false
+            })
+        else { return }
+        var firsts: [DashboardPosition.Source: UInt64] = [:]
+        for index: Int in (place + 1)..<max(sent.count, place + 1) {
+            guard let entry: DashboardSession.Sent = sent[index] else { continue }
+            let source: DashboardPosition.Source = entry.position.source
+            firsts[source] = min(firsts[source] ?? .max, entry.position.sequence)
+        }
+        for (source, first) in firsts {
+            switch source {
+            case .event: eventCursor = min(eventCursor, first - 1)
+            case .output(let agent): outputCursors[agent] = min(outputCursors[agent] ?? first - 1, first - 1)
+            }
+        }
+        var kept = Deque<DashboardSession.Sent>()
+        for index: Int in 0...place { if let entry: DashboardSession.Sent = sent[index] { kept.append(entry) } }
+        sent = kept
+    }
+}
