@@ -32,3 +32,8 @@ package protocol HostInformation: AnyObject, Sendable {
         _ process: ProcessIdentity, _ signal: ProcessSignal, allowsForeign: Bool
     ) async -> ProcessSignalOutcome
 }
+
+extension HostInformation {
+    /// Nobody watches.
+    package var alerts: [ResourceAlert] { [] }
+}
