@@ -134,6 +134,19 @@ struct DashboardReplay {
     var agents: [AgentID: DashboardAgent] = [:]
     /// Agents that were asked for.
     var creations: [AgentID: String] = [:]
+    /// Agents that have been made and have not run.
+    var unstarted: Set<AgentID> = []
+
+    /// Whether an event may be an alert: one that has not run before has not crashed.
+    mutating func isAlarming(_ event: Event) -> Bool {
+        guard case .agent(let change) = event.body else { return true }
+        switch change.kind {
+        case .spawned: unstarted.insert(change.id)
+        case .ready: unstarted.remove(change.id)
+        default: break
+        }
+        return !unstarted.contains(change.id)
+    }
 
     /// The newest messages of all lists, in the order of their times; those before them count as dropped.
     mutating func take(atMost limit: Int) -> [DashboardConnection.Message] {

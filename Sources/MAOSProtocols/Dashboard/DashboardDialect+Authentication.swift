@@ -97,7 +97,6 @@ extension DashboardDialect {
 
     /// What agents there are; others are learned of as they come.
     private func learnAgents() {
-        heard = max(heard, 0)
         known = [:]
         for record: AgentRecord in view.agents(AgentQuery.all) {
             if let agent = DashboardAgent(record) { known[agent.id] = agent }

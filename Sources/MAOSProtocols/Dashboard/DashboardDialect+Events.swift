@@ -41,14 +41,44 @@ extension DashboardDialect {
         }
         switch change.kind {
         case .ready:
-            if let pid: Int32 = change.state.process?.pid { creationDone(change.id, pid: pid, of: event, at: now) }
+            guard let pid: Int32 = change.state.process?.pid else { return }
+            confirmLate(change.id, pid: pid, of: event)
+            creationDone(change.id, pid: pid, of: event, at: now)
         case .crashed:
             let failure = DashboardFailure(.agentSpawnFailed, change.state.error ?? "The process could not be started")
             creationFailed(change.id, failure, isRefused: false, at: now)
         case .terminated:
             known[change.id] = nil
             rests[change.id] = nil
+            forget(change.id)
         default: break
+        }
+    }
+
+    /// Tells clients of agents that they asked for on a connection which is gone.
+    private func confirmLate(_ id: AgentID, pid: Int32, of event: Event) {
+        guard let agent: DashboardAgent = known[id] else { return }
+        for connection: DashboardConnection in listeners[id] ?? []
+        where connection.replay == nil && creations[id]?.request.peer != connection.peer {
+            let correlation: String? = connection.session?.withState { $0.creations.removeValue(forKey: id) }
+            guard let correlation else { continue }
+            let text: DashboardText = DashboardProjection.created(agent, pid: pid, of: event, correlation: correlation)
+            send(text.bytes, to: connection)
+        }
+    }
+
+    /// Nothing more will be heard of an agent.
+    private func forget(_ id: AgentID) {
+        for connection: DashboardConnection in listeners[id] ?? [] where connection.agents[id] != nil {
+            guard connection.replay == nil, connection.pending[id] == nil else { continue }
+            connection.agents[id] = nil
+            connection.outputFrom[id] = nil
+            connection.session?.withState { (state: inout DashboardSession.State) in
+                state.agents[id] = nil
+                state.known[id] = nil
+                state.outputCursors[id] = nil
+            }
+            if !connection.listens(to: id) { forgetListener(connection, of: id) }
         }
     }
 

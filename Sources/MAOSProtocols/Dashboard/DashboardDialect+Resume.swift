@@ -29,7 +29,8 @@ extension DashboardDialect {
         let state: DashboardSession.State = session.withState { $0 }
         var replay = DashboardReplay(boundary: boundary)
         replay.known = Set((0..<state.sent.count).compactMap { state.sent[$0] })
-        replay.agents = state.known.merging(known) { $1 }
+        // As they were when the client left.
+        replay.agents = state.known.merging(known) { (then: DashboardAgent, _) in then }
         replay.creations = state.creations
         for subscription: DashboardSubscription in state.subscriptions {
             add(subscription, to: connection)
@@ -119,10 +120,7 @@ extension DashboardDialect {
             case .subscription(let id): add(message.text.bytes(for: id), part: message.part)
             }
         }
-        var isAlarming = true
-        if case .agent(let change) = event.body, let agent: DashboardAgent = replay.agents[change.id] {
-            isAlarming = agent.pid != nil
-        }
+        let isAlarming: Bool = replay.isAlarming(event)
         switch event.body {
         case .agent(let change):
             if let record: AgentRecord = change.record, let agent = DashboardAgent(record) {

@@ -68,6 +68,22 @@ extension DashboardDialect {
         answer(request, nil, at: now) { $0.member("subscriptionId", subscription.id) }
     }
 
+    // MARK: Delays
+
+    /// Makes it an event that events come late, once a minute at most on all loops.
+    func warnOfDelays(at now: Instant) {
+        guard let found = delays.judge(at: now), hub.mayWarn(at: now), let connection = members.first else { return }
+        let data: JSONValue = [
+            "level": "warning", "targetMs": .integer(DashboardDelays.target.count), "late": JSONValue(found.late),
+            "events": JSONValue(found.count), "longestMs": .integer(found.longest.count),
+            "message": .string(
+                "\(found.late) of \(found.count) events were told later than \(DashboardDelays.target.count) ms after they happened"
+            ),
+        ]
+        let alert = SystemEvent(type: "performance_alert", data: JSONText(data))
+        submit(.announce(alert), .system, .nothing, for: connection.peer)
+    }
+
     // MARK: Readings
 
     /// Sends readings that are due.

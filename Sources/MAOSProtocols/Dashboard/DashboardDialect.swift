@@ -49,6 +49,8 @@ package final class DashboardDialect: SocketDialect {
     private var lastWait: UInt64 = 0
     /// The newest event that has come here.
     var heard: UInt64 = 0
+    /// How late events have been told lately.
+    var delays = DashboardDelays()
     /// How often a client has come back to its session here.
     package internal(set) var resumptions: Int = 0
     private var outputs: [SocketOutput] = []
@@ -108,6 +110,7 @@ package final class DashboardDialect: SocketDialect {
     /// Takes a connection from its session, which goes on waiting for another.
     private func leave(_ connection: DashboardConnection, at now: Instant) {
         guard let session: DashboardSession = connection.session else { return }
+        let cursor: UInt64? = cursor(of: connection)
         connection.session = nil
         connection.replay = nil
         members.removeAll { $0 === connection }
@@ -122,12 +125,24 @@ package final class DashboardDialect: SocketDialect {
             guard state.holder == holder(of: connection) else { return }
             state.known.merge(seen) { $1 }
         }
-        hub.detach(session, from: holder(of: connection), at: now, heard: max(heard, connection.liveFrom))
+        hub.detach(session, from: holder(of: connection), at: now, cursor: cursor)
         if members.isEmpty {
             known = [:]
             listeners = [:]
             rests = [:]
         }
+    }
+
+    /// The newest event that a connection need not be told of again; `nil` where that is as the session has it.
+    private func cursor(of connection: DashboardConnection) -> UInt64? {
+        // What was to be read of what it missed is missed again.
+        guard connection.replay == nil else { return nil }
+        var cursor: UInt64 = max(heard, connection.liveFrom)
+        for message: DashboardConnection.Message in connection.held.values.joined() {
+            guard let position: DashboardPosition = message.sent?.position, position.source == .event else { continue }
+            cursor = min(cursor, position.sequence - 1)
+        }
+        return cursor
     }
 
     func forgetListener(_ connection: DashboardConnection, of agent: AgentID) {
@@ -299,6 +314,7 @@ package final class DashboardDialect: SocketDialect {
             }
         }
         sendMetrics(at: now)
+        warnOfDelays(at: now)
         for (agent, creation) in creations where now - creation.since > DashboardDialect.creationPatience {
             creationFailed(
                 agent, DashboardFailure(.serviceUnavailable, "The agent's process has not started in time"),
@@ -367,6 +383,7 @@ package final class DashboardDialect: SocketDialect {
         for event: Event in events {
             heard = max(heard, event.sequence)
             guard !members.isEmpty || !creations.isEmpty else { continue }
+            delays.note(now - event.time, at: now)
             tell(of: event, at: now)
         }
         return take()

@@ -24,6 +24,7 @@ package final class DashboardHub: Sendable {
         /// Agents that are being made.
         var creations: Set<AgentID> = []
         var errors: [DashboardErrorCode: UInt64] = [:]
+        var warnedAt: Instant?
     }
 
     /// What a client is attached to.
@@ -147,6 +148,15 @@ package final class DashboardHub: Sendable {
         state.withLock { _ = $0.creations.remove(agent) }
     }
 
+    /// Whether it is time to say again that events come late.
+    func mayWarn(at now: Instant) -> Bool {
+        state.withLock { (state: inout State) in
+            if let last: Instant = state.warnedAt, now - last < .seconds(60) { return false }
+            state.warnedAt = now
+            return true
+        }
+    }
+
     // MARK: Sessions
 
     /// Gives a connection its session: the one that it names, else the one of its user and client, else a new one.
@@ -185,12 +195,12 @@ package final class DashboardHub: Sendable {
     }
 
     /// A connection has gone; its session waits for another, if it has none yet.
-    func detach(_ session: DashboardSession, from holder: DashboardSession.Holder, at now: Instant, heard: UInt64) {
+    func detach(_ session: DashboardSession, from holder: DashboardSession.Holder, at now: Instant, cursor: UInt64?) {
         session.withState { (state: inout DashboardSession.State) in
             guard state.holder == holder else { return }
             state.holder = nil
             state.detachedAt = now
-            state.eventCursor = max(state.eventCursor, heard)
+            if let cursor { state.eventCursor = cursor }
         }
     }
 

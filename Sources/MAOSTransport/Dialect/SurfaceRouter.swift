@@ -99,6 +99,9 @@ final class SurfaceRouter: HTTPHandler {
                 return socket.abandon(hive)
             }
             socket.begin(connection, hive)
+        } catch  where error.status == .unauthorized {
+            // Who may not listen to the hive may still say to the dashboard who it is.
+            dashboard.open(request, responder)
         } catch {
             hive.refuse(error, request, responder)
         }
