@@ -1,5 +1,6 @@
 """The team dashboard (document 004): authentication, agents with real processes, commands, output, subscriptions, limits."""
 
+import asyncio
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import time
 import uuid
 
 import pytest
+from websockets.asyncio.client import connect as async_connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.sync.client import connect
 
@@ -629,7 +631,7 @@ def test_configured_limits(make_server):
 
 
 def test_no_leaks(board):
-    """DASH-CLI-07: a thousand connections come and go, and leave nothing"""
+    """DASH-CLI-07, DASH-CONN-11, DASH-RL-04: connections come and go as fast as they like, and leave nothing"""
     before = board.sockets()
     for number in range(300):
         with Dashboard(board, client_id="the same"):
@@ -662,7 +664,7 @@ def drop(client):
 
 
 def test_resume(board):
-    """DASH-SESS-02..06, DASH-CS-08, C-09, C-10: subscriptions, agents and what was missed, in order, then live, once each"""
+    """DASH-SESS-01, DASH-SESS-02, DASH-SESS-03, DASH-SESS-04, DASH-SESS-06, DASH-CS-08, C-09, C-10: subscriptions, agents and what was missed, in order, then live, once each"""
     token = operator(board)
     client = Dashboard(board, token)
     agent = client.create()
@@ -829,3 +831,42 @@ def test_debugging(monkeypatch):
             assert "eyJ" not in text
         finally:
             assert server.stop() == 0
+
+
+def test_many_connections(board):
+    """DASH-PERF-01, DASH-PERF-04: 1,000 connections that have said who they are, each within 100 ms, and all of them are told"""
+    token = operator(board)
+
+    async def join():
+        began = time.monotonic()
+        client = await async_connect(f"ws://127.0.0.1:{board.ports['dashboard']}/ws", max_size=None, ping_interval=None)
+        await client.send(json.dumps({"type": "auth", "payload": {"token": token, "clientId": str(uuid.uuid4())}}))
+        assert json.loads(await client.recv())["payload"]["success"]
+        taken = time.monotonic() - began
+        assert json.loads(await client.recv())["type"] == "connection:status"
+        await client.send(json.dumps({"type": "subscribe:agent", "payload": {"filters": ["agent:status"]}}))
+        while json.loads(await client.recv())["type"] != "ack":
+            pass
+        return client, taken
+
+    async def hears(client, status):
+        while True:
+            message = json.loads(await asyncio.wait_for(client.recv(), 60))
+            if message["type"] == "agent:status" and message["payload"]["status"] == status:
+                return message["payload"]["agentId"]
+
+    async def play():
+        joined = [await join() for _ in range(1000)]
+        times = sorted(taken for _, taken in joined)
+        assert times[950] < 0.1, times[950]
+        clients = [client for client, _ in joined]
+        await clients[0].send(json.dumps({
+            "type": "agent:create", "payload": {"name": "a", "model": "claude-3-opus", "workspace": "many"},
+        }))
+        agents = set(await asyncio.gather(*(hears(client, "running") for client in clients)))
+        assert len(agents) == 1
+        await clients[0].send(json.dumps({"type": "agent:terminate", "payload": {"agentId": agents.pop(), "force": True}}))
+        await asyncio.gather(*(hears(client, "stopped") for client in clients))
+        await asyncio.gather(*(client.close() for client in clients))
+
+    asyncio.run(play())

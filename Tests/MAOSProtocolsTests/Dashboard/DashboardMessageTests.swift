@@ -146,4 +146,28 @@ struct DashboardMessageTests {
         #expect(world.take(named).first?.code == 1001)
         #expect(world.closed[named] == 1008)
     }
+
+    @Test("DASH-ERR-09: what cannot be done at the moment is said to be so")
+    func unavailable() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agent: AgentID = try await world.createAgent(from: peer)
+        world.takesInput = false
+        try await world.send(
+            "agent:command", #"{"agentId":"\#(agent)","command":"x","interactive":true}"#, from: peer)
+        #expect(world.take(peer).map(\.code) == [3002])
+        world.takesInput = true
+        try await world.send(
+            "agent:command", #"{"agentId":"\#(agent)","command":"x","interactive":true}"#, from: peer)
+        #expect(world.take(peer).first?.payload["success"] == true)
+    }
+
+    @Test("DASH-CONN-02: on its own host name there is no doubt about the dialect")
+    func hostName() {
+        #expect(SharedPort.hint(dialect: nil, subprotocols: [], host: "dashboard.team.dev") == .dashboard)
+        #expect(SharedPort.hint(dialect: nil, subprotocols: ["maos.dashboard"], host: "localhost:3001") == .dashboard)
+        #expect(SharedPort.hint(dialect: nil, subprotocols: [], host: "localhost:3001") == nil)
+        #expect(SharedPort.isDashboardMessage(Array(#"{"type":"auth"}"#.utf8)))
+        #expect(!SharedPort.isDashboardMessage(Array(#"{"type":"hello"}"#.utf8)))
+    }
 }

@@ -18,7 +18,7 @@ struct DashboardSessionTests {
     }
 
     @Test(
-        "DASH-CONN-08, DASH-CONN-09, C-06, C-07: a ping every 30 s with both times; 60 s without any sign of life are the end"
+        "DASH-CONN-08, DASH-CONN-09, DASH-SC-10, DASH-CLI-05, C-06, C-07: a ping every 30 s with both times; 60 s without any sign of life are the end"
     )
     func heartbeat() async throws {
         let world = try await DashboardWorld()

@@ -48,6 +48,8 @@ final class DashboardWorld {
     private(set) var closed: [PeerID: UInt16] = [:]
     /// What was to be typed.
     private(set) var typed: [(AgentID, [UInt8])] = []
+    /// Whether agents take what is typed.
+    var takesInput = true
     private var lastPeer: UInt64 = 0
     private var loops: [PeerID: Int] = [:]
 
@@ -183,7 +185,7 @@ final class DashboardWorld {
                 waiting += dialects[loop].complete(token, with: .read(result), at: now)
             case .perform(.host(.type(let agent, let bytes)), let token):
                 typed.append((agent, bytes))
-                waiting += dialects[loop].complete(token, with: .host(.done), at: now)
+                waiting += dialects[loop].complete(token, with: .host(takesInput ? .done : .noSuchProcess), at: now)
             case .perform(.host, let token):
                 waiting += dialects[loop].complete(token, with: .host(.noSuchProcess), at: now)
             }
