@@ -122,7 +122,7 @@ extension Engine {
         try principal.require(.agentsTerminate)
         try requireWholeReach(principal, for: .agentsTerminate)
         _ = try liveAgent(id)
-        stopAgent(id, graceful: graceful)
+        stopAgent(id, graceful: graceful, because: .requested)
         return try reply(with: id)
     }
 
@@ -153,7 +153,7 @@ extension Engine {
             state.startingAgents[specification.type, default: 0] += 1
         }
         noteChange(of: id)
-        emitAgent(.spawned, record)
+        emitAgent(.spawned, id)
         state.ready.join(id, profile: profile(of: record))
         batch.effects.append(.startAgent(record))
         return id
@@ -228,13 +228,14 @@ extension Engine {
         if let record: AgentRecord = state.agents[id]?.record { batch.effects.append(.startAgent(record)) }
     }
 
-    mutating func stopAgent(_ id: AgentID, graceful: Bool) {
+    mutating func stopAgent(_ id: AgentID, graceful: Bool, because ending: AgentEvent.Ending = .idle) {
         guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
         let isFirst: Bool = agent.termination == nil
         guard isFirst || (agent.termination == .graceful && !graceful) else { return }
         setIdleSince(nil, of: id)
         state.agents[id]?.termination = graceful ? .graceful : .forced
         state.agents[id]?.record.state.status = .stopping
+        if isFirst { state.agents[id]?.ending = ending }
         state.ready.leave(id)
         if isFirst {
             leaveOnDemandPool(agent.record)
@@ -279,16 +280,16 @@ extension Engine {
     }
 
     private mutating func removeAgent(_ id: AgentID) {
-        guard var record: AgentRecord = state.agents.removeValue(forKey: id)?.record else { return }
+        guard var agent: EngineState.LiveAgent = state.agents.removeValue(forKey: id) else { return }
         state.ready.leave(id)
-        state.resources.remove(record)
-        record.state.status = .terminated
-        record.state.terminatedAt = state.now
-        record.state.updatedAt = state.now
-        record.state.process = nil
-        record.state.currentTasks = []
-        batch.agents.append(record)
-        emitAgent(.terminated, record)
+        state.resources.remove(agent.record)
+        agent.record.state.status = .terminated
+        agent.record.state.terminatedAt = state.now
+        agent.record.state.updatedAt = state.now
+        agent.record.state.process = nil
+        agent.record.state.currentTasks = []
+        batch.agents.append(agent.record)
+        emitAgent(.terminated, agent)
     }
 
     // MARK: Reports
@@ -454,6 +455,7 @@ extension Engine {
             setIdleSince(nil, of: agent.id)
             if agent.origin == .onDemand || agent.status == .stopping {
                 if agent.status != .stopping { leaveOnDemandPool(agent) }
+                state.agents[agent.id]?.ending = .restarted
                 removeAgent(agent.id)
                 continue
             }

@@ -130,7 +130,9 @@ extension Engine {
     mutating func attemptProgressed(_ id: AttemptID, progress: Double?, step: String?) throws(Rejection) {
         try requireCurrent(id)
         if let progress, progress.isFinite {
-            state.tasks[id.task]?.record.state.progress = min(max(progress, 0), 1)
+            // What has been reached in an attempt is never taken back.
+            let reached: Double = state.tasks[id.task]?.record.state.progress ?? 0
+            state.tasks[id.task]?.record.state.progress = min(max(progress, reached), 1)
         }
         if let step, state.tasks[id.task]?.record.state.cancellation == nil {
             state.tasks[id.task]?.record.state.step = step
@@ -244,6 +246,7 @@ extension Engine {
         let agent: AgentID? = releaseAgent(of: id, completed: nil, failure: nil)
         state.tasks[id]?.record.state.status = wasPaused ? .paused : .pending
         touch(id)
+        if let agent, state.agents[agent]?.termination != nil { state.agents[agent]?.reassignedTasks += 1 }
         if let record: TaskRecord = state.tasks[id]?.record { emitTask(.interrupted, record, agent: agent) }
         if !wasPaused { makeRunnable(id) }
         if let agent { offerSlots(of: agent) }
@@ -266,6 +269,7 @@ extension Engine {
         var status: TaskStatus
         var failure: TaskFailure?
         var reason: String?
+        var subject: String?
         var result: JSONText?
 
         /// How the attempt counts for its agent; `nil` when the agent had no part in its end.
@@ -280,10 +284,15 @@ extension Engine {
 
     /// Ends a task for good, and all that depend on it if it did not complete.
     mutating func endTask(
-        _ id: TaskID, as status: TaskStatus, failure: TaskFailure?, reason: String? = nil, result: JSONText? = nil
+        _ id: TaskID, as status: TaskStatus, failure: TaskFailure?, reason: String? = nil, by subject: String? = nil,
+        result: JSONText? = nil
     ) {
         var others: [(id: TaskID, failure: TaskFailure)] = []
-        let ending = Ending(status: status, failure: failure, reason: reason, result: result)
+        var ending = Ending(status: status, failure: failure, reason: reason, subject: subject, result: result)
+        if let request: EngineState.CancelRequest = state.cancelRequests.removeValue(forKey: id), status == .cancelled {
+            ending.reason = reason ?? request.reason
+            ending.subject = subject ?? request.subject
+        }
         let agent: AgentID? = end(id, ending, andCancel: &others)
         var released: [AgentID] = []
         while let next = others.popLast() {
@@ -318,7 +327,7 @@ extension Engine {
         switch ending.status {
         case .completed: emitTask(.completed, record, reason: ending.reason)
         case .failed: emitTask(.failed, record, reason: ending.reason)
-        default: emitTask(.cancelled, record, reason: ending.reason)
+        default: emitTask(.cancelled, record, reason: ending.reason, subject: ending.subject)
         }
         if !state.scheduleRuns.isEmpty { scheduleRunEnded(.task(id)) }
         if task.isAwaited, let waiting: Dependents = state.dependents.removeValue(forKey: id) {

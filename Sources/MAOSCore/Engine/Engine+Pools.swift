@@ -144,7 +144,9 @@ extension Engine {
             let (leftTasks, rightTasks) = (left.record.state.currentTasks.count, right.record.state.currentTasks.count)
             return leftTasks != rightTasks ? leftTasks < rightTasks : left.record.number > right.record.number
         }
-        for agent: EngineState.LiveAgent in order.prefix(surplus) { stopAgent(agent.record.id, graceful: graceful) }
+        for agent: EngineState.LiveAgent in order.prefix(surplus) {
+            stopAgent(agent.record.id, graceful: graceful, because: .scaled)
+        }
     }
 
     private func members(of id: PoolID) -> Set<AgentID> { state.poolMembers[id] ?? [] }
@@ -194,7 +196,9 @@ extension Engine {
             let (leftTasks, rightTasks) = (left.state.currentTasks.count, right.state.currentTasks.count)
             return leftTasks != rightTasks ? leftTasks < rightTasks : left.number > right.number
         }
-        for agent: AgentRecord in order.prefix(state.onDemandAgents - count) { stopAgent(agent.id, graceful: true) }
+        for agent: AgentRecord in order.prefix(state.onDemandAgents - count) {
+            stopAgent(agent.id, graceful: true, because: .scaled)
+        }
     }
 
     // MARK: Autoscaling

@@ -153,17 +153,20 @@ extension Engine {
             return .task(ended)
         }
         _ = try reachable(task, id: id, by: principal)
-        cancel(task, reason: reason)
+        cancel(task, reason: reason, by: principal.subject)
         if let live: TaskRecord = state.tasks[id]?.record { return .task(live) }
         return .task(try reachable(terminalTask(id), id: id, by: principal))
     }
 
     /// Ends a live task, at once or as soon as its attempt has stopped.
-    mutating func cancel(_ task: TaskRecord, reason: String?) {
+    mutating func cancel(_ task: TaskRecord, reason: String?, by subject: String? = nil) {
         let id: TaskID = task.id
-        guard task.state.holdsAgent else { return endTask(id, as: .cancelled, failure: nil, reason: reason) }
+        guard task.state.holdsAgent else {
+            return endTask(id, as: .cancelled, failure: nil, reason: reason, by: subject)
+        }
         guard task.state.cancellation == nil else { return }
         state.tasks[id]?.record.state.cancellation = .requested
+        state.cancelRequests[id] = EngineState.CancelRequest(subject: subject, reason: reason)
         state.tasks[id]?.record.state.step = "cancelling"
         if task.state.isSuspended { continueAttempt(id) }
         touch(id)

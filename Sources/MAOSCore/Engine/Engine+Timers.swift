@@ -109,12 +109,19 @@ extension Engine {
             else { continue }
             state.recalls[id] = recall
         }
+        for (id, request) in other.state.cancelRequests where state.tasks[id]?.record.state.cancellation != nil {
+            state.cancelRequests[id] = request
+        }
         setGateTimers()
         stopAgain()
         let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }
         for agent: EngineState.LiveAgent in agents {
             let id: AgentID = agent.record.id
             guard let status: AgentStatus = state.agents[id]?.record.status else { continue }
+            if status == .stopping {
+                state.agents[id]?.ending = agent.ending
+                state.agents[id]?.reassignedTasks = agent.reassignedTasks
+            }
             // A crash that could not be stored is only known once it is reported again.
             if agent.runningSince == nil, agent.record.status != .error {
                 state.agents[id]?.runningSince = nil

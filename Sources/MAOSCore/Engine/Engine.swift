@@ -244,26 +244,36 @@ package struct Engine: Sendable {
         for id: AgentID in agents where told.insert(id).inserted { emitAgent(.workChanged, id) }
     }
 
-    mutating func emitTask(_ kind: TaskEvent.Kind, _ task: TaskRecord, reason: String? = nil, agent: AgentID? = nil) {
+    mutating func emitTask(
+        _ kind: TaskEvent.Kind, _ task: TaskRecord, reason: String? = nil, agent: AgentID? = nil,
+        subject: String? = nil
+    ) {
         emit(
             .task(
                 TaskEvent(
                     kind: kind, id: task.id, taskKind: task.specification.kind, project: task.specification.project,
                     state: task.state, created: kind == .created ? task : nil, reason: reason,
-                    agent: agent ?? task.state.agent)))
+                    agent: agent ?? task.state.agent, subject: subject)))
     }
 
     mutating func emitAgent(_ kind: AgentEvent.Kind, _ id: AgentID) {
-        guard let agent: AgentRecord = state.agents[id]?.record else { return }
+        guard let agent: EngineState.LiveAgent = state.agents[id] else { return }
+        state.agents[id]?.tell()
         emitAgent(kind, agent)
     }
 
-    mutating func emitAgent(_ kind: AgentEvent.Kind, _ agent: AgentRecord) {
+    mutating func emitAgent(_ kind: AgentEvent.Kind, _ agent: EngineState.LiveAgent) {
+        let record: AgentRecord = agent.record
         let whole: Bool = kind == .spawned || kind == .configured
-        emit(
-            .agent(
-                AgentEvent(
-                    kind: kind, id: agent.id, agentType: agent.specification.type, name: agent.name,
-                    state: agent.state, record: whole ? agent : nil)))
+        var event = AgentEvent(
+            kind: kind, id: record.id, agentType: record.specification.type, name: record.name, state: record.state,
+            record: whole ? record : nil)
+        event.endedAttempts = record.state.statistics.endedAttempts - agent.toldAttempts
+        if kind != .spawned { event.previousStatus = agent.toldStatus }
+        if kind == .terminated {
+            event.reassignedTasks = Int(agent.reassignedTasks)
+            event.ending = agent.ending
+        }
+        emit(.agent(event))
     }
 }

@@ -40,8 +40,34 @@ package struct EngineState: Sendable {
         var hasIdleTimer = false
         /// Whether it crashed while it was paused, and is to be paused again.
         var staysPaused = false
+        /// Tasks that were taken from it for others since it was asked to end.
+        var reassignedTasks: Int32 = 0
+        /// Why it was asked to end, once it was.
+        var ending: AgentEvent.Ending?
+        /// Where it stood at its newest event.
+        private(set) var toldStatus: AgentStatus
+        /// Its attempts that had completed or failed by its newest event.
+        private(set) var toldAttempts: Int
         /// The batch that it was last noted in.
         var batch: UInt64 = 0
+
+        init(record: AgentRecord) {
+            self.record = record
+            toldStatus = record.status
+            toldAttempts = record.state.statistics.endedAttempts
+        }
+
+        /// Notes that an event tells of it.
+        mutating func tell() {
+            toldStatus = record.status
+            toldAttempts = record.state.statistics.endedAttempts
+        }
+    }
+
+    /// Who wants a running task cancelled, and why.
+    struct CancelRequest: Sendable {
+        var subject: String?
+        var reason: String?
     }
 
     enum Termination: Sendable {
@@ -80,6 +106,8 @@ package struct EngineState: Sendable {
     var lastAgentNumber: UInt64 = 0
     /// The newest ``LiveTask/life``.
     var lastLife: UInt64 = 0
+    /// For the tasks whose attempts are being stopped because somebody wants them cancelled.
+    var cancelRequests: [TaskID: CancelRequest] = [:]
     /// On-demand agents that have not been asked to end.
     var onDemandAgents: Int = 0
     /// How many of them have nothing to do.

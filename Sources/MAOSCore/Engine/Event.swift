@@ -112,11 +112,13 @@ public struct TaskEvent: Sendable, Hashable {
     public var reason: String?
     /// The agent the event is about, also where the task has already been taken from it.
     public var agent: AgentID?
+    /// The subject that asked for it, with ``Kind/cancelled`` only, where somebody did.
+    public var subject: String?
 
     /// Puts an event together, for the engine, the journal and tests.
     package init(
         kind: Kind, id: TaskID, taskKind: TaskKind, project: String? = nil, state: TaskState,
-        created: TaskRecord? = nil, reason: String? = nil, agent: AgentID? = nil
+        created: TaskRecord? = nil, reason: String? = nil, agent: AgentID? = nil, subject: String? = nil
     ) {
         self.kind = kind
         self.id = id
@@ -126,6 +128,7 @@ public struct TaskEvent: Sendable, Hashable {
         origin = created?.origin
         self.reason = reason
         self.agent = agent
+        self.subject = subject
     }
 }
 
@@ -160,6 +163,18 @@ public struct AgentEvent: Sendable, Hashable {
         }
     }
 
+    /// Why an agent was asked to end.
+    public enum Ending: UInt8, Sendable {
+        /// Somebody asked for it.
+        case requested = 1
+        /// It had nothing to do, or its place was needed for another.
+        case idle
+        /// Its pool has become smaller.
+        case scaled
+        /// It belonged to an earlier run of the server.
+        case restarted
+    }
+
     /// What kind of thing it was.
     public var kind: Kind
     /// The agent.
@@ -172,6 +187,14 @@ public struct AgentEvent: Sendable, Hashable {
     public var state: AgentState
     /// The whole agent, with ``Kind/spawned`` and ``Kind/configured`` only.
     public var record: AgentRecord?
+    /// Where it stood at the event before; `nil` with ``Kind/spawned``.
+    public var previousStatus: AgentStatus?
+    /// Its attempts that have completed or failed since the event before.
+    public var endedAttempts: Int = 0
+    /// Tasks that were taken from it for others since it was asked to end, with ``Kind/terminated`` only.
+    public var reassignedTasks: Int = 0
+    /// Why it ended, with ``Kind/terminated`` only.
+    public var ending: Ending?
 
     /// Puts an event together, for the engine, the journal and tests.
     package init(

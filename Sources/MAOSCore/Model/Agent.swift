@@ -345,6 +345,9 @@ public struct AgentStatistics: Hashable, Sendable {
     /// Nothing done yet.
     public init() {}
 
+    /// Its attempts that completed or failed.
+    package var endedAttempts: Int { tasksCompleted + tasksFailed }
+
     /// 0…1; 1 before the first task.
     public var successRate: Double {
         let ended: Int = tasksCompleted + tasksFailed

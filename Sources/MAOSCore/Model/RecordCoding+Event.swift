@@ -14,7 +14,8 @@ extension RecordCoding {
         case apart
     }
 
-    private static let taskEventParts: UInt64 = 6
+    private static let taskEventParts: UInt64 = 7
+    private static let agentEventParts: UInt64 = 5
 
     private static func put(
         _ event: Event, relativeTo time: Instant, createdTasks: CreatedTasks, to writer: inout ByteWriter
@@ -34,8 +35,7 @@ extension RecordCoding {
             writer.uint8(event.agentType.rawValue)
             writer.string(event.name)
             put(event.state, to: &writer)
-            writer.boolean(event.record != nil)
-            if let record: AgentRecord = event.record { put(record, to: &writer) }
+            putParts(of: event, to: &writer)
         case .system(let event):
             writer.uint8(systemTag)
             writer.string(event.type)
@@ -59,6 +59,7 @@ extension RecordCoding {
         mask.append(event.agent != nil && !isAgentTheStates)
         mask.append(hasRecord && createdTasks == .inside)
         mask.append(hasRecord && createdTasks == .apart)
+        mask.append(event.subject != nil)
 
         writer.identifier(event.id)
         writer.string(event.taskKind.rawValue)
@@ -67,11 +68,39 @@ extension RecordCoding {
         if let project: String = event.project { writer.string(project) }
         if let reason: String = event.reason { writer.string(reason) }
         if let agent: AgentID = event.agent, !isAgentTheStates { writer.identifier(agent) }
-        guard hasRecord else { return }
-        switch createdTasks {
-        case .inside: if let created: TaskRecord = event.created { put(created, to: &writer) }
-        case .apart: if let number: UInt64 = event.created?.number { writer.varint(number) }
+        if hasRecord {
+            switch createdTasks {
+            case .inside: if let created: TaskRecord = event.created { put(created, to: &writer) }
+            case .apart: if let number: UInt64 = event.created?.number { writer.varint(number) }
+            }
         }
+        if let subject: String = event.subject { writer.string(subject) }
+    }
+
+    private static func putParts(of event: AgentEvent, to writer: inout ByteWriter) {
+        var mask = PresenceMask()
+        mask.append(event.record != nil)
+        mask.append(event.previousStatus != nil)
+        mask.append(event.endedAttempts > 0)
+        mask.append(event.reassignedTasks > 0)
+        mask.append(event.ending != nil)
+        writer.varint(mask.bits)
+        if let record: AgentRecord = event.record { put(record, to: &writer) }
+        if let status: AgentStatus = event.previousStatus { writer.uint8(status.rawValue) }
+        if event.endedAttempts > 0 { writer.varint(UInt64(event.endedAttempts)) }
+        if event.reassignedTasks > 0 { writer.varint(UInt64(event.reassignedTasks)) }
+        if let ending: AgentEvent.Ending = event.ending { writer.uint8(ending.rawValue) }
+    }
+
+    private static func takeParts(
+        of event: inout AgentEvent, from reader: inout ByteReader
+    ) throws(ByteReaderError) {
+        var mask = try PresenceMask(from: &reader, parts: agentEventParts)
+        if mask.take() { event.record = try agent(from: &reader) }
+        if mask.take() { event.previousStatus = try raw(from: &reader) }
+        if mask.take() { event.endedAttempts = try smallCount(from: &reader) }
+        if mask.take() { event.reassignedTasks = try smallCount(from: &reader) }
+        if mask.take() { event.ending = try raw(from: &reader) }
     }
 
     /// An event's content as it is stored.
@@ -101,7 +130,7 @@ extension RecordCoding {
             var event = AgentEvent(
                 kind: kind, id: try agentID(from: &reader), agentType: try raw(from: &reader),
                 name: try reader.string(), state: try agentState(from: &reader))
-            if try reader.boolean() { event.record = try agent(from: &reader) }
+            try takeParts(of: &event, from: &reader)
             return StoredEventBody(body: .agent(event))
         }
         guard let kind = TaskEvent.Kind(rawValue: tag) else { throw .malformed(offset: reader.offset) }
@@ -122,6 +151,7 @@ extension RecordCoding {
         if mask.take() { event.agent = try agentID(from: &reader) }
         if mask.take() { event.created = try task(from: &reader) }
         let number: UInt64? = mask.take() ? try reader.varint() : nil
+        if mask.take() { event.subject = try reader.string() }
         return StoredEventBody(body: .task(event), createdNumber: number)
     }
 }

@@ -152,21 +152,22 @@ struct AttemptTests {
         #expect(try world.agent("x").state.statistics.tasksFailed == 1)
     }
 
-    @Test("progress is a share of 1, and what is not a number is passed over")
+    @Test("progress is a share of 1 that never goes back, and what is not a number is passed over")
     func progress() throws {
         var world = EngineWorld()
         try world.spawn(.coder, "x")
         try world.create("a")
         try world.start("a")
         for (reported, stored) in [
-            (0.5, 0.5), (nil, 0.5), (-1, 0), (7, 1), (.nan, 1), (.infinity, 1), (0.25, 0.25),
+            (0.25, 0.25), (nil, 0.25), (-1, 0.25), (0.5, 0.5), (0.4, 0.5), (.nan, 0.5), (7, 1), (.infinity, 1),
+            (0.25, 1),
         ] as [(Double?, Double)] {
             try world.report(.attemptProgressed(world.attempt(of: "a"), progress: reported, step: nil))
             #expect(try world.task("a").state.progress == stored)
         }
         try world.report(.attemptProgressed(world.attempt(of: "a"), progress: nil, step: "Linking"))
         #expect(try world.task("a").state.step == "Linking")
-        #expect(try world.task("a").state.progress == 0.25)
+        #expect(try world.task("a").state.progress == 1)
     }
 
     @Test("a new attempt begins with no progress, step or error of the one before")
