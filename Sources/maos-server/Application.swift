@@ -123,6 +123,11 @@ final class Application {
                 dashboard, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
                 host: hostPort, readings: host, credentials: credentials, origins: configuration.originPolicy, log: log
             ))
+        surfaces.openHive(
+            DialectParts(
+                orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
+                environment: environment, credentials: credentials, origins: configuration.originPolicy, log: log),
+            configuration, now: clock.now())
         let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
         surfaces.gatewaySockets.open(
             DialectServices(

@@ -27,6 +27,8 @@ struct Configuration {
     var openCode: OpenCodeConfiguration
     /// Whether callers of this host need no token for the dashboard.
     var isDashboardOpen: Bool
+    /// Whether callers of this host may listen to the hive without a token.
+    var isHiveOpen: Bool
     var limits: GatewayLimits
     var dashboardLimits: DashboardLimits
     var logLevel: Log.Level
@@ -89,6 +91,7 @@ struct Configuration {
         isOpenCodeOpen = values["opencode.auth"]?.stringValue != "required"
         openCode = try Configuration.openCode(values)
         isDashboardOpen = auth == "local" || values["dashboard.auth"]?.stringValue == "loopback"
+        isHiveOpen = values["hive.auth"]?.stringValue != "required"
         limits = try Configuration.limits(values)
         dashboardLimits = try Configuration.dashboardLimits(values)
         let debugged: [Substring] = (environmentVariable("DEBUG") ?? "").split { $0 == "," || $0 == " " }

@@ -53,7 +53,8 @@ struct Setting {
         Setting(
             key: "listen", flag: "--listen", form: .texts,
             fallback: .array([
-                .string("localhost:7400=all"), .string("localhost:3001=dashboard"), .string("localhost:8080=opencode"),
+                .string("localhost:7400=all"), .string("localhost:3001=hive,dashboard"),
+                .string("localhost:8080=opencode"),
             ]),
             summary: "ADDR:PORT=SURFACE[,SURFACE…]; may be repeated; port 0 picks a free one"),
         Setting(
@@ -187,6 +188,9 @@ struct Setting {
         Setting(
             key: "dashboard.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the dashboard need a token"),
+        Setting(
+            key: "hive.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "loopback",
+            summary: "whether loopback callers of the hive feed need a token"),
         Setting(
             key: "origins", flag: nil, form: .texts, fallback: .array([]),
             summary: "browser origins that are allowed besides loopback"),

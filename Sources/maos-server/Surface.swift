@@ -5,6 +5,7 @@ enum Surface: String, CaseIterable {
     /// Everything there is, each dialect at a path of its own.
     case all
     case gateway
+    case hive
     case opencode
     case dashboard
 
@@ -35,23 +36,32 @@ enum Surface: String, CaseIterable {
 struct Surfaces {
     let gateway = Gateway()
     let gatewaySockets = DialectSurface()
+    let hive = DialectSurface()
     let opencode = DialectSurface()
     let dashboard = DialectSurface()
 
     /// The dialects that speak WebSocket, by the names that metrics have for them.
     var dialects: [(name: String, surface: DialectSurface)] {
-        [("gateway", gatewaySockets), ("opencode", opencode), ("dashboard", dashboard)]
+        [("gateway", gatewaySockets), ("hive", hive), ("opencode", opencode), ("dashboard", dashboard)]
     }
 
     /// What a listener of these surfaces serves.
     func listener(_ surfaces: [Surface]) -> ListenerSurfaces {
         let servesAll: Bool = surfaces.contains(.all)
         var served = ListenerSurfaces(gateway: gateway, servesGateway: servesAll || surfaces.contains(.gateway))
+        if servesAll || surfaces.contains(.hive) { served.routes["/hive/ws"] = .dialect(hive) }
         if servesAll || surfaces.contains(.opencode) { served.routes["/opencode/ws"] = .dialect(opencode) }
-        // Beside the gateway, its own WebSocket keeps the short path.
-        if surfaces.contains(.opencode), !served.servesGateway { served.routes["/ws"] = .dialect(opencode) }
         if servesAll || surfaces.contains(.dashboard) { served.routes["/dashboard/ws"] = .dialect(dashboard) }
-        if surfaces.contains(.dashboard), !served.servesGateway { served.routes["/ws"] = .dialect(dashboard) }
+        // Beside the gateway, its own WebSocket keeps the short path.
+        if !served.servesGateway { served.routes["/ws"] = shortPath(surfaces) }
         return served
+    }
+
+    /// Where `/ws` leads on a listener that does not serve the gateway.
+    private func shortPath(_ surfaces: [Surface]) -> ListenerSurfaces.Route? {
+        if surfaces.contains(.hive), surfaces.contains(.dashboard) { return .shared(hive: hive, dashboard: dashboard) }
+        if surfaces.contains(.hive) { return .dialect(hive) }
+        if surfaces.contains(.dashboard) { return .dialect(dashboard) }
+        return surfaces.contains(.opencode) ? .dialect(opencode) : nil
     }
 }

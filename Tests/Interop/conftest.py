@@ -55,14 +55,24 @@ class Server(Program):
             path = os.path.join(self.data, "maos.json")
             pathlib.Path(path).write_text(json.dumps(configuration))
             arguments = ("--config", path, *arguments)
+        self.arguments = arguments
+        self.begin()
+
+    def begin(self):
+        """Starts, on the data that is there."""
         super().__init__(
             BIN / "maos-server", "--data", self.data, "--listen", "127.0.0.1:0=gateway", "--log-level", "error",
-            *arguments, errors=self.log,
+            *self.arguments, errors=self.log,
         )
         self.token = (pathlib.Path(self.data) / "admin.token").read_text().strip()
         self.key = (pathlib.Path(self.data) / "jwt.key").read_bytes()
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket_url = f"ws://127.0.0.1:{self.port}/ws"
+
+    def restart(self):
+        """Stops, and starts again on the same data."""
+        assert Program.stop(self) == 0, "the server stops cleanly"
+        self.begin()
 
     def client(self, token=None):
         return httpx.Client(

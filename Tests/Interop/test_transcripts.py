@@ -1,8 +1,14 @@
-"""Replays the transcripts of `Docs/Protocols` against a real server.
+"""Replays the transcripts of the protocol pages against the real server, so that the pages stay true.
 
-A block that begins with ```transcript PATH holds a connection to that path: lines with `> ` are sent, lines with `< ` are what
-comes next. There, the text `…` stands for any value, and members that are not shown may be there. In a line that is sent,
-`$TOKEN` is the administrator's token, `$OPERATOR` an operator's, and `{name}` the newest text that came under that name.
+A transcript is a block fenced as ```transcript PATH [token]``` on a page of Docs/Protocols; with `token` the connection bears
+the administrator's. Its lines:
+
+    > TEXT                what the client sends; `{name}` is the newest string member of that name that was received,
+                          `$TOKEN` the administrator's token, `$OPERATOR` an operator's
+    < JSON                what the server sends next: the string "…" stands for any value, more members may be there
+    < close CODE          the server closes with that code
+    $ METHOD PATH [JSON]  a request to the REST interface by the administrator, which must succeed; `{name}` as above
+    # words               for readers
 """
 
 import json
@@ -10,42 +16,53 @@ import pathlib
 import re
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-PAGES = pathlib.Path(__file__).parents[2] / "Docs" / "Protocols"
-BLOCK = re.compile(r"^```transcript (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = pathlib.Path(__file__).resolve().parents[2] / "Docs" / "Protocols"
+FENCE = re.compile(r"^```transcript (\S+)( token)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def transcripts():
     for page in sorted(PAGES.glob("*.md")):
-        for number, (path, lines) in enumerate(BLOCK.findall(page.read_text()), start=1):
-            yield pytest.param(path, lines, id=f"{page.stem}-{number}")
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield pytest.param(match[1], bool(match[2]), match[3].splitlines(), id=f"{page.stem}:{line}")
 
 
-@pytest.fixture(scope="module")
-def whole_server(server_class):
-    server = server_class("--listen", "127.0.0.1:0=all", "--limits", "off")
-    yield server
-    assert server.stop() == 0
-
-
-def matches(shown, real):
-    if shown == "…":
+def fits(expected, found):
+    if expected == "…":
         return True
-    if isinstance(shown, dict):
-        return isinstance(real, dict) and all(key in real and matches(shown[key], real[key]) for key in shown)
-    if isinstance(shown, list):
-        return isinstance(real, list) and len(shown) == len(real) and all(map(matches, shown, real))
-    return type(shown) is type(real) and shown == real
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and all(k in found and fits(v, found[k]) for k, v in expected.items())
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
+    if isinstance(expected, bool) or isinstance(found, bool):
+        return expected is found
+    return expected == found
 
 
 def remember(value, names):
     if isinstance(value, dict):
-        names.update({key: member for key, member in value.items() if isinstance(member, str)})
-        value = list(value.values())
-    if isinstance(value, list):
+        for key, member in value.items():
+            if isinstance(member, str):
+                names[key] = member
+            remember(member, names)
+    elif isinstance(value, list):
         for member in value:
             remember(member, names)
+
+
+def fill(text, names):
+    return re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], match[0]), text)
+
+
+@pytest.fixture(scope="module")
+def everything(server_class):
+    server = server_class("--limits", "off", "--listen", "127.0.0.1:0=all")
+    yield server
+    assert server.is_well() and server.stop() == 0
 
 
 def is_of_a_busy_host(message):
@@ -53,21 +70,33 @@ def is_of_a_busy_host(message):
     return message.get("type") == "system:alert" and message["payload"]["category"] in ("resource", "performance")
 
 
-@pytest.mark.parametrize("path, lines", transcripts())
-def test_transcript(whole_server, path, lines):
-    url = f"ws://127.0.0.1:{whole_server.ports['all']}{path}"
-    operator = whole_server.sign(sub="olga", roles=["operator"])
+@pytest.mark.parametrize("path, bears_token, lines", transcripts())
+def test_transcript(everything, path, bears_token, lines):
+    headers = {"Authorization": f"Bearer {everything.token}"} if bears_token else {}
+    operator = everything.sign(sub="olga", roles=["operator"])
     names = {}
-    with connect(url, max_size=None) as socket:
-        for line in lines.splitlines():
-            if line.startswith("> "):
-                text = line[2:].replace("$TOKEN", whole_server.token).replace("$OPERATOR", operator)
-                socket.send(re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], found[0]), text))
-            elif line.startswith("< "):
-                real = json.loads(socket.recv(timeout=20))
-                while is_of_a_busy_host(real):
-                    real = json.loads(socket.recv(timeout=20))
-                remember(real, names)
-                assert matches(json.loads(line[2:]), real), f"{line}\n{real}"
+    with everything.client() as http, connect(
+        f"ws://127.0.0.1:{everything.ports['all']}{path}", additional_headers=headers, max_size=None
+    ) as client:
+        for line in lines:
+            kind, _, rest = line.partition(" ")
+            if kind == ">":
+                text = rest.replace("$TOKEN", everything.token).replace("$OPERATOR", operator)
+                client.send(fill(text, names))
+            elif kind == "<" and rest.startswith("close "):
+                with pytest.raises(ConnectionClosed) as closed:
+                    client.recv(timeout=20)
+                assert closed.value.rcvd.code == int(rest.split()[1]), line
+            elif kind == "<":
+                found = json.loads(client.recv(timeout=20))
+                while is_of_a_busy_host(found):
+                    found = json.loads(client.recv(timeout=20))
+                assert fits(json.loads(rest), found), f"expected {rest}, got {json.dumps(found)}"
+                remember(found, names)
+            elif kind == "$":
+                method, target, *body = fill(rest, names).split(" ", 2)
+                reply = http.request(method, target, json=json.loads(body[0]) if body else None)
+                assert reply.status_code < 300, f"{line}: {reply.text}"
+                remember(reply.json(), names)
             else:
-                assert not line.strip(), f"a line is sent or received: {line}"
+                assert kind in ("#", ""), f"not a line of a transcript: {line}"

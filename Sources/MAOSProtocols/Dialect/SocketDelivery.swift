@@ -6,6 +6,8 @@ package struct SocketDelivery: Sendable {
     package var peers: [PeerID]
     /// Where set, a newer delivery with the same key may take this one's place while it still waits to be sent.
     package var superseding: SupersedingKey?
+    /// Whether readers who are behind do without it, for dialects whose messages must not change their order.
+    package var isExpendable: Bool
 
     /// Addresses a message.
     ///
@@ -13,10 +15,14 @@ package struct SocketDelivery: Sendable {
     ///   - payload: The message, as UTF-8.
     ///   - peers: Who gets it.
     ///   - superseding: What it is about, if only the newest of its kind matters to a reader who is behind.
-    package init(payload: [UInt8], peers: [PeerID], superseding: SupersedingKey? = nil) {
+    ///   - isExpendable: Whether readers who are behind do without it.
+    package init(
+        payload: [UInt8], peers: [PeerID], superseding: SupersedingKey? = nil, isExpendable: Bool = false
+    ) {
         self.payload = payload
         self.peers = peers
         self.superseding = superseding
+        self.isExpendable = isExpendable
     }
 }
 

@@ -34,6 +34,9 @@ package protocol SocketDialect: AnyObject {
     /// Takes the outcome of what was submitted or is to be performed, also if the connection has gone meanwhile.
     func complete(_ token: SocketToken, with outcome: SocketOutcome, at now: Instant) -> [SocketOutput]
 
+    /// Goes on with a client that has taken everything it was given, after ``SocketOutput/pace(_:)``.
+    func drained(_ peer: PeerID, at now: Instant) -> [SocketOutput]
+
     /// Sees to what is due; called about every 250 ms while there is a connection, or ``listensAlways``.
     func tick(at now: Instant) -> [SocketOutput]
 
@@ -56,6 +59,9 @@ extension SocketDialect {
 
     /// Has no use for output.
     package func receive(_ entries: [OutputEntry], at now: Instant) -> [SocketOutput] { [] }
+
+    /// Has nothing to go on with.
+    package func drained(_ peer: PeerID, at now: Instant) -> [SocketOutput] { [] }
 
     /// Has nothing to say.
     package func drain(at now: Instant) -> [SocketOutput] { [] }

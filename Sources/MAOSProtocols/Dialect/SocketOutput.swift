@@ -6,6 +6,8 @@ package enum SocketOutput: Sendable {
     case send([UInt8], to: PeerID)
     /// Send one text message to many.
     case deliver(SocketDelivery)
+    /// Say so by ``SocketDialect/drained(_:at:)`` once the client has taken everything that it was given.
+    case pace(PeerID)
     /// Close with this code (RFC 6455 §7.4).
     case close(PeerID, code: UInt16, reason: String)
     /// Hand this to the orchestrator; the reply comes with the token.

@@ -123,6 +123,8 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         carryOut(dialect.receiveBinary(bytes, from: peer, at: now))
     }
 
+    func drained(_ peer: PeerID) { carryOut(dialect.drained(peer, at: now)) }
+
     func signOfLife(from peer: PeerID) { dialect.sign(ofLifeFrom: peer, at: now) }
 
     package override func deadlineReached() {
@@ -154,8 +156,11 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
                 }
                 let message = SharedMessage(text: delivery.payload)
                 for peer: PeerID in delivery.peers {
-                    socket(peer)?.deliver(message, superseding: delivery.superseding)
+                    socket(peer)?.deliver(
+                        message, superseding: delivery.superseding, isExpendable: delivery.isExpendable)
                 }
+            case .pace(let peer):
+                socket(peer)?.pace()
             case .close(let peer, let code, let reason):
                 guard let socket: DialectSocket = socket(peer) else { continue }
                 socket.decide()

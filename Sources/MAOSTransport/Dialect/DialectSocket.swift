@@ -14,6 +14,8 @@ final class DialectSocket: WebSocketDelegate {
     private(set) var connection: WebSocketServerConnection?
     private var superseded: [SupersedingKey: SharedMessage] = [:]
     private var isFull = false
+    /// Whether the dialect waits for the client to take what it was given.
+    private var isPacing = false
     /// What waits until it is known whether the client wants it; `nil` once that is known.
     private var undecided: [SharedMessage]?
 
@@ -32,6 +34,13 @@ final class DialectSocket: WebSocketDelegate {
         guard let waiting: [SharedMessage] = undecided else { return }
         undecided = nil
         for message: SharedMessage in waiting { deliver(message, superseding: nil) }
+        if isPacing { connection?.tellWhenDrained() }
+    }
+
+    /// Tells the dialect when the client has taken everything.
+    func pace() {
+        isPacing = true
+        if undecided == nil { connection?.tellWhenDrained() }
     }
 
     /// Another dialect has the connection now.
@@ -50,13 +59,14 @@ final class DialectSocket: WebSocketDelegate {
     /// Bytes that the client has not taken yet.
     var backlog: Int { connection?.backlog ?? 0 }
 
-    func deliver(_ message: SharedMessage, superseding key: SupersedingKey?) {
+    func deliver(_ message: SharedMessage, superseding key: SupersedingKey?, isExpendable: Bool = false) {
         guard let connection else { return }
         guard undecided == nil else {
             if undecided?.count == DialectSocket.undecidedLimit { undecided?.removeFirst() }
             undecided?.append(message)
             return
         }
+        if isFull, isExpendable { return }
         if isFull, let key {
             superseded[key] = message
             if superseded.count > DialectSocket.supersededLimit {
@@ -93,6 +103,9 @@ final class DialectSocket: WebSocketDelegate {
         let waiting: [SharedMessage] = Array(superseded.values)
         superseded = [:]
         for message: SharedMessage in waiting { deliver(message, superseding: nil) }
+        guard isPacing else { return }
+        isPacing = false
+        handler.drained(peer)
     }
 
     func onServerEnding(_ socket: WebSocketServerConnection) {

@@ -151,6 +151,13 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         updateDeadline()
     }
 
+    /// Has ``WebSocketDelegate/onDrained(_:)`` called when nothing waits to be sent any more, however little does now.
+    package func tellWhenDrained() {
+        guard canSend else { return }
+        isFull = true
+        loop.flushLater(self)
+    }
+
     private func enqueue(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
         queue.append(bytes)

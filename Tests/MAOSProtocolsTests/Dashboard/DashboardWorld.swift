@@ -169,6 +169,8 @@ final class DashboardWorld {
                 }
             case .close(let peer, let code, _):
                 closed[peer] = code
+            case .pace:
+                Issue.record("nobody is to be waited for")
             case .submit(let command, let principal, let token):
                 let result: Result<Reply, Rejection>
                 do throws(Rejection) {

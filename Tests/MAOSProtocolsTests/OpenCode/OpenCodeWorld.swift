@@ -194,6 +194,8 @@ final class OpenCodeWorld {
                 for peer in delivery.peers { inboxes[peer, default: []].append(message) }
             case .close(let peer, let code, _):
                 closed[peer] = code
+            case .pace:
+                Issue.record("nobody is to be waited for")
             case .submit(let command, let principal, let token):
                 let result: Result<Reply, Rejection>
                 do throws(Rejection) {
