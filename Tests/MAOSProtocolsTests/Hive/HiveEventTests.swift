@@ -14,7 +14,8 @@ struct HiveEventTests {
         """
 
     @Test(
-        "every frame has type, data, timestamp, message id and sequence (HIVE-MSG-01, 02, 03, 04, HIVE-CLI-08, 15, 16)")
+        "every frame has type, data, timestamp, message id and sequence (HIVE-MSG-01, HIVE-MSG-02, HIVE-MSG-03, HIVE-MSG-04, HIVE-CLI-08, HIVE-CLI-15, HIVE-CLI-16)"
+    )
     func envelope() async throws {
         let world = try await HiveWorld()
         let peer: PeerID = try world.connect()
@@ -41,7 +42,9 @@ struct HiveEventTests {
         }
     }
 
-    @Test("agents are created, change, are measured and removed (HIVE-EVT-01, 02, 03, 04, HIVE-CLI-02, 03)")
+    @Test(
+        "agents are created, change, are measured and removed (HIVE-EVT-01, HIVE-EVT-02, HIVE-EVT-03, HIVE-EVT-04, HIVE-CLI-02, HIVE-CLI-03)"
+    )
     func agents() async throws {
         let world = try await HiveWorld()
         let peer: PeerID = try world.connect()
@@ -101,7 +104,7 @@ struct HiveEventTests {
     }
 
     @Test(
-        "a task is created, assigned, started, progresses and completes, in that order (HIVE-MSG-07, HIVE-EVT-05, 06, 07, 08, 09, HIVE-CLI-04, 05)"
+        "a task is created, assigned, started, progresses and completes, in that order (HIVE-MSG-07, HIVE-EVT-05, HIVE-EVT-06, HIVE-EVT-07, HIVE-EVT-08, HIVE-EVT-09, HIVE-CLI-04, HIVE-CLI-05)"
     )
     func completed() async throws {
         let world = try await HiveWorld()
