@@ -73,7 +73,8 @@ class Dashboard:
         return check_refusal(ack, number)
 
     def create(self, name="one", workspace=None, **more):
-        """An agent that runs; its id."""
+        """An agent that runs, whose shell has no prompt; its id."""
+        more.setdefault("environment", {"PS1": ""})
         ack = self.succeed(
             "agent:create", {"name": name, "model": "claude-3-opus", "workspace": workspace or f"w-{uuid.uuid4()}", **more}
         )

@@ -4,7 +4,6 @@ internal import MAOSCore
 struct DashboardAgent: Sendable, Hashable {
     var id: AgentID
     var name: String
-    var model: String
     var owner: String
     /// When its process was last started.
     var startedAt: Instant?
@@ -16,7 +15,6 @@ struct DashboardAgent: Sendable, Hashable {
         guard record.specification.resident != .none else { return nil }
         id = record.id
         name = record.name
-        model = record.specification.model ?? ""
         owner = record.owner
         pid = record.state.process?.pid
         if record.state.process != nil { startedAt = record.state.updatedAt }

@@ -24,8 +24,6 @@ package struct DashboardConfiguration: Sendable {
     package var concurrentCommands: Int = 16
     /// Who callers of this host are that bring no token; `nil` where they need one.
     package var trusted: Principal?
-    /// Whether errors tell more of their causes.
-    package var isDebugging: Bool = false
 
     /// The usual ways.
     package init() {}

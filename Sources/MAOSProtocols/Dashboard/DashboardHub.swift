@@ -176,7 +176,6 @@ package final class DashboardHub: Sendable {
                     session.detachedAt = nil
                     session.principal = caller.principal
                     session.expires = expires
-                    session.lastActivity = now
                     if let lastMessageID { session.rewind(after: lastMessageID) }
                 }
                 return Attachment(session: known, isResumed: true)
@@ -186,7 +185,7 @@ package final class DashboardHub: Sendable {
                 id: id, userID: client.userID, at: now,
                 DashboardSession.State(
                     clientID: clientID, principal: caller.principal, expires: expires, holder: holder,
-                    lastActivity: now,
+
                     eventCursor: cursor))
             state.sessions[id] = session
             state.clients[client] = id

@@ -52,7 +52,6 @@ final class DashboardSession: Sendable {
         var expires: Instant
         var holder: Holder?
         var detachedAt: Instant?
-        var lastActivity: Instant
         var subscriptions: [DashboardSubscription] = []
         /// The agents that it made or commanded, with the newest event before that.
         var agents: [AgentID: UInt64] = [:]
