@@ -27,8 +27,13 @@ package struct Log: Sendable {
         case json
     }
 
+    /// Hears of each line that is written, on the thread that writes it.
+    package typealias Listener = @Sendable (Level, String, [(String, String)]) -> Void
+
     /// Lines below it are not written.
     package var level: Level
+    /// Who else is told.
+    package var listener: Listener?
     private let format: Format
 
     /// Makes a log.
@@ -48,18 +53,34 @@ package struct Log: Sendable {
         _ details: @autoclosure () -> KeyValuePairs<String, String> = [:]
     ) {
         guard level >= self.level else { return }
+        write(level, message(), details().map { ($0.key, $0.value) })
+    }
+
+    /// Writes a line whose names and values are not known beforehand.
+    ///
+    /// - Parameters:
+    ///   - level: How much it matters.
+    ///   - message: What happened; no secrets.
+    ///   - details: Names and values that belong to it, in this order.
+    package func callAsFunction(_ level: Level, _ message: String, details: [(String, String)]) {
+        guard level >= self.level else { return }
+        write(level, message, details)
+    }
+
+    private func write(_ level: Level, _ message: String, _ details: [(String, String)]) {
+        listener?(level, message, details)
         var line: String
         switch format {
         case .text:
-            line = "\(Log.timestamp()) \(level.name.uppercased()) \(Log.printable(message()))"
-            for (name, value) in details() { line += " \(name)=\(Log.printable(value))" }
+            line = "\(Log.timestamp()) \(level.name.uppercased()) \(Log.printable(message))"
+            for (name, value) in details { line += " \(name)=\(Log.printable(value))" }
         case .json:
-            line = "{\"time\":\"\(Log.timestamp())\",\"level\":\"\(level.name)\",\"message\":\(Log.quoted(message()))"
-            for (name, value) in details() { line += ",\(Log.quoted(name)):\(Log.quoted(value))" }
+            line = "{\"time\":\"\(Log.timestamp())\",\"level\":\"\(level.name)\",\"message\":\(Log.quoted(message))"
+            for (name, value) in details { line += ",\(Log.quoted(name)):\(Log.quoted(value))" }
             line += "}"
         }
         line += "\n"
-        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        line.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 
     private static func timestamp() -> String {

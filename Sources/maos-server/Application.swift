@@ -37,7 +37,9 @@ final class Application {
     init(_ configuration: Configuration, _ values: SettingValues) throws(StartFailure) {
         self.configuration = configuration
         self.values = values
+        let logs = LogIndex()
         log = Log(level: configuration.logLevel, format: configuration.logFormat)
+        log.listener = LogIndex.listener(logs)
         store = try Application.openStore(configuration)
         let secrets = try Secrets(directory: configuration.data)
         outputs = try Application.openOutputs(configuration)
@@ -99,21 +101,21 @@ final class Application {
         host = HostMonitor(disk: configuration.data, runtime: runtime, thresholds: configuration.alerts)
         environment.attach(host)
         dashboard = Surfaces.dashboardHub(configuration)
+        let verifier = TokenVerifier(
+            key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
+        let administrator = CurrentToken(path: configuration.data + "/admin.token")
+        let credentials = TokenCredentials(verifier: verifier, administrator: administrator)
+        opencode = OpenCodeService(configuration, tokens: credentials, logs: logs)
         let events = EventMeasures()
         orchestrator.events.attach(events)
         metrics = ServerMetrics(
             ServerMetrics.Sources(
                 orchestrator: orchestrator, journal: journal, events: events, outputs: outputs, gateway: gateway,
-                dialects: surfaces.dialects, dashboard: dashboard, transport: transport, host: host,
-                database: configuration.data + "/maos.db",
+                dialects: surfaces.dialects, opencode: opencode.shared, dashboard: dashboard, transport: transport,
+                host: host, database: configuration.data + "/maos.db",
                 components: { [environment] in environment.components(at: clock.now()) }))
         environment.attach(metrics.board)
-        let verifier = TokenVerifier(
-            key: secrets.key, leeway: configuration.tokenLeeway, allowsAdminWithoutExpiry: true)
-        let administrator = CurrentToken(path: configuration.data + "/admin.token")
-        let credentials = TokenCredentials(verifier: verifier, administrator: administrator)
         let hostPort = HostPort(environment, reader: reader, runtime: runtime)
-        opencode = OpenCodeService(configuration, tokens: credentials)
         surfaces.opencode.open(
             opencode.services(
                 configuration, orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,

@@ -9,21 +9,27 @@ extension Configuration {
         configuration.killsForeign = values["opencode.killForeign"]?.boolValue ?? false
         switch values["limits"] {
         case .string("off"): configuration.limits = nil
-        case .object(let dialects): configuration.limits = try openCodeLimits(dialects["opencode"], values)
+        case .object(let dialects):
+            configuration.limits = try openCodeLimits(dialects["opencode"], values, base: OpenCodeLimits())
+            guard case .object(let clients)? = dialects["opencode"]?["clients"] else { break }
+            for (client, value) in clients.map({ ($0.key, $0.value) }) {
+                configuration.clients[client] = .some(
+                    try openCodeLimits(value, values, base: configuration.limits ?? OpenCodeLimits()))
+            }
         default: break
         }
         return configuration
     }
 
     private static func openCodeLimits(
-        _ value: JSONValue?, _ values: SettingValues
+        _ value: JSONValue?, _ values: SettingValues, base: OpenCodeLimits
     ) throws(ConfigurationError) -> OpenCodeLimits? {
-        var limits = OpenCodeLimits()
+        var limits: OpenCodeLimits = base
         switch value {
         case nil: break
         case .string("off")?: return nil
         case .object(let members)?:
-            for (name, value) in members.map({ ($0.key, $0.value) }) {
+            for (name, value) in members.map({ ($0.key, $0.value) }) where name != "clients" {
                 guard let limit = OpenCodeLimitName(rawValue: name) else {
                     throw failure(
                         values, "limits",

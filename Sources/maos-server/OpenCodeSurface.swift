@@ -7,10 +7,11 @@ internal import MAOSTransport
 /// The OpenCode surface, as the server has it: what all of its loops share.
 struct OpenCodeService {
     let shared: OpenCodeShared
-    let logs = LogIndex()
+    let logs: LogIndex
     let credentials: KeyCredentials
 
-    init(_ configuration: Configuration, tokens: any CredentialChecker) {
+    init(_ configuration: Configuration, tokens: any CredentialChecker, logs: LogIndex) {
+        self.logs = logs
         shared = OpenCodeShared(configuration.openCode)
         credentials = KeyCredentials(path: APIKeyFile.path(in: configuration.data), tokens: tokens)
     }
@@ -38,7 +39,33 @@ struct OpenCodeService {
             OpenCodeDialect(
                 shared,
                 OpenCodeSurroundings(
-                    view: orchestrator.view, environment: environment, logs: logs, credentials: credentials))
+                    view: orchestrator.view, environment: environment, logs: logs, credentials: credentials,
+                    audit: { entry in
+                        log(
+                            entry.level == .info ? .info : .warn, entry.message,
+                            details: entry.details.map { ($0.key, $0.value.stringValue ?? "") })
+                    }))
+        }
+    }
+}
+
+extension LogIndex {
+    /// Takes the server's own lines into an index.
+    static func listener(_ logs: LogIndex) -> Log.Listener {
+        { level, message, details in
+            let shown: LogLevel =
+                switch level {
+                case .trace, .debug: .debug
+                case .info: .info
+                case .warn: .warn
+                case .error: .error
+                }
+            logs.add([
+                LogEntry(
+                    time: Instant(milliseconds: SystemClock.wallMilliseconds()), level: shown, message: message,
+                    agent: "maos-server", source: "maos-server:1",
+                    details: JSONObject(details.map { ($0.0, .string($0.1)) }))
+            ])
         }
     }
 }

@@ -306,6 +306,39 @@ def test_documented_limits(server_class):
         server.stop()
 
 
+def test_limits_are_this_surface_s_own(server_class):
+    """X-05, X-13: a surface at its limit costs the others nothing, and one that is not listened for is not there."""
+    server = server_class("--listen", "127.0.0.1:0=opencode", configuration={
+        "limits": {"opencode": {"messagesPerSecond": 2, "clients": {"key:none": "off"}}}})
+    try:
+        with OpenCode(f"ws://127.0.0.1:{server.ports['opencode']}/ws") as client, server.client() as rest:
+            for _ in range(10):
+                client.send({"type": "ping"})
+            assert [client.receive()["type"] for _ in range(10)].count("error") >= 6
+            assert rest.get("/api/v1/tasks").status_code == 200
+            refused = [line for line in rest.get("/metrics").text.splitlines()
+                       if "RATE_LIMIT_EXCEEDED" in line and 'dialect="opencode"' in line]
+            assert refused and float(refused[0].split()[-1]) >= 6
+            log = client.ask("request_log_entries", filter={"message_contains": "rate_limit_exceeded"})
+            assert log["type"] in ("log_entries", "error")
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{server.port}/opencode/ws")
+        assert refused.value.response.status_code in (401, 404)
+    finally:
+        server.stop()
+
+
+def test_address_lists(server_class):
+    """OC-SEC-05, OC-SEC-06: whoever is not on the list, or on the other one, does not get in."""
+    for lists in ({"allow": ["10.0.0.0/8"]}, {"deny": ["127.0.0.0/8"], "allow": ["127.0.0.1"]}):
+        server = server_class("--listen", "127.0.0.1:0=opencode", configuration=lists)
+        try:
+            with pytest.raises(Exception):
+                connect(f"ws://127.0.0.1:{server.ports['opencode']}/ws", open_timeout=5)
+        finally:
+            server.stop()
+
+
 def test_tasks_survive_a_restart(server_class):
     """OC-CONN-09: a client that comes back finds its tasks as they were."""
     server = server_class("--listen", "127.0.0.1:0=opencode", "--limits", "off")

@@ -71,6 +71,15 @@ struct SQLiteHistoryTests {
                 #expect(page.total == all.count)
                 #expect(page.tasks == Array(all.dropFirst(query.offset).prefix(limit)))
             }
+            // From the middle on, as a search goes through a list slice by slice.
+            guard let middle: TaskRecord = all.dropFirst(all.count / 2).first else { continue }
+            var query: TaskQuery = base
+            query.before = middle.number
+            query.offset = 1
+            query.limit = 20
+            let page: TaskPage = try store.history.tasks(query)
+            #expect(page.total == all.count)
+            #expect(page.tasks == Array(all.filter { $0.number < middle.number }.dropFirst().prefix(20)))
         }
     }
 

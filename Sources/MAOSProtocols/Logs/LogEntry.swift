@@ -71,30 +71,60 @@ package struct LogEntry: Sendable, Hashable {
         return lines
     }
 
-    /// What there is to say about an event; `nil` for what is not worth an entry.
-    package init?(_ event: Event) {
-        guard case .task(let task) = event.body else { return nil }
-        let level: LogLevel
+    /// What there is to say about what happened to a task.
+    init(_ happening: TaskHappening) {
         let message: String
-        var details: [(String, JSONValue)] = [("event", .string(event.type))]
-        switch task.kind {
-        case .started: (level, message) = (.info, "Task started")
-        case .completed:
-            (level, message) = (.info, "Task completed successfully")
-            if let started: Instant = task.state.startedAt {
-                details.append(("execution_time", .integer((event.time - started).count)))
-            }
-        case .failed: (level, message) = (.error, task.state.error?.message ?? "Task failed")
-        case .retryScheduled: (level, message) = (.warn, task.state.error?.message ?? "Attempt failed")
-        case .cancelled: (level, message) = (.warn, "Task cancelled")
-        default: return nil
+        var details: [(String, JSONValue)] = [("event", .string(happening.kind.name))]
+        switch happening.kind {
+        case .started: message = "Task started"
+        case .completed: message = "Task completed successfully"
+        case .cancelled: message = "Task cancelled"
+        case .retryScheduled: message = happening.error?.message ?? "Attempt failed"
+        default: message = happening.error?.message ?? "Task failed"
         }
-        if let error: TaskFailure = task.state.error, task.kind != .completed {
+        if happening.kind == .completed, let duration: Milliseconds = happening.duration {
+            details.append(("execution_time", .integer(duration.count)))
+        }
+        if let error: TaskFailure = happening.error, happening.kind != .completed {
             details.append(("error_code", .string(error.code.name)))
         }
-        if task.state.attempt > 0 { details.append(("attempt", JSONValue(task.state.attempt))) }
+        if happening.attempt > 0 { details.append(("attempt", JSONValue(happening.attempt))) }
         self.init(
-            time: event.time, level: level, message: message, agent: task.id.rawValue,
-            source: "orchestrator:\(event.sequence)", details: JSONObject(details), task: task.id)
+            time: happening.time, level: happening.level, message: message, agent: happening.task.rawValue,
+            source: "orchestrator:\(happening.sequence)", details: JSONObject(details), task: happening.task)
+    }
+}
+
+/// Of an event about a task what a log entry takes, without its text and without what the task produced.
+struct TaskHappening: Sendable {
+    var kind: TaskEvent.Kind
+    var task: TaskID
+    var sequence: UInt64
+    var time: Instant
+    var attempt: Int
+    var duration: Milliseconds?
+    var error: TaskFailure?
+
+    /// `nil` for what is not worth an entry.
+    init?(_ event: Event) {
+        guard case .task(let task) = event.body else { return nil }
+        switch task.kind {
+        case .started, .completed, .failed, .retryScheduled, .cancelled: kind = task.kind
+        default: return nil
+        }
+        self.task = task.id
+        sequence = event.sequence
+        time = event.time
+        attempt = task.state.attempt
+        duration = task.state.startedAt.map { event.time - $0 }
+        error = task.state.error
+    }
+
+    var level: LogLevel {
+        switch kind {
+        case .started, .completed: .info
+        case .failed: .error
+        default: .warn
+        }
     }
 }

@@ -10,12 +10,15 @@ package final class LogIndex: Sendable {
     /// What it remembers.
     enum Item: Sendable {
         /// A stored piece of a task's output.
-        case output(TaskID, sequence: UInt64, stream: OutputStream, time: Instant, lines: Int)
+        case output(TaskID, sequence: UInt64, stream: OutputStream, time: Instant, lines: (count: Int, isExact: Bool))
+        /// What happened to a task; made an entry when it is looked at.
+        case happening(TaskHappening)
         case entry(LogEntry)
 
         var time: Instant {
             switch self {
             case .output(_, _, _, let time, _): time
+            case .happening(let happening): happening.time
             case .entry(let entry): entry.time
             }
         }
@@ -23,6 +26,7 @@ package final class LogIndex: Sendable {
         var level: LogLevel {
             switch self {
             case .output(_, _, let stream, _, _): LogEntry.level(of: stream)
+            case .happening(let happening): happening.level
             case .entry(let entry): entry.level
             }
         }
@@ -30,14 +34,15 @@ package final class LogIndex: Sendable {
         var agent: String {
             switch self {
             case .output(let task, _, _, _, _): task.rawValue
+            case .happening(let happening): happening.task.rawValue
             case .entry(let entry): entry.agent
             }
         }
 
         var lines: Int {
             switch self {
-            case .output(_, _, _, _, let lines): lines
-            case .entry: 1
+            case .output(_, _, _, _, let lines): lines.count
+            case .entry, .happening: 1
             }
         }
     }
@@ -81,7 +86,11 @@ package final class LogIndex: Sendable {
             var entries: [LogEntry] = []
             for offset in (state.items.count - wanted)..<state.items.count {
                 let place: Int = (state.head + offset) % state.items.count
-                if case .entry(let entry) = state.items[place] { entries.append(entry) }
+                switch state.items[place] {
+                case .entry(let entry): entries.append(entry)
+                case .happening(let happening): entries.append(LogEntry(happening))
+                case .output: break
+                }
             }
             return (entries, state.added)
         }
@@ -102,12 +111,19 @@ package final class LogIndex: Sendable {
         state.summary.oldest = state.items[state.head].time
     }
 
+    /// Bytes of a piece whose lines are counted.
+    private static let countedBytes: Int = 4_096
+
     /// How many lines output has; one that has not ended counts.
-    static func lines(in data: [UInt8]) -> Int {
-        let span: Span<UInt8> = data.span
+    ///
+    /// Of a long piece it is the beginning that tells of the rest, so that whoever prints fast is not held up.
+    static func lines(in data: [UInt8]) -> (count: Int, isExact: Bool) {
         var count: Int = 0
-        for index in span.indices where span[index] == 0x0A { count &+= 1 }
-        return data.last == 0x0A ? count : count + 1
+        let counted: Int = min(data.count, countedBytes)
+        let span: Span<UInt8> = data.span
+        for index in 0..<counted where span[index] == 0x0A { count &+= 1 }
+        guard counted == data.count else { return (max(1, count * data.count / counted), false) }
+        return (data.last == 0x0A ? count : count + 1, true)
     }
 
     /// What a search has to look at, in the order of the query.
@@ -115,6 +131,8 @@ package final class LogIndex: Sendable {
         var items: [Item] = []
         /// Lines of everything that could match.
         var lines: Int = 0
+        /// Whether they were counted to the last.
+        var isExact = true
         var summary = LogSummary()
     }
 
@@ -133,8 +151,9 @@ package final class LogIndex: Sendable {
             for step in 0..<count {
                 let place: Int = (state.head + (isAscending ? step : count - 1 - step)) % count
                 let item: Item = state.items[place]
-                guard filter.matches(level: item.level, time: item.time, agent: item.agent) else { continue }
+                guard filter.matches(item) else { continue }
                 selection.lines += item.lines
+                if case .output(_, _, _, _, let lines) = item, !lines.isExact { selection.isExact = false }
                 guard selection.items.count < limit, item.time.isAtOrPast(cursor, isAscending: isAscending) else {
                     continue
                 }
@@ -174,7 +193,7 @@ extension LogIndex: EventSink {
         state.withLock { (state: inout State) in
             for event: Event in events where event.sequence > state.lastEvent {
                 state.lastEvent = event.sequence
-                if let entry = LogEntry(event) { add(.entry(entry), to: &state) }
+                if let happening = TaskHappening(event) { add(.happening(happening), to: &state) }
             }
         }
     }

@@ -25,16 +25,24 @@ package struct LogFilter: Sendable, Hashable {
 
     /// Whether an entry is like that.
     package func matches(_ entry: LogEntry) -> Bool {
-        guard matches(level: entry.level, time: entry.time, agent: entry.agent) else { return false }
+        guard matches(level: entry.level, time: entry.time), agents.isEmpty || agents.contains(entry.agent) else {
+            return false
+        }
         if let messageContains, !entry.message.lowercased().contains(messageContains) { return false }
         if let sourceFile, entry.sourceFile != sourceFile[...] { return false }
         guard let detailsContains else { return true }
         return JSONText(.object(entry.details)).description.lowercased().contains(detailsContains)
     }
 
-    func matches(level: LogLevel, time: Instant, agent: String) -> Bool {
-        (levels.isEmpty || levels.contains(level)) && (agents.isEmpty || agents.contains(agent))
-            && (start.map { time >= $0 } ?? true) && (end.map { time <= $0 } ?? true)
+    /// Whether what an item says can be like that, as far as its text is not looked at.
+    func matches(_ item: LogIndex.Item) -> Bool {
+        // Its name is made up only where one is asked for.
+        matches(level: item.level, time: item.time) && (agents.isEmpty || agents.contains(item.agent))
+    }
+
+    private func matches(level: LogLevel, time: Instant) -> Bool {
+        (levels.isEmpty || levels.contains(level)) && (start.map { time >= $0 } ?? true)
+            && (end.map { time <= $0 } ?? true)
     }
 }
 

@@ -46,6 +46,9 @@ package struct LogSearch: Sendable, Hashable {
             switch item {
             case .entry(let entry):
                 if filter.matches(entry) { found.append(entry) }
+            case .happening(let happening):
+                let entry = LogEntry(happening)
+                if filter.matches(entry) { found.append(entry) }
             case .output(let task, let sequence, _, _, _):
                 if !filter.agents.isEmpty { continue }
                 // Enough is there, and the rest can be counted without reading.
@@ -65,7 +68,7 @@ package struct LogSearch: Sendable, Hashable {
         }
         let countsLines: Bool = !filter.looksAtText && filter.agents.isEmpty
         page.filteredCount = countsLines ? selection.lines : found.count
-        page.isFilteredCountExact = countsLines || isComplete
+        page.isFilteredCountExact = countsLines ? selection.isExact : isComplete
         cut(found, into: &page, isComplete: isComplete)
         return page
     }

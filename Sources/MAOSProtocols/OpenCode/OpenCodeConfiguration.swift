@@ -8,6 +8,8 @@ package struct OpenCodeConfiguration: Sendable, Hashable {
     package var killsForeign = false
     /// How often clients may do what; `nil` for as often as they like.
     package var limits: OpenCodeLimits? = OpenCodeLimits()
+    /// Limits of single clients, by subject or address, in place of those; `nil` for none.
+    package var clients: [String: OpenCodeLimits?] = [:]
 
     /// The version of the document that is followed.
     package static let apiVersion = "1.4.0"
@@ -101,6 +103,8 @@ package struct OpenCodeSurroundings: Sendable {
     package let logs: LogIndex
     /// Checks keys and tokens.
     package let credentials: any CredentialChecker
+    /// Notes decisions about who somebody is and what it may do, in the server's own log.
+    package let audit: @Sendable (LogEntry) -> Void
 
     /// The machine; `nil` where nobody looks at it.
     var host: (any HostInformation)? { environment.host }
@@ -108,11 +112,12 @@ package struct OpenCodeSurroundings: Sendable {
     /// Puts the surroundings together.
     package init(
         view: CommittedView, environment: any DialectEnvironment, logs: LogIndex,
-        credentials: any CredentialChecker
+        credentials: any CredentialChecker, audit: @escaping @Sendable (LogEntry) -> Void
     ) {
         self.view = view
         self.environment = environment
         self.logs = logs
         self.credentials = credentials
+        self.audit = audit
     }
 }

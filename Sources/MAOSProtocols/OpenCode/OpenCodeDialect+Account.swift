@@ -36,7 +36,9 @@ extension OpenCodeDialect {
             writer.member("subject", caller.principal.subject)
         }
         answer(session, message, at: now)
-        if shared.configuration.pushesEverything, session.subscriptions.isEmpty { subscribeToEverything(session) }
+        if shared.configuration.pushesEverything, session.subscriptions.isEmpty, caller.principal.task == nil {
+            subscribeToEverything(session)
+        }
     }
 
     private func caller(for credential: OpenCodeCredential, at now: Instant) -> SocketCaller? {
@@ -76,11 +78,22 @@ extension OpenCodeDialect {
         ]
         for (name, value) in members { details.append((name, .string(OpenCodeFailure.cut(value, to: 200)))) }
         let isFailure: Bool = event != "authentication_success"
-        surroundings.logs.add([
+        surroundings.audit(
             LogEntry(
                 time: now, level: isFailure ? .warn : .info, message: "OpenCode: \(event)", agent: "maos-server",
-                source: "security:1", details: JSONObject(details))
-        ])
+                source: "maos-server:1", details: JSONObject(details)))
+    }
+
+    /// One log entry for the first refusal of a connection that is over a limit.
+    func noteFlood(_ session: OpenCodeSession, _ failure: OpenCodeFailure, at now: Instant) {
+        guard !session.isFlooding else { return }
+        session.isFlooding = true
+        announce(
+            "rate_limit_exceeded", session,
+            [
+                ("subject", session.caller?.principal.subject ?? ""),
+                ("limit", failure.details["limit"]?.stringValue ?? ""),
+            ], at: now)
     }
 
     func noteDenial(_ session: OpenCodeSession, _ failure: OpenCodeFailure, at now: Instant) {

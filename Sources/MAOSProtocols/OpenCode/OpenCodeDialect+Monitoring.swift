@@ -136,7 +136,7 @@ extension OpenCodeDialect {
 
     func showMetrics(_ text: String, _ range: Milliseconds, _ session: OpenCodeSession, at now: Instant) {
         var usage: [(name: OpenCodeLimitName, current: Int, limit: Int)] = []
-        if let limits {
+        if let limits: OpenCodeLimits = limits(of: session) {
             usage = session.usage(limits, at: now)
             usage.append(
                 (
@@ -167,6 +167,8 @@ extension OpenCodeDialect {
     }
 
     func show(_ page: LogPage, of request: OpenCodeLogRequest, _ session: OpenCodeSession, at now: Instant) {
+        var page: LogPage = page
+        page.entries.removeAll { !mayRead($0, session) }
         let held: [LogEntry] = session.heldBack ?? []
         session.heldBack = nil
         let id: JSONValue? = requestID(of: session)

@@ -159,7 +159,7 @@ extension OpenCodeDialect {
     }
 
     /// Whoever is limited to projects hears of their tasks only.
-    private func mayRead(_ entry: LogEntry, _ session: OpenCodeSession) -> Bool {
+    func mayRead(_ entry: LogEntry, _ session: OpenCodeSession) -> Bool {
         guard let principal: Principal = session.caller?.principal else { return false }
         guard !principal.projects.isEmpty else { return true }
         guard let id: TaskID = entry.task, let task: TaskRecord = view.task(id) else { return false }

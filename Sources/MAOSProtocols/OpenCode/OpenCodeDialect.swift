@@ -31,7 +31,17 @@ package final class OpenCodeDialect: SocketDialect {
     }
 
     var view: CommittedView { surroundings.view }
-    var limits: OpenCodeLimits? { shared.configuration.limits }
+
+    /// The limits of a client: its own, or those of all.
+    func limits(of session: OpenCodeSession) -> OpenCodeLimits? {
+        let configuration: OpenCodeConfiguration = shared.configuration
+        guard !configuration.clients.isEmpty else { return configuration.limits }
+        if let subject: String = session.caller?.principal.subject, let own = configuration.clients[subject] {
+            return own
+        }
+        if let own = configuration.clients[session.arrival.address] { return own }
+        return configuration.limits
+    }
 
     func session(_ peer: PeerID) -> OpenCodeSession? { sessions[peer] }
 
@@ -85,12 +95,18 @@ package final class OpenCodeDialect: SocketDialect {
             let hello: [UInt8] = OpenCodeProjection.connectionEstablished(
                 version: surroundings.environment.version, isAuthenticated: session.caller != nil, at: now)
             put(.send(hello, to: session.peer))
-            if session.caller != nil {
+            if maySeeEverything(session) {
                 session.greet()
                 if shared.configuration.pushesEverything { subscribeToEverything(session) }
             }
             advance(session, at: now)
         }
+    }
+
+    /// Whether a client gets the first look at everything; whoever bears an attempt's own token does not.
+    private func maySeeEverything(_ session: OpenCodeSession) -> Bool {
+        guard let principal: Principal = session.caller?.principal, principal.task == nil else { return false }
+        return principal.permissions.isSuperset(of: [.tasksList, .agentsList])
     }
 
     func subscribeToEverything(_ session: OpenCodeSession) {
@@ -134,7 +150,7 @@ package final class OpenCodeDialect: SocketDialect {
     package func receive(_ text: [UInt8], from peer: PeerID, at now: Instant) -> [SocketOutput] {
         guard let session: OpenCodeSession = sessions[peer] else { return [] }
         session.lastSign = now
-        if case .refused = session.stage { return [] }
+        guard accepts(session) else { return taken() }
         if let failure: OpenCodeFailure = refusal(session, at: now) {
             // Only what is short is looked at once more, for the name that the client has for it.
             let id: JSONValue? = text.count <= 4_096 ? OpenCodeMessages.decode(text, at: now).requestID : nil
@@ -149,11 +165,19 @@ package final class OpenCodeDialect: SocketDialect {
     package func receiveBinary(_ bytes: [UInt8], from peer: PeerID, at now: Instant) -> [SocketOutput] {
         guard let session: OpenCodeSession = sessions[peer] else { return [] }
         session.lastSign = now
-        if case .refused = session.stage { return [] }
+        guard accepts(session) else { return taken() }
         let failure: OpenCodeFailure = refusal(session, at: now) ?? .invalidJSON("messages are text, not binary")
         session.append(.refused(failure, requestID: nil))
         if case .open = session.stage { advance(session, at: now) }
         return taken()
+    }
+
+    /// Whether anything is taken from a connection at all: one that sends on and on while it waits is closed.
+    private func accepts(_ session: OpenCodeSession) -> Bool {
+        if case .refused = session.stage { return false }
+        guard session.itemCount >= 2 * OpenCodeSession.itemLimit else { return true }
+        put(.close(session.peer, code: 1008, reason: "too many requests wait"))
+        return false
     }
 
     /// Counts a message, or says which limit it is over; what is refused costs nothing.
@@ -163,7 +187,7 @@ package final class OpenCodeDialect: SocketDialect {
                 .serverOverload, "Too many requests wait for their answers",
                 ["limit": JSONValue(OpenCodeSession.itemLimit)])
         }
-        guard let limits else { return nil }
+        guard let limits: OpenCodeLimits = limits(of: session) else { return nil }
         for name: OpenCodeLimitName in [.messagesPerSecond, .messagesPerMinute] {
             if let failure: OpenCodeFailure = session.check(name, limits, at: now) { return failure }
         }
@@ -209,7 +233,7 @@ package final class OpenCodeDialect: SocketDialect {
         session.current = nil
         put(.send(message, to: session.peer))
         shared.note(current.type, code: code, duration: now - current.arrived, at: now)
-        if let limits, let notice: [UInt8] = session.notice(limits, at: now) {
+        if let limits: OpenCodeLimits = limits(of: session), let notice: [UInt8] = session.notice(limits, at: now) {
             put(.send(notice, to: session.peer))
         }
     }
@@ -218,7 +242,11 @@ package final class OpenCodeDialect: SocketDialect {
     func refuse(_ session: OpenCodeSession, _ failure: OpenCodeFailure, at now: Instant) {
         session.heldBack = nil
         answer(session, failure.encoded(requestID: session.current?.requestID, at: now), code: failure.code, at: now)
-        if failure.code == .permissionDenied { noteDenial(session, failure, at: now) }
+        switch failure.code {
+        case .permissionDenied: noteDenial(session, failure, at: now)
+        case .rateLimitExceeded: noteFlood(session, failure, at: now)
+        default: break
+        }
     }
 
     /// Has something done before the request can be answered.
@@ -298,7 +326,7 @@ package final class OpenCodeDialect: SocketDialect {
     private func overLimit(
         _ request: OpenCodeRequest, _ session: OpenCodeSession, at now: Instant
     ) -> OpenCodeFailure? {
-        guard let limits else { return nil }
+        guard let limits: OpenCodeLimits = limits(of: session) else { return nil }
         let names: [OpenCodeLimitName] =
             switch request {
             case .startTask(let task), .scheduleTask(let task):

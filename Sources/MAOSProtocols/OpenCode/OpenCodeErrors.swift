@@ -170,7 +170,7 @@ extension OpenCodeFailure {
     ///   - rejection: What the engine said.
     ///   - id: The task.
     ///   - isReady: Whether the server takes changes at all.
-    init(_ rejection: Rejection, task id: String, isReady: Bool) {
+    package init(_ rejection: Rejection, task id: String, isReady: Bool) {
         switch rejection {
         case .invalid(let issue):
             self = OpenCodeFailure.invalid(issue, task: id)

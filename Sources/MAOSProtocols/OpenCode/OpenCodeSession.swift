@@ -69,6 +69,8 @@ final class OpenCodeSession {
     var lastSign: Instant
     /// How the transport says that it was closed.
     var closeCode: UInt16?
+    /// Whether it was over a limit, and that was noted.
+    var isFlooding = false
     /// When a notice of limits was last sent.
     private var lastNotice: Instant?
     private var windows: [OpenCodeLimitName: SlidingWindow] = [:]

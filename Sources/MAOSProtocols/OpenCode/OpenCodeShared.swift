@@ -31,6 +31,8 @@ package final class OpenCodeShared: Sendable {
         var sessions: [String: (caller: SocketCaller, expires: Instant)] = [:]
         var minutes = OpenCodeUsage(length: 60_000, count: 1_440)
         var hours = OpenCodeUsage(length: 3_600_000, count: 720)
+        /// Errors that clients were sent since the start.
+        var errors: [OpenCodeErrorCode: Int] = [:]
         /// When a process of interest was first seen.
         var discovered: [ProcessIdentity: Instant] = [:]
         var lastScan = Instant(milliseconds: -1)
@@ -168,10 +170,14 @@ package final class OpenCodeShared: Sendable {
                 if code == .rateLimitExceeded { counts.refusals += 1 }
                 if !type.isEmpty { counts.byType[type, default: 0] += 1 }
             }
+            if let code { state.errors[code, default: 0] += 1 }
             state.minutes.change(at: now, note)
             state.hours.change(at: now, note)
         }
     }
+
+    /// Errors with this code that clients were sent since the start.
+    package func errors(_ code: OpenCodeErrorCode) -> Int { state.withLock { $0.errors[code] ?? 0 } }
 
     /// What happened within a time that ends now.
     func usage(within range: Milliseconds, at now: Instant) -> OpenCodeUsage.Counts {

@@ -15,6 +15,7 @@ final class ServerMetrics: Sendable {
         var outputs: any OutputStore
         var gateway: Gateway
         var dialects: [(name: String, surface: DialectSurface)]
+        var opencode: OpenCodeShared
         var dashboard: DashboardHub
         var transport: TransportServer
         var host: HostMonitor
@@ -196,6 +197,14 @@ final class ServerMetrics: Sendable {
             MetricSeries(
                 "maos_http_request_seconds", .histogram, of: .communication, "From a whole HTTP request to its answer")
         ) { .distribution(gateway.totals.durations) }
+        for code: OpenCodeErrorCode in OpenCodeErrorCode.allCases where code != .taskTimeoutExceeded {
+            builder.add(
+                MetricSeries(
+                    "maos_errors_total", .counter, of: .communication,
+                    labels: [MetricLabel("code", code.rawValue), MetricLabel("dialect", "opencode")],
+                    "Requests that were refused or failed")
+            ) { [opencode = sources.opencode] in .number(Double(opencode.errors(code))) }
+        }
         for (name, surface) in sources.dialects { addSockets(surface, of: name, to: &builder) }
         builder.addDashboard(sources.dashboard)
         builder.add(

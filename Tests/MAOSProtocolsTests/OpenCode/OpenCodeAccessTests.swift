@@ -57,6 +57,25 @@ struct OpenCodeAccessTests {
         #expect(found.first?.details["subject"] == "reader")
     }
 
+    @Test("the token of an attempt sees nothing here, and a project's token the logs of its tasks only")
+    func narrow() async throws {
+        let world = try await OpenCodeWorld()
+        let admin = try await world.join()
+        try await world.start("web", #","metadata":{"project":"web"}"#, from: admin)
+        try await world.start("other", from: admin)
+        try await world.print("from web\n", task: TaskID(unchecked: "web"))
+        try await world.print("from another\n", task: TaskID(unchecked: "other"))
+        let attempt = Principal(subject: "task:web", permissions: .viewer, task: TaskID(unchecked: "web"))
+        let child = try await world.connect(as: SocketCaller(principal: attempt))
+        #expect(world.inbox(child).map { $0["type"] } == ["connection_established"])
+        #expect(try await world.refusal(#"{"type":"request_status"}"#, from: child) == "PERMISSION_DENIED")
+        let limited = Principal(subject: "w", permissions: .viewer, projects: ["web"])
+        let peer = try await world.join(as: SocketCaller(principal: limited))
+        let answer = try await world.ask(#"{"type":"request_log_entries"}"#, from: peer)
+        let messages = answer["data"]?["entries"]?.arrayValue?.compactMap { $0["message"]?.stringValue }
+        #expect(messages == ["from web"])
+    }
+
     @Test("who fails ten times has to wait, and administrators hear of it (OC-SEC-13, OC-PUSH-12, OC-SEC-10)")
     func bruteForce() async throws {
         let world = try await OpenCodeWorld()
@@ -254,6 +273,35 @@ struct OpenCodeLimitTests {
         for _ in 0..<10 { try await world.disconnect(try await world.connect(from: "10.0.0.10")) }
         let welcome = try await world.connect(from: "10.0.0.10")
         #expect(world.inbox(welcome).first?["type"] == "connection_established")
+    }
+
+    @Test("single clients have limits of their own, by subject or address (OC-RL-18)")
+    func overrides() async throws {
+        let world = try await OpenCodeWorld {
+            var strict = OpenCodeLimits()
+            strict[.messagesPerSecond] = 2
+            $0.limits = OpenCodeLimits()
+            $0.clients = ["10.0.0.7": strict, "boss": nil]
+        }
+        let strict = try await world.connect(from: "10.0.0.7")
+        for _ in 0..<2 { #expect(try await world.ask(ping, from: strict)["type"] == "pong") }
+        #expect(try await world.refusal(ping, from: strict) == "RATE_LIMIT_EXCEEDED")
+        let caller = SocketCaller(principal: Principal(subject: "boss", permissions: .all))
+        let free = try await world.join(as: caller)
+        for _ in 0..<100 { try await world.post(ping, from: free) }
+        #expect(world.inbox(free).allSatisfy { $0["type"] == "pong" })
+    }
+
+    @Test("the first refusal of a connection for a limit is noted, and errors are counted (OC-SEC-15)")
+    func floods() async throws {
+        let world = try await world { $0[.messagesPerSecond] = 1 }
+        let peer = try await world.join()
+        for _ in 0..<5 { try await world.post(ping, from: peer) }
+        let noted = world.logs.entries(after: 0).entries.filter { $0.details["event"] == "rate_limit_exceeded" }
+        #expect(noted.count == 1)
+        #expect(noted.first?.details["limit"] == "messagesPerSecond")
+        #expect(world.shared.errors(.rateLimitExceeded) == 4)
+        #expect(world.shared.errors(.taskNotFound) == 0)
     }
 
     @Test("limits that the operator changes count at once, and can be lifted (OC-RL-17, OC-RL-19)")

@@ -124,6 +124,23 @@ struct OpenCodeMonitoringTests {
         }
     }
 
+    @Test(
+        "long texts of processes are cut, and the first look has them too (OC-VAL-13, OC-REQ-06, OC-TYPE-04, OC-TYPE-05)"
+    )
+    func longTexts() async throws {
+        let (world, _) = try await world()
+        var long = process(200, String(repeating: "n", count: 300), .cursorClaude)
+        long.commandLine = String(repeating: "c", count: 5_000)
+        long.state = .zombie
+        world.environment.machine.set([long], at: world.now + .seconds(1))
+        let peer = try await world.connect()
+        let shown = try #require(world.inbox(peer).last?["data"]?["claude_processes"]?[0])
+        #expect(shown["cmdline"]?.stringValue?.unicodeScalars.count == 4_096)
+        #expect(shown["name"]?.stringValue?.unicodeScalars.count == 256)
+        #expect(shown["type"] == "cursor_claude")
+        #expect(shown["status"] == "zombie")
+    }
+
     @Test("a process is killed, or it is said why not (OC-REQ-47, OC-REQ-48, OC-ERR-09, OC-ERR-16, OC-ERR-17)")
     func kill() async throws {
         let (world, peer) = try await world()

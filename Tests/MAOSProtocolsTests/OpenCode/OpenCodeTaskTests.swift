@@ -23,7 +23,9 @@ struct OpenCodeTaskTests {
         #expect(data?["claude_processes"]?.arrayValue?.isEmpty == true)
     }
 
-    @Test("a started task is answered as pending, and shown with what it was given (OC-REQ-07, OC-REQ-12, OC-REQ-27)")
+    @Test(
+        "a started task is answered as pending, and shown with what it was given (OC-REQ-07, OC-REQ-12, OC-REQ-13, OC-REQ-27)"
+    )
     func start() async throws {
         let world = try await OpenCodeWorld()
         let peer = try await world.join()
@@ -47,6 +49,46 @@ struct OpenCodeTaskTests {
         let record = try #require(world.orchestrator.view.task(TaskID(unchecked: "new_task_123")))
         #expect(record.specification.kind == .testing)
         #expect(record.specification.metadata.description == #"{"complexity":"medium","x":{"y":[1,null]}}"#)
+    }
+
+    @Test("only the seven statuses are ever shown, with whole percents (OC-TYPE-03, OC-VAL-14, OC-REQ-04, OC-TYPE-07)")
+    func statuses() async throws {
+        let world = try await OpenCodeWorld()
+        let peer = try await world.join()
+        let known: Set<String> = ["pending", "running", "completed", "failed", "cancelled", "paused", "queued"]
+        var tasks: [TaskRecord] = []
+        for (number, status) in TaskStatus.allCases.enumerated() {
+            var state = TaskState(status: status, priority: .low, updatedAt: world.now)
+            state.progress = 0.999
+            tasks.append(
+                TaskRecord(
+                    id: TaskID(unchecked: "t\(number)"), number: UInt64(number + 1),
+                    specification: TaskSpecification(kind: .testing, description: "d"), owner: "o", team: nil,
+                    createdAt: world.now, state: state))
+        }
+        world.history = FixedHistory(tasks)
+        let list = try await world.ask(#"{"type":"list_tasks"}"#, from: peer)
+        let shown: [JSONValue] = list["tasks"]?.arrayValue ?? []
+        #expect(shown.count == TaskStatus.allCases.count)
+        for task in shown {
+            #expect(known.contains(task["status"]?.stringValue ?? ""))
+            #expect(task["progress"] == (task["status"] == "completed" ? 100 : 99))
+        }
+    }
+
+    /// Has these tasks, whatever is asked for.
+    private final class FixedHistory: History {
+        let all: [TaskRecord]
+        init(_ all: [TaskRecord]) { self.all = all }
+        func task(_ id: TaskID) throws(JournalError) -> TaskRecord? { all.first { $0.id == id } }
+        func agent(_ id: AgentID) throws(JournalError) -> AgentRecord? { nil }
+        func tasks(_ query: TaskQuery) throws(JournalError) -> TaskPage { TaskPage(tasks: all, total: all.count) }
+        func terminatedAgents(_ query: AgentQuery) throws(JournalError) -> [AgentRecord] { [] }
+        func entity(_ kind: EntityKind, id: String) throws(JournalError) -> EntityRow? { nil }
+        func entities(_ query: EntityQuery) throws(JournalError) -> EntityPage { throw .unavailable("none") }
+        func events(from sequence: UInt64, limit: Int, types: Set<String>) throws(JournalError) -> EventPage {
+            EventPage(events: [], nextSequence: sequence, oldestSequence: 0)
+        }
     }
 
     @Test("metadata.command says what runs, metadata.project where it counts")
@@ -74,7 +116,9 @@ struct OpenCodeTaskTests {
                 == "TASK_ALREADY_EXISTS")
     }
 
-    @Test("an unknown dependency is named, with tasks that exist (OC-ERR-12, OC-VAL-18)")
+    @Test(
+        "an unknown dependency is named, with tasks that exist; an unmet one is waited for (OC-ERR-12, OC-VAL-18, OC-REQ-08)"
+    )
     func dependencies() async throws {
         let world = try await OpenCodeWorld()
         let peer = try await world.join()

@@ -77,6 +77,24 @@ struct OpenCodeUpdateTests {
         #expect(!world.inbox(peer, "agent_update").isEmpty)
     }
 
+    @Test("agents are told of with what they do (OC-PUSH-05, X-02)")
+    func agents() async throws {
+        let world = try await OpenCodeWorld()
+        let peer = try await world.join()
+        _ = try await subscribe(#""agents""#, world, peer)
+        let agent = try await world.spawnAgent()
+        try await world.start("a", from: peer)
+        try await world.pump()
+        let update = try #require(world.inbox(peer, "agent_update").last?["agent"])
+        #expect(update["id"] == .string(agent.rawValue))
+        #expect(update["status"] == "running")
+        #expect(update["task"] == "Run a")
+        #expect(update["task_id"] == "a")
+        for member in ["type", "progress", "memory_usage", "cpu_percent", "timestamp"] {
+            #expect(update[member] != nil, "\(member)")
+        }
+    }
+
     @Test("an unknown subscription cannot be ended (OC-REQ-55)")
     func unknown() async throws {
         let world = try await OpenCodeWorld()
@@ -99,7 +117,8 @@ struct OpenCodeUpdateTests {
     }
 
     @Test(
-        "resources come every five seconds, the rest at its own pace (OC-PUSH-01, OC-PUSH-07, OC-PUSH-08, OC-PUSH-10)")
+        "resources come every five seconds, the rest at its own pace (OC-REQ-51, OC-PUSH-01, OC-PUSH-07, OC-PUSH-08, OC-PUSH-10)"
+    )
     func regularly() async throws {
         let world = try await OpenCodeWorld()
         let peer = try await world.join()

@@ -10,6 +10,7 @@ final class MadeUpHost: HostInformation {
 
     var reading: HostReading { state.withLock { $0.reading } }
     var scan: ProcessScan { state.withLock { $0.scan } }
+    let alerts: [ResourceAlert] = []
     var signals: [ProcessSignal] { state.withLock { $0.signals } }
 
     func set(_ reading: HostReading) { state.withLock { $0.reading = reading } }
@@ -95,6 +96,9 @@ final class OpenCodeWorld {
     let shared: OpenCodeShared
     let logs = LogIndex(limit: 1_000)
     let dialect: OpenCodeDialect
+    /// Where reads go; the journal and the outputs unless they are to fail.
+    var history: any History
+    var readOutputs: any OutputStore
     /// What each client was sent, oldest first.
     private(set) var inboxes: [PeerID: [JSONValue]] = [:]
     private(set) var closed: [PeerID: UInt16] = [:]
@@ -109,6 +113,7 @@ final class OpenCodeWorld {
         engine.onDemand.maximum = 0
         orchestrator = try Orchestrator(
             configuration: engine, journal: journal, runtime: runtime, time: clock)
+        (history, readOutputs) = (journal, outputs)
         orchestrator.events.attach(collector)
         orchestrator.events.attach(logs)
         var configuration = OpenCodeConfiguration()
@@ -118,7 +123,8 @@ final class OpenCodeWorld {
         dialect = OpenCodeDialect(
             shared,
             OpenCodeSurroundings(
-                view: orchestrator.view, environment: environment, logs: logs, credentials: TwoCredentials()))
+                view: orchestrator.view, environment: environment, logs: logs, credentials: TwoCredentials(),
+                audit: { [logs] in logs.add([$0]) }))
         try await orchestrator.start()
     }
 
@@ -206,7 +212,7 @@ final class OpenCodeWorld {
                 outputs += dialect.complete(token, with: .reply(result), at: now)
             case .perform(.read(let read), let token):
                 outputs += dialect.complete(
-                    token, with: .read(read.perform(history: journal, output: self.outputs)), at: now)
+                    token, with: .read(read.perform(history: history, output: readOutputs)), at: now)
             case .perform(.host(let request), let token):
                 outputs += dialect.complete(token, with: .host(await perform(request)), at: now)
             }

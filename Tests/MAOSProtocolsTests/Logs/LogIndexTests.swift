@@ -1,0 +1,135 @@
+import MAOSCore
+import MAOSProtocols
+import Testing
+
+@Suite("The index of log entries")
+struct LogIndexTests {
+    private let outputs = MemoryOutputs()
+
+    private func entry(_ message: String, _ level: LogLevel = .info, at time: Int64) -> LogEntry {
+        LogEntry(
+            time: Instant(milliseconds: time), level: level, message: message, agent: "maos-server",
+            source: "maos-server:1")
+    }
+
+    private func print(_ text: String, task: String, at time: Int64, to index: LogIndex) {
+        index.stored(
+            outputs.store([
+                OutputChunk(
+                    task: TaskID(unchecked: task), agent: AgentID(unchecked: "a"), attempt: 1, stream: .stdout,
+                    time: Instant(milliseconds: time), data: Array(text.utf8))
+            ]))
+    }
+
+    private func find(_ query: LogQuery, _ index: LogIndex) throws -> LogPage {
+        let read = StoreRead.logs(LogSearch(query, of: index))
+        guard case .logs(let page) = try read.perform(history: MemoryJournal(), output: outputs).get() else {
+            throw NoPage()
+        }
+        return page
+    }
+
+    private struct NoPage: Error {}
+
+    @Test("it holds so much and no more, and its summary tells of what it holds")
+    func bounded() throws {
+        let index = LogIndex(limit: 10)
+        for time in 0..<25 { index.add([entry("\(time)", time < 20 ? .error : .debug, at: Int64(time))]) }
+        let page = try find(LogQuery(), index)
+        #expect(page.entries.map(\.message) == (15..<25).reversed().map { "\($0)" })
+        #expect(page.summary.count(of: .error) == 5)
+        #expect(page.summary.count(of: .debug) == 5)
+        #expect(page.summary.oldest == Instant(milliseconds: 15))
+        #expect(page.summary.newest == Instant(milliseconds: 24))
+        #expect(page.next == nil)
+    }
+
+    @Test("who follows is given what was said since, and not what was forgotten")
+    func following() {
+        let index = LogIndex(limit: 4)
+        let start = index.position
+        index.add([entry("a", at: 1)])
+        let first = index.entries(after: start)
+        #expect(first.entries.map(\.message) == ["a"])
+        #expect(index.entries(after: first.position).entries.isEmpty)
+        for time in 0..<9 { index.add([entry("\(time)", at: Int64(time))]) }
+        #expect(index.entries(after: first.position).entries.map(\.message) == ["5", "6", "7", "8"])
+        #expect(index.entries(after: 1_000).entries.isEmpty)
+    }
+
+    @Test("lines are counted without being read, and read only as far as a page needs them")
+    func counting() throws {
+        let index = LogIndex(limit: 100)
+        for time in 0..<50 { print("one\ntwo\nthree", task: "t\(time % 5)", at: Int64(time), to: index) }
+        var query = LogQuery()
+        query.limit = 4
+        let page = try find(query, index)
+        #expect(page.entries.map(\.message) == ["three", "two", "one", "three"])
+        #expect(page.filteredCount == 150)
+        #expect(page.isFilteredCountExact)
+        #expect(page.next == LogCursor("1970-01-01T00:00:00.048Z~1"))
+    }
+
+    @Test("of a long piece the beginning tells how many lines it has, and that is said")
+    func estimate() throws {
+        let index = LogIndex(limit: 100)
+        print(String(repeating: "0123456789abcde\n", count: 1_000), task: "t", at: 1, to: index)
+        let page = try find(LogQuery(), index)
+        #expect(page.filteredCount == 1_000)
+        #expect(!page.isFilteredCountExact)
+        #expect(page.entries.count == 100)
+    }
+
+    @Test("what the store no longer keeps is left out")
+    func retention() throws {
+        let index = LogIndex(limit: 100)
+        for time in 0..<4 { print("line \(time)\n", task: "t", at: Int64(time), to: index) }
+        outputs.forget(2, of: .task(TaskID(unchecked: "t")))
+        #expect(try find(LogQuery(), index).entries.map(\.message) == ["line 3", "line 2"])
+        var query = LogQuery()
+        query.filter.agents = ["t"]
+        query.isAscending = true
+        #expect(try find(query, index).entries.map(\.message) == ["line 2", "line 3"])
+    }
+
+    @Test("a search that would read too much ends, says so, and goes on from there")
+    func budget() throws {
+        let index = LogIndex(limit: 10_000)
+        let block = String(repeating: "x", count: 60_000)
+        for time in 0..<600 { print(block + "\n", task: "big", at: Int64(time), to: index) }
+        var query = LogQuery()
+        query.filter.messageContains = "nowhere"
+        let nothing = try find(query, index)
+        #expect(nothing.entries.isEmpty)
+        #expect(!nothing.isFilteredCountExact)
+        query.filter.messageContains = "xxx"
+        query.limit = 1_000
+        var found: Int = 0
+        for _ in 0..<10 {
+            let page = try find(query, index)
+            found += page.entries.count
+            guard let next = page.next else { break }
+            query.cursor = next
+        }
+        #expect(found == 600)
+    }
+
+    @Test("a cursor is a time, with a count where times are equal (OC-REQ-43)")
+    func cursors() {
+        #expect(LogCursor("2030-01-01T00:00:00Z")?.text == "2030-01-01T00:00:00.000Z")
+        #expect(LogCursor("2030-01-01T00:00:00.000Z~3")?.count == 3)
+        for bad in ["", "x", "2030-01-01T00:00:00Z~", "2030-01-01T00:00:00Z~0", "2030-01-01T00:00:00Z~1~2", "~1"] {
+            #expect(LogCursor(bad) == nil)
+        }
+    }
+
+    @Test("lines end where they end, and bytes that are no text are marked")
+    func lines() {
+        let entry = OutputEntry(
+            owner: .task(TaskID(unchecked: "t")), sequence: 7, stream: .stderr, time: Instant(milliseconds: 0),
+            data: Array("a\r\n\n\r\nb".utf8) + [0xFF])
+        let lines = LogEntry.lines(of: entry)
+        #expect(lines.map(\.message) == ["a", "b\u{FFFD}"])
+        #expect(lines.allSatisfy { $0.level == .warn && $0.source == "stderr:7" && $0.sourceFile == "stderr" })
+    }
+}
