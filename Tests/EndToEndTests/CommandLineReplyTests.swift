@@ -68,6 +68,26 @@ struct CommandLineReplyTests {
         }
     }
 
+    @Test("ceilings of schedule create go to each run's task, or to each run's execution")
+    func scheduleCeilings() throws {
+        try withServer({ _ in .data(["id": "s1"], status: 201) }) { server in
+            let ceilings: [String] = ["--max-cost", "2.50", "--max-wall-time", "10m", "--max-cpu-time", "90s"]
+            let budget: JSONValue = ["cost": 2.5, "wallTimeMs": 600_000, "cpuTimeMs": 90_000]
+            let task: ProgramOutcome = try program(server).run(
+                ["schedule", "create", "nightly", "--daily"] + ceilings + ["--shell", "make"])
+            #expect(task.status == 0 && task.output == "s1\n", "\(task.errors)")
+            #expect(server.requests.last?.json?["task"]?["budget"] == budget)
+            let workflow: ProgramOutcome = try program(server).run(
+                ["schedule", "create", "--daily", "--workflow", "report"] + ceilings)
+            #expect(workflow.status == 0, "\(workflow.errors)")
+            #expect(server.requests.last?.json?["execution"]?["budget"] == budget)
+            #expect(server.requests.last?.json?["execution"]?["workflowId"] == "report")
+            let bad: ProgramOutcome = try program(server).run(
+                "schedule", "create", "--daily", "--max-cost", "much", "--shell", "make")
+            #expect(bad.status == 2 && bad.errors.contains("--max-cost"), "\(bad.errors)")
+        }
+    }
+
     @Test("a body is sent as it is")
     func rawBody() throws {
         try withServer({ _ in .data(["taskId": "task_9", "status": "pending"], status: 201) }) { server in

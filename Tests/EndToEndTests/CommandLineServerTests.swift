@@ -93,6 +93,10 @@ struct CommandLineServerTests {
         #expect(limited.status == 1 && limited.errors.contains("ceiling of a cost of 0.1"), "\(limited.errors)")
         let list: ProgramOutcome = try program.run("budget", "list")
         #expect(list.output.contains("apollo") && list.output.contains("of 0.5"), "\(list.output)")
+        let closed: ProgramOutcome = try program.run("budget", "delete", "apollo")
+        #expect(closed.status == 0 && closed.output.contains("apollo  closed"), "\(closed.errors)")
+        #expect(try program.run("budget", "get", "apollo").status == 1)
+        #expect(try program.run("budget", "delete", "apollo").status == 1)
         #expect(try program.run("budget", "get", "gemini").status == 1)
         #expect(try program.run("budget", "set", "apollo", "--max-cost", "much").status == 2)
     }

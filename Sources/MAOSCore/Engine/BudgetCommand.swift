@@ -2,6 +2,8 @@
 public enum BudgetCommand: Sendable {
     /// Sets a project's ceilings; what it has used is counted on, or from now on anew.
     case set(project: String, Budget, countsAnew: Bool)
+    /// Closes a project's account and lifts its ceilings: from then on nothing is counted for the project.
+    case close(project: String)
     case show(project: String)
     case list
 }

@@ -13,6 +13,10 @@ extension Engine {
             try principal.require(.resourcesQuota)
             try requireWholeReach(principal, for: .resourcesQuota)
             return try setBudget(of: project, ceiling, countsAnew: countsAnew, by: principal)
+        case .close(let project):
+            try principal.require(.resourcesQuota)
+            try requireWholeReach(principal, for: .resourcesQuota)
+            return try closeBudget(of: project, by: principal)
         case .show(let project):
             try principal.require(.resourcesRead)
             guard principal.reaches(project: project), let id: BudgetID = state.budgetOfProject[project] else {
@@ -68,6 +72,32 @@ extension Engine {
         watch(id)
         enterBudget(of: project, parted)
         return .budgets(standings([id]))
+    }
+
+    /// Closes a project's account: what waits for room on it goes on, and what runs is counted for its task only.
+    ///
+    /// An attempt is charged as a whole to the account that is open when it ends, so that what was settled here never changes again.
+    private mutating func closeBudget(of project: String, by principal: Principal) throws(Rejection) -> Reply {
+        guard principal.reaches(project: project), let id: BudgetID = state.budgetOfProject[project] else {
+            throw .notFound(.budget, id: project)
+        }
+        var last: [BudgetStanding] = standings([id])
+        let parted: [TaskID] = leaveBudget(of: project)
+        let now: Instant = state.now
+        state.budgets.update(id) { (account: inout BudgetAccount) in
+            account.endedAt = now
+            account.updatedAt = now
+            account.setBy = principal.subject
+        }
+        state.budgetOfProject[project] = nil
+        state.budgetLoads[id] = nil
+        if state.budgetTimers.removeValue(forKey: id) != nil { abandonTimer() }
+        state.ready.setCeilings([:], of: project, at: now)
+        let data: JSONValue = ["budget": ["project": .string(project), "closed": true]]
+        emit(.system(SystemEvent(type: "quota_changed", data: JSONText(data))))
+        enterBudget(of: project, parted)
+        if let account: BudgetAccount = state.budgets[id], !last.isEmpty { last[0].account = account }
+        return .budgets(last)
     }
 
     /// Takes a project's tasks from before and behind the gates of its ceilings, which are about to change; gives those that

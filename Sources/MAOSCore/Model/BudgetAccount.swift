@@ -26,8 +26,10 @@ public struct BudgetAccount: Hashable, Sendable {
     public var since: Instant
     /// When the ceiling was last set.
     public var updatedAt: Instant
-    /// Who set it.
+    /// Who set it, or closed the account.
     public var setBy: String
+    /// When the account was closed; `nil` while it counts.
+    public var endedAt: Instant?
 
     /// An account that nothing has been used of.
     public init(
@@ -50,9 +52,6 @@ extension BudgetAccount: StoredEntity {
     package var statusNumber: UInt8 { 0 }
     /// The project that it counts for.
     package var project: String? { account }
-    /// It counts for ever.
-    package var endedAt: Instant? { nil }
-
     /// Writes all of it.
     package func write(to writer: inout ByteWriter) {
         writer.string(id.rawValue)
@@ -65,6 +64,7 @@ extension BudgetAccount: StoredEntity {
         writer.varint(attempts)
         RecordCoding.put(ceiling, to: &writer)
         RecordCoding.put(settled, to: &writer)
+        writer.optionalZigzag(endedAt?.milliseconds)
     }
 
     /// Reads what ``write(to:)`` wrote.
@@ -81,6 +81,9 @@ extension BudgetAccount: StoredEntity {
         attempts = try reader.varint()
         ceiling = try RecordCoding.budget(from: &reader)
         settled = try RecordCoding.usage(from: &reader)
+        // Records from before accounts could be closed end here.
+        guard !reader.isAtEnd else { return }
+        endedAt = try RecordCoding.optionalInstant(from: &reader)
     }
 }
 

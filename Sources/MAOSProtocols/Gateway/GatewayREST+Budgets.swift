@@ -18,7 +18,7 @@ enum GatewayBudgetEndpoint: Sendable, Hashable {
     func permission(for method: HTTPMethod) -> Permissions? {
         switch (self, method) {
         case (_, .get): .resourcesRead
-        case (.project, .put): .resourcesQuota
+        case (.project, .put), (.project, .delete): .resourcesQuota
         default: nil
         }
     }
@@ -27,7 +27,7 @@ enum GatewayBudgetEndpoint: Sendable, Hashable {
     var allowed: String {
         switch self {
         case .projects: "GET, HEAD"
-        case .project: "GET, HEAD, PUT"
+        case .project: "GET, HEAD, PUT, DELETE"
         }
     }
 }
@@ -59,6 +59,8 @@ extension GatewayREST {
                 try checkContentType(request)
                 let wanted = try GatewayMessages.decodeSetBudget(request.body)
                 return ask(.set(project: name, wanted.ceiling, countsAnew: wanted.countsAnew), .show)
+            case (.project, .delete):
+                return ask(.close(project: name), .show)
             case (.project, _):
                 return ask(.show(project: name), .show)
             }
@@ -110,6 +112,7 @@ extension GatewayProjection {
         writer.member("attemptsUnderWay", standing.attempts)
         writer.member("since", timestamp: account.since.milliseconds)
         writer.member("updatedAt", timestamp: account.updatedAt.milliseconds)
+        writer.memberIfPresent("closedAt", timestamp: account.endedAt?.milliseconds)
         writer.member("setBy", account.setBy)
         writer.endObject()
     }

@@ -3,7 +3,7 @@ internal import MAOSProtocols
 
 /// The commands about what projects may use, and the flags that tasks share with them.
 enum BudgetCommands {
-    static let all: [Command] = [BudgetSet.command, BudgetList.command, BudgetGet.command]
+    static let all: [Command] = [BudgetSet.command, BudgetList.command, BudgetGet.command, BudgetDelete.command]
 
     private static let times: ClosedRange<Int64> = 1...(10 * 365 * 86_400_000)
     static let wallTime = Flag("--max-wall-time", "TIME", .duration(times), "how long attempts may take together")
@@ -149,5 +149,28 @@ enum BudgetGet {
         sheet.add("since", data["since"]?.stringValue)
         sheet.add("set by", data["setBy"]?.stringValue)
         output.write(sheet.text(for: output))
+    }
+}
+
+/// `budget delete`.
+enum BudgetDelete {
+    private static let projects = Operand("PROJECT", .many, .text, "the projects' names")
+
+    static let command = Command(
+        "budget delete", "close the accounts of projects, which lifts their ceilings",
+        details: [
+            "What waits for room goes on. What is under way is counted for its task only. A budget that is set later counts anew; "
+                + "to lift ceilings and go on counting, set a budget without any."
+        ],
+        operands: [projects],
+        examples: [Example("budget delete apollo", "nothing limits the project any more")]
+    ) { (invocation) throws(Failure) in
+        let server: Server = try invocation.server()
+        try invocation.forEach(invocation.arguments.texts(projects)) { (name) throws(Failure) in
+            let reply: Reply = try server.call(
+                "close the budget of \(name)", .delete, APIPath("budgets", "projects", name).text)
+            if invocation.wantsJSON { return invocation.printJSON(reply.data) }
+            invocation.output.line("\(name)  closed")
+        }
     }
 }

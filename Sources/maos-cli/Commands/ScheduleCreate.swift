@@ -38,7 +38,8 @@ enum ScheduleCreate {
         operands: [name, argv],
         flags: ScheduleTiming.flags + [
             jitter, catchUp, overlap, shell, workflow, WorkflowExecute.parameter, WorkflowExecute.parameters, type,
-            description, priority, timeout, project, directory, body,
+            description, priority, timeout, project, directory, BudgetCommands.wallTime, BudgetCommands.processorTime,
+            BudgetCommands.cost, body,
         ],
         examples: [
             Example(
@@ -48,6 +49,7 @@ enum ScheduleCreate {
             Example("schedule create --monthly last --time 23:00 -- ./bill.sh", "on the last day of each month"),
             Example(
                 "schedule create --cron '0 6 * * mon' --workflow report --param tree=/srv", "a workflow, every Monday"),
+            Example("schedule create --daily --max-cost 2 --workflow report", "each run may cost 2 at most"),
             Example("schedule create once --at +2h -- ./later.sh", "once, in two hours"),
         ]
     ) { (invocation) throws(Failure) in
@@ -76,9 +78,13 @@ enum ScheduleCreate {
             guard arguments.rest == nil else {
                 throw .usage("schedule create: either --workflow or a command after --, not both")
             }
-            request["execution"] = [
+            var execution: JSONObject = [
                 "workflowId": .string(id), "parameters": .object(try WorkflowExecute.given(arguments)),
             ]
+            if let budget: JSONObject = try BudgetCommands.ceilings(arguments, for: "schedule create") {
+                execution["budget"] = .object(budget)
+            }
+            request["execution"] = .object(execution)
         } else {
             request["task"] = .object(try task(arguments))
         }
@@ -113,6 +119,9 @@ enum ScheduleCreate {
             if let text: String = arguments.text(flag) { task[member] = .string(text) }
         }
         if let time: Int64 = arguments.milliseconds(timeout) { task["timeout"] = .integer(time) }
+        if let budget: JSONObject = try BudgetCommands.ceilings(arguments, for: "schedule create") {
+            task["budget"] = .object(budget)
+        }
         return task
     }
 }

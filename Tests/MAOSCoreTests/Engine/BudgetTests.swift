@@ -394,6 +394,53 @@ import Testing
         #expect(changes == 3)
     }
 
+    @Test("an account that is closed holds nothing back, is charged nothing more, and stays closed over a restart")
+    func close() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(wallTime: .seconds(100), cost: cost("1")))
+        for id: TaskID in ["a", "b"] {
+            try world.create(id) {
+                $0.project = "apollo"
+                $0.budget = Budget(cost: cost("0.6"))
+            }
+        }
+        try world.start("a")
+        #expect(world.status("b") == .queued, "there is no room for it")
+        try world.create("c") { $0.project = "apollo" }
+        try use(&world, "a", Usage(cost: cost("0.5")))
+        let before: BudgetStanding = try standing(&world)
+        guard case .budgets(let closed) = try world.send(.budget(.close(project: "apollo"))) else { throw Missing() }
+        #expect(closed.first?.taken == before.taken && closed.first?.account.endedAt == world.now)
+        #expect(world.status("b") == .assigned && world.status("c") == .assigned)
+        #expect(world.refusal(of: .budget(.show(project: "apollo"))) == .notFound(.budget, id: "apollo"))
+        #expect(world.refusal(of: .budget(.close(project: "apollo"))) == .notFound(.budget, id: "apollo"))
+        try world.pass(.seconds(200))
+        #expect(stops(&world).isEmpty, "no ceiling is left")
+        try world.end("a")
+        #expect(try world.task("a").state.usage.cost == cost("0.5"), "the task still says what it used")
+        let id: String = try #require(closed.first?.account.id.rawValue)
+        let stored = try BudgetAccount(try #require(world.entities[.budget]?[id]))
+        #expect(stored.settled == Usage() && stored.attempts == 0)
+        try world.restart()
+        #expect(world.refusal(of: .budget(.show(project: "apollo"))) == .notFound(.budget, id: "apollo"))
+        try setBudget(&world, Budget(cost: cost("1")))
+        let anew: BudgetStanding = try standing(&world)
+        #expect(anew.account.id.rawValue != id && anew.account.settled == Usage())
+    }
+
+    @Test("who closes an account needs the permission and has the project in reach")
+    func closeRights() throws {
+        var world: EngineWorld = try world()
+        try setBudget(&world, Budget(cost: cost("1")))
+        let close = Command.budget(.close(project: "apollo"))
+        let reader = Principal(subject: "bob", permissions: .operator)
+        #expect(world.refusal(of: close, as: reader) == .forbidden(.resourcesQuota))
+        let elsewhere = Principal(subject: "bob", permissions: .all, projects: ["gemini"])
+        #expect(world.refusal(of: close, as: elsewhere) == .notFound(.budget, id: "apollo"))
+        let attempt = Principal(subject: "task:a", permissions: .all, task: "a")
+        #expect(world.refusal(of: close, as: attempt) == .forbidden(.resourcesQuota))
+    }
+
     @Test("a lower ceiling counts at once")
     func lowering() throws {
         var world: EngineWorld = try world()

@@ -79,6 +79,25 @@ import Testing
         #expect(anew.data["settled"]?["cost"] == 0 && anew.data["ceiling"] == ["cost": 1])
     }
 
+    @Test("a project's account is closed, with what was settled, and may be opened anew")
+    func closed() async throws {
+        let world = try await GatewayWorld()
+        _ = try await world.spawnAgent()
+        _ = try await world.send(.put, "/api/v1/budgets/projects/apollo", #"{"cost":2.5}"#)
+        let id: TaskID = try await world.createTask(GatewayBudgetTests.limited)
+        let attempt: AttemptID = try await world.start(id)
+        try await world.report(.attemptUsed(attempt, Usage(cost: Cost(micros: 20_000), tokens: 9)))
+        let answer = try await world.send(.delete, "/api/v1/budgets/projects/apollo")
+        #expect(answer.status == 200 && answer.data["closedAt"] != nil && answer.data["settled"]?["cost"] == 0)
+        #expect(answer.data["underWay"]?["cost"] == 0.05 && answer.data["attemptsUnderWay"] == 1)
+        #expect(try await world.send(.get, "/api/v1/budgets/projects/apollo").status == 404)
+        #expect(try await world.send(.delete, "/api/v1/budgets/projects/apollo").status == 404)
+        #expect(try await world.send(.get, "/api/v1/budgets/projects").data["budgets"] == [])
+        try await world.report(.attemptEnded(attempt, .completed(result: nil)))
+        let anew = try await world.send(.put, "/api/v1/budgets/projects/apollo", #"{"cost":1}"#)
+        #expect(anew.status == 200 && anew.data["settled"]?["cost"] == 0 && anew.data["closedAt"] == nil)
+    }
+
     @Test("bad bodies, unknown projects, methods and missing permissions are refused as documented")
     func refusals() async throws {
         let world = try await GatewayWorld()
@@ -86,10 +105,12 @@ import Testing
         #expect(bad.status == 400 && bad.fields == ["cost", "countsAnew"])
         #expect(try await world.send(.get, "/api/v1/budgets/projects/apollo").status == 404)
         #expect(try await world.send(.get, "/api/v1/budgets").status == 404)
-        #expect(try await world.send(.delete, "/api/v1/budgets/projects/apollo").status == 405)
+        #expect(try await world.send(.delete, "/api/v1/budgets/projects/apollo").status == 404)
+        #expect(try await world.send(.delete, "/api/v1/budgets/projects").status == 405)
         let viewer = GatewayAuthentication.principal(Principal(subject: "bob", permissions: .viewer))
         #expect(try await world.send(.get, "/api/v1/budgets/projects", as: viewer).status == 200)
         #expect(try await world.send(.put, "/api/v1/budgets/projects/apollo", "{}", as: viewer).status == 403)
+        #expect(try await world.send(.delete, "/api/v1/budgets/projects/apollo", as: viewer).status == 403)
         let nobody = GatewayAuthentication.principal(Principal(subject: "bob", permissions: [.tasksRead]))
         #expect(try await world.send(.get, "/api/v1/budgets/projects", as: nobody).status == 403)
     }

@@ -3,7 +3,7 @@ import MAOSCore
 /// What attempts use, and the accounts of projects.
 struct BudgetDomain: SimulatedDomain {
     private enum Action: Int, CaseIterable {
-        case set, use
+        case set, use, close
     }
 
     let weights: [Int]
@@ -15,10 +15,13 @@ struct BudgetDomain: SimulatedDomain {
     private var spent: [TaskID: Usage] = [:]
     /// What each account must have been charged.
     private var settled: [String: Usage] = [:]
+    /// What accounts must have been charged that were closed in the batch that is looked at.
+    private var closed: [String: [Usage]] = [:]
 
     init(_ configuration: inout EngineConfiguration, _ random: inout SeededRandom) {
         var weights: [Int] = BudgetDomain.someWeights(Action.allCases.count, upTo: 6, &random)
         weights[Action.set.rawValue] = random.number(below: 3)
+        weights[Action.close.rawValue] = random.number(below: 2)
         self.weights = weights
         hasCeilings = random.chance(in: 2)
     }
@@ -31,6 +34,9 @@ struct BudgetDomain: SimulatedDomain {
             guard let project: String = world.anyProject() else { return }
             let command = BudgetCommand.set(project: project, anyCeiling(in: &world), countsAnew: false)
             world.send(.budget(command), as: world.anybody(), needs: .resourcesQuota)
+        case .close:
+            guard let project: String = world.anyProject() else { return }
+            world.send(.budget(.close(project: project)), as: world.anybody(), needs: .resourcesQuota)
         case .use, nil:
             guard !world.machine.attempts.isEmpty else { return }
             let place: Int = world.random.number(below: world.machine.attempts.count)
@@ -56,6 +62,7 @@ struct BudgetDomain: SimulatedDomain {
     // MARK: What has become durable
 
     mutating func see(_ batch: Batch, in world: inout World) throws(BrokenPromise) {
+        closed = [:]
         for event: Event in batch.events {
             switch event.body {
             case .task(let task): charge(task)
@@ -63,7 +70,13 @@ struct BudgetDomain: SimulatedDomain {
                 guard let data: JSONValue = try? JSONReader.parse(system.data.utf8, depthLimit: 8),
                     let project: String = data["budget"]?["project"]?.stringValue
                 else { continue }
-                if settled[project] == nil { settled[project] = Usage() }
+                if data["budget"]?["closed"]?.boolValue == true {
+                    if let sum: Usage = settled.removeValue(forKey: project) {
+                        closed[project, default: []].append(sum)
+                    }
+                } else if settled[project] == nil {
+                    settled[project] = Usage()
+                }
             default: break
             }
         }
@@ -72,9 +85,13 @@ struct BudgetDomain: SimulatedDomain {
                 try keep(.acknowledged, "an account can be read", false, row.id)
                 continue
             }
+            let isRight: Bool =
+                account.endedAt == nil
+                ? account.settled == settled[account.account]
+                : closed[account.account]?.contains(account.settled) ?? false
             try keep(
-                .leases, "an account is charged what ended attempts used, each once",
-                account.settled == settled[account.account], "\(account.account): \(account.settled)")
+                .leases, "an account is charged what ended attempts used, each once", isRight,
+                "\(account.account): \(account.settled)")
         }
     }
 
