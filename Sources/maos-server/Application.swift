@@ -145,7 +145,7 @@ final class Application {
         gateway.open(
             GatewayServices(
                 orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                environment: environment, configuration: gatewayConfiguration, verifier: verifier,
+                host: hostPort, environment: environment, configuration: gatewayConfiguration, verifier: verifier,
                 administrator: administrator, sockets: surfaces.gatewaySockets, origins: configuration.originPolicy,
                 trustsLoopback: configuration.trustsLoopback, limit: configuration.limits.limit, log: log))
         if configuration.tracesSockets {

@@ -61,6 +61,12 @@ final class Outbox: EventSource, @unchecked Sendable {
         output.whenWritten { [loop] in loop.execute { work.body() } }
     }
 
+    /// Calls a body, on a thread of the store's, once all output so far is stored and observers were told of it.
+    func afterOutput(_ body: @escaping @Sendable () -> Void) {
+        handOver()
+        output.whenWritten(body)
+    }
+
     /// Whether everything has been handed over, the ends included.
     var isEmpty: Bool { chunks.isEmpty && reports.isEmpty && ends.isEmpty && endsUnderWay == 0 }
 

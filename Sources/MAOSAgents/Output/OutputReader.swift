@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MAOSCore
 internal import MAOSSystem
 
@@ -11,6 +12,8 @@ final class OutputReader: EventSource, @unchecked Sendable {
     private static let readsPerTurn: Int = 8
     /// Bytes taken at once from a process that has ended; more can only come from one that got away.
     private static let drainLimit: Int = 4 << 20
+    /// How soon a terminal that nobody has open is looked at again, in milliseconds.
+    private static let forsakenWait: Int64 = 50
     /// Bytes that may wait to be typed.
     private static let inputLimit: Int = 1 << 20
 
@@ -18,7 +21,11 @@ final class OutputReader: EventSource, @unchecked Sendable {
     private let process: SupervisedProcess
     private var cutter = LineCutter()
     private var isPaused: Bool = false
+    /// Nobody has the terminal open at the moment.
+    private var isForsaken: Bool = false
     private var input: [UInt8] = []
+    /// Told when ``input`` has been taken.
+    private var typists: [@Sendable (Typing) -> Void] = []
 
     /// Takes over the reading end of a stream.
     init(_ descriptor: consuming Descriptor, stream: OutputStream, of process: SupervisedProcess) {
@@ -43,17 +50,25 @@ final class OutputReader: EventSource, @unchecked Sendable {
 
     override func deadlineReached() {
         if let chunk: [UInt8] = cutter.flush() { process.store(chunk, stream) }
+        guard isForsaken else { return }
+        isForsaken = false
+        watchAgain()
     }
 
     /// Goes on after a pause.
     func resume() {
         guard isPaused, isOpen else { return }
         isPaused = false
+        watchAgain()
+    }
+
+    private func watchAgain() {
         do throws(SystemError) {
             try start()
         } catch {
-            finish()
+            return finish()
         }
+        if !input.isEmpty { type([]) }
     }
 
     /// Reads what is there now; the process has ended.
@@ -67,6 +82,22 @@ final class OutputReader: EventSource, @unchecked Sendable {
         cancelDeadline()
         if let chunk: [UInt8] = cutter.finish() { process.store(chunk, stream) }
         closeDescriptor()
+        answerTypists(.noProcess)
+    }
+
+    /// Types bytes, and calls a body once the process has been given all of them, or they are refused.
+    func feed(_ bytes: [UInt8], _ done: @escaping @Sendable (Typing) -> Void) {
+        guard isOpen else { return done(.noProcess) }
+        guard input.count + bytes.count <= OutputReader.inputLimit else { return done(.full) }
+        typists.append(done)
+        type(bytes)
+    }
+
+    private func answerTypists(_ answer: Typing) {
+        guard !typists.isEmpty else { return }
+        let told = typists
+        typists = []
+        for done in told { done(answer) }
     }
 
     /// Types bytes on the terminal that this reads; false when the process takes no more for now.
@@ -83,15 +114,17 @@ final class OutputReader: EventSource, @unchecked Sendable {
                 return true
             case .failed:
                 input = []
+                answerTypists(.noProcess)
                 return false
             }
         }
+        answerTypists(.taken)
         watch(.readable)
         return true
     }
 
     private func watch(_ interest: EventSet) {
-        guard !isPaused else { return }
+        guard !isPaused, !isForsaken else { return }
         do throws(SystemError) {
             try changeInterest(to: interest, trigger: .level)
         } catch {
@@ -105,8 +138,11 @@ final class OutputReader: EventSource, @unchecked Sendable {
         let room: Int = stream == .terminal ? LineCutter.limit : cutter.room
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<room])
         switch read(into: part) {
+        case .failed(EIO):
+            // Every program has closed the terminal, and may live on; to close our end now would be to hang up on it.
+            forsake()
+            return nil
         case .count(0), .failed:
-            // A terminal whose programs have all gone fails instead of ending.
             finish()
             return nil
         case .count(let count):
@@ -124,6 +160,13 @@ final class OutputReader: EventSource, @unchecked Sendable {
         let chunk: [UInt8]? = cutter.receive(bytes)
         if let chunk { process.store(chunk, stream) }
         if cutter.hasRest, !hadRest || chunk != nil { setDeadline(after: OutputReader.lineWait) }
+    }
+
+    private func forsake() {
+        guard !isForsaken else { return }
+        isForsaken = true
+        deregister()
+        setDeadline(after: OutputReader.forsakenWait)
     }
 
     private func pause() {

@@ -41,6 +41,6 @@ final class AgentProcess: SupervisedProcess, @unchecked Sendable {
 
     override func ended(_ end: End) {
         let reason: String = end.reached.map(limits.message) ?? end.root.status.description
-        host.residentEnded(self, reason: reason, hadOutput: hadOutput)
+        host.residentEnded(self, reason: reason, code: end.root.status.code, hadOutput: hadOutput)
     }
 }

@@ -57,6 +57,24 @@ package final class ProcessAgentRuntime: AgentRuntime {
         loop.execute { [host] in done(host.type(bytes, to: agent)) }
     }
 
+    /// Types bytes, and waits until the process has been given them.
+    ///
+    /// - Parameters:
+    ///   - bytes: What is typed; what is typed later comes after it.
+    ///   - agent: Whose process.
+    ///   - done: Called once, on the runtime's thread, when the process has been given all of them, or they are refused.
+    package func feed(_ bytes: [UInt8], to agent: AgentID, _ done: @escaping @Sendable (Typing) -> Void) {
+        loop.execute { [host] in host.feed(bytes, to: agent, done) }
+    }
+
+    /// Calls a body for each resident process that ends, with its exit code: on a thread of the output store's, after all of
+    /// the process's output, and before its end is reported.
+    ///
+    /// There is one such body.
+    package func whenResidentEnds(_ body: @escaping @Sendable (AgentID, Int) -> Void) {
+        loop.execute { [host] in host.whenResidentEnds(body) }
+    }
+
     /// Tells the programs on an agent's terminal a new size.
     package func resize(_ agent: AgentID, to size: TerminalSize) {
         loop.execute { [host] in host.resize(agent, to: size) }

@@ -32,6 +32,7 @@ final class ProcessHost: @unchecked Sendable {
     private var progressing: [AttemptProcess] = []
     private var isShuttingDown: Bool = false
     private var whenDown: (@Sendable () -> Void)?
+    private var whenResidentEnds: (@Sendable (AgentID, Int) -> Void)?
     private lazy var progressTimer = LoopTimer(on: loop) { [unowned self] in reportProgress() }
     private lazy var heartbeatTimer = LoopTimer(on: loop) { [unowned self] in beat() }
 
@@ -119,8 +120,16 @@ final class ProcessHost: @unchecked Sendable {
         outbox.reportEnd(.agentStopped(id), hadOutput: hadOutput)
     }
 
+    /// Calls a body for each resident process that ends, with its exit code, on a thread of the output store's and after
+    /// all of its output.
+    func whenResidentEnds(_ body: @escaping @Sendable (AgentID, Int) -> Void) { whenResidentEnds = body }
+
     /// An agent's resident process has ended, and nothing of it is left.
-    func residentEnded(_ process: AgentProcess, reason: String, hadOutput: Bool) {
+    func residentEnded(_ process: AgentProcess, reason: String, code: Int, hadOutput: Bool) {
+        if let tell = whenResidentEnds {
+            let agent: AgentID = process.agent
+            outbox.afterOutput { tell(agent, code) }
+        }
         guard agents[process.agent]?.resident === process else { return }
         agents[process.agent]?.resident = nil
         if agents[process.agent]?.isStopping == true {
@@ -137,6 +146,12 @@ final class ProcessHost: @unchecked Sendable {
     /// Types bytes on an agent's terminal; false when it has none, or takes no more for now.
     func type(_ bytes: [UInt8], to agent: AgentID) -> Bool {
         agents[agent]?.resident?.type(bytes) ?? false
+    }
+
+    /// Types bytes on an agent's terminal, and calls a body once the process has been given all of them, or they are refused.
+    func feed(_ bytes: [UInt8], to agent: AgentID, _ done: @escaping @Sendable (Typing) -> Void) {
+        guard let resident: AgentProcess = agents[agent]?.resident else { return done(.noProcess) }
+        resident.feed(bytes, done)
     }
 
     /// Tells an agent's terminal a new size.

@@ -134,6 +134,12 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
         readers.first { $0.stream == stream }?.type(bytes) ?? false
     }
 
+    /// Types bytes on its terminal, and calls a body once it has been given all of them, or they are refused.
+    func feed(_ bytes: [UInt8], _ done: @escaping @Sendable (Typing) -> Void) {
+        guard let reader: OutputReader = readers.first(where: { $0.stream == stream }) else { return done(.noProcess) }
+        reader.feed(bytes, done)
+    }
+
     /// Tells its terminal a new size.
     func resize(to size: TerminalSize) {
         guard let reader: OutputReader = readers.first(where: { $0.stream == stream }) else { return }

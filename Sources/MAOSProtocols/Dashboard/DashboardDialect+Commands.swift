@@ -252,7 +252,7 @@ extension DashboardDialect {
     func answered(_ request: DashboardRequest, _ agent: AgentID, _ host: HostAnswer, at now: Instant) {
         switch host {
         case .done, .signalled, .inspected: answer(request, nil, at: now) { $0.member("agentId", agent.rawValue) }
-        case .noSuchProcess:
+        case .noSuchProcess, .busy:
             let failure = DashboardFailure(.serviceUnavailable, "Agent \(agent) takes no input at the moment")
             answer(request, failure, at: now)
         case .failed(let reason): answer(request, DashboardFailure(.internalError, reason), at: now)

@@ -16,6 +16,8 @@ package enum StoreRead: Sendable, Hashable {
     case output(OutputOwner, from: UInt64, limit: Int, byteLimit: Int)
     /// Log entries that an index has the places of.
     case logs(LogSearch)
+    /// The newest output of one stream, oldest first: at most so many bytes. The first entry may have lost its beginning.
+    case outputTail(OutputOwner, OutputStream, byteLimit: Int)
 
     /// Asks; may block on the disk.
     ///
@@ -53,6 +55,9 @@ package enum StoreRead: Sendable, Hashable {
             case .output(let owner, let sequence, let limit, let byteLimit):
                 return .success(
                     .output(try output.read(owner, from: sequence, limit: limit, byteLimit: byteLimit)))
+            case .outputTail(let owner, let stream, let byteLimit):
+                var tail = OutputTailReader(owner: owner, stream: stream, byteLimit: byteLimit)
+                return .success(.output(try tail.read(output)))
             }
         } catch {
             return .failure(error)

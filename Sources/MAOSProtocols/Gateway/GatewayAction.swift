@@ -14,6 +14,22 @@ package enum GatewayAction {
     case awaitEnd(TaskID, until: Instant, GatewayPending)
     /// Send the head, whose body has no known length, then let ``GatewayHub/open(_:for:at:)`` produce the body.
     case stream(GatewayStream, GatewayResponse)
+    /// Turn the connection into a WebSocket, and let ``GatewayHub/attach(_:to:at:)`` take it over.
+    case attach(GatewayTerminal)
+}
+
+/// What somebody who attaches to a terminal asks for.
+package struct GatewayTerminal: Sendable, Hashable {
+    /// Whose terminal.
+    package var agent: AgentID
+    /// Whether to stay when the process ends, for the next one.
+    package var followsRestarts: Bool
+
+    /// Names a terminal.
+    package init(agent: AgentID, followsRestarts: Bool = false) {
+        self.agent = agent
+        self.followsRestarts = followsRestarts
+    }
 }
 
 /// A request that waits for the outcome of an action: what to do with it.

@@ -22,6 +22,10 @@ package struct GatewayConfiguration: Sendable {
     package var streamBudget: Int = 1 << 20
     /// Bytes of output in one page.
     package var outputPageBytes: Int = 1 << 20
+    /// Bytes of stored output that somebody who attaches to a terminal sees first, and that are kept for who reads slowly.
+    package var terminalTail: Int = 64 * 1_024
+    /// Bytes typed on a terminal that wait to be taken before no more is read.
+    package var terminalInput: Int = 64 * 1_024
 
     /// The defaults of the contract.
     package init() {}

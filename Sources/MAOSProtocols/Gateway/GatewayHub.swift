@@ -14,6 +14,7 @@ package final class GatewayHub {
     private var readers: [OutputOwner: [PeerID]] = [:]
     private var waits: [TaskID: [PeerID]] = [:]
     private var waitingPeers: [PeerID: (task: TaskID, until: Instant)] = [:]
+    private let terminals = GatewayTerminals()
 
     /// Serves one loop.
     ///
@@ -62,6 +63,7 @@ package final class GatewayHub {
     /// Forgets a connection.
     package func close(_ peer: PeerID) {
         eventStreams[peer] = nil
+        terminals.remove(peer)
         if let stream: GatewayOutputStream = outputStreams.removeValue(forKey: peer) {
             remove(peer, from: &readers, stream.owner)
         }
@@ -77,9 +79,19 @@ package final class GatewayHub {
         case .success(.events(let page)):
             eventStreams[peer]?.complete(page, peer, bus, at: now, to: &outputs)
         case .success(.output(let page)):
+            if let terminal: TerminalSession = terminals[peer] {
+                terminal.complete(page, to: &outputs)
+                break
+            }
             outputStreams[peer]?.complete(page, peer, at: now, to: &outputs)
             forgetIfFinished(outputs, peer)
         case .success, .failure:
+            if let terminal: TerminalSession = terminals[peer] {
+                // What comes from now on can be shown all the same.
+                let nothing = OutputPage(entries: [], firstSequence: 0, nextSequence: 1, lastSequence: 0)
+                terminal.complete(nothing, to: &outputs)
+                break
+            }
             // The client comes back and goes on from where it was.
             guard eventStreams[peer] != nil || outputStreams[peer] != nil else { return [] }
             close(peer)
@@ -93,6 +105,34 @@ package final class GatewayHub {
         var outputs: [GatewayOutput] = []
         eventStreams[peer]?.drained(peer, bus, at: now, to: &outputs)
         outputStreams[peer]?.drained(peer, to: &outputs)
+        terminals[peer]?.drained(to: &outputs)
+        return outputs
+    }
+
+    // MARK: Terminals
+
+    /// Lets somebody come to a terminal.
+    package func attach(_ session: TerminalSession, at now: Instant) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        terminals.add(session)
+        session.open(view.agent(session.agent)?.state, to: &outputs)
+        return outputs
+    }
+
+    /// A terminal's connection takes no more until ``drained(_:at:)``.
+    package func filled(_ peer: PeerID) { terminals[peer]?.filled() }
+
+    /// Goes on after typing for a terminal.
+    package func typingEnded(_ answer: HostAnswer, for peer: PeerID) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        terminals[peer]?.typingEnded(answer, to: &outputs)
+        return outputs
+    }
+
+    /// An agent's resident process has ended, with a code as shells tell it; its output has come before.
+    package func residentEnded(of agent: AgentID, code: Int) -> [GatewayOutput] {
+        var outputs: [GatewayOutput] = []
+        terminals.residentEnded(of: agent, code: code, to: &outputs)
         return outputs
     }
 
@@ -103,6 +143,7 @@ package final class GatewayHub {
         var outputs: [GatewayOutput] = []
         for event: Event in events {
             for (peer, stream) in eventStreams { stream.receive(event, peer, encoder, at: now, to: &outputs) }
+            if case .agent(let agent) = event.body { terminals.receive(agent, to: &outputs) }
             switch event.body {
             case .task(let task) where task.state.status.isTerminal:
                 end(.task(task.id), to: &outputs)
@@ -122,8 +163,9 @@ package final class GatewayHub {
 
     /// Takes output, as the store tells of it.
     package func receive(_ entries: [OutputEntry], at now: Instant) -> [GatewayOutput] {
-        guard !readers.isEmpty else { return [] }
+        guard !readers.isEmpty || !terminals.isEmpty else { return [] }
         var outputs: [GatewayOutput] = []
+        if !terminals.isEmpty { terminals.receive(entries, to: &outputs) }
         for entry: OutputEntry in entries {
             for peer: PeerID in readers[entry.owner] ?? [] {
                 outputStreams[peer]?.receive(entry, peer, at: now, to: &outputs)
@@ -138,6 +180,7 @@ package final class GatewayHub {
         var outputs: [GatewayOutput] = []
         for (peer, stream) in eventStreams { stream.tick(peer, bus, at: now, to: &outputs) }
         for (peer, stream) in outputStreams { stream.tick(peer, at: now, to: &outputs) }
+        terminals.tick(at: now, to: &outputs)
         for (peer, wait) in waitingPeers where wait.until <= now {
             waitingPeers[peer] = nil
             remove(peer, from: &waits, wait.task)

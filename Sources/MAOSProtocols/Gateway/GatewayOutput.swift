@@ -8,6 +8,16 @@ package enum GatewayOutput: Sendable {
     case finish(PeerID)
     /// What a request waits for with ``GatewayAction/awaitEnd(_:until:_:)`` has come, or its time is up.
     case ended(PeerID, Bool)
+    /// One WebSocket binary message for many terminals; ``GatewayHub/filled(_:)`` is called for those that take no more.
+    case show([UInt8], to: [PeerID])
+    /// A WebSocket text message for a terminal.
+    case tell([UInt8], to: PeerID)
+    /// Close a terminal with this code (RFC 6455 §7.4), after what was sent.
+    case close(PeerID, code: UInt16, reason: String)
+    /// Whether what the client of a terminal sends is read on.
+    case setReading(PeerID, Bool)
+    /// Have the host do this for a terminal; after typing, ``GatewayHub/typingEnded(_:for:)`` is called.
+    case perform(HostRequest, for: PeerID)
 }
 
 /// What produces the body of an answer bit by bit.

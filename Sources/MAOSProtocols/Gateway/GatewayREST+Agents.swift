@@ -24,6 +24,8 @@ extension GatewayREST {
             return .submit(.resumeAgent(id), context.principal, pending(.changeAgent, text, context))
         case (.agentConfiguration, _):
             return configureAgent(id, request, context, now)
+        case (.agentTerminal, _):
+            return attach(id, request, context, now)
         default:
             return showAgentOutput(id, request, context, now)
         }

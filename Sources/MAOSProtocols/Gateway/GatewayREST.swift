@@ -69,7 +69,7 @@ package final class GatewayREST {
         switch endpoint {
         case .tasks, .task, .taskPriority, .taskRetry, .taskPause, .taskResume, .taskWaiting, .taskOutput:
             return handleTasks(endpoint, method, route.idBytes, request, context, now)
-        case .agents, .agent, .agentConfiguration, .agentPause, .agentResume, .agentOutput:
+        case .agents, .agent, .agentConfiguration, .agentPause, .agentResume, .agentOutput, .agentTerminal:
             return handleAgents(endpoint, method, route.id, request, context, now)
         case .deadLetters, .deadLetter, .deadLetterRequeue, .deadLettersRequeue, .deadLettersDiscard:
             return handleDeadLetters(endpoint, method, route.id, request, context, now)

@@ -3,7 +3,7 @@ internal import MAOSCore
 /// What a path leads to.
 enum GatewayEndpoint: Sendable, Hashable {
     case tasks, task, taskPriority, taskRetry, taskPause, taskResume, taskWaiting, taskOutput
-    case agents, agent, agentConfiguration, agentPause, agentResume, agentOutput
+    case agents, agent, agentConfiguration, agentPause, agentResume, agentOutput, agentTerminal
     case deadLetters, deadLetter, deadLetterRequeue, deadLettersRequeue, deadLettersDiscard
     case events, health, metrics, performance
     case schedule(GatewayScheduleEndpoint)
@@ -29,6 +29,7 @@ enum GatewayEndpoint: Sendable, Hashable {
         case (.agent, .get), (.agentOutput, .get): .agentsRead
         case (.agent, .delete): .agentsTerminate
         case (.agentConfiguration, .patch), (.agentPause, .post), (.agentResume, .post): .agentsUpdate
+        case (.agentTerminal, .get): .agentsCommand
         case (.deadLetters, .get): .tasksList
         case (.deadLetter, .get): .tasksRead
         case (.deadLetter, .delete), (.deadLetterRequeue, .post), (.deadLettersRequeue, .post),
@@ -64,6 +65,7 @@ enum GatewayEndpoint: Sendable, Hashable {
             .liveness, .readiness,
             .minimalHealth:
             "GET, HEAD"
+        case .agentTerminal: "GET"
         }
     }
 }
@@ -212,7 +214,10 @@ struct GatewayRoute: Sendable {
         if matches(path, segment, "output") { return isTask ? .taskOutput : .agentOutput }
         if matches(path, segment, "pause") { return isTask ? .taskPause : .agentPause }
         if matches(path, segment, "resume") { return isTask ? .taskResume : .agentResume }
-        guard isTask else { return matches(path, segment, "config") ? .agentConfiguration : nil }
+        guard isTask else {
+            if matches(path, segment, "terminal") { return .agentTerminal }
+            return matches(path, segment, "config") ? .agentConfiguration : nil
+        }
         if matches(path, segment, "priority") { return .taskPriority }
         if matches(path, segment, "retry") { return .taskRetry }
         if matches(path, segment, "waiting") { return .taskWaiting }

@@ -115,7 +115,7 @@ extension OpenCodeDialect {
         case .signalled(.forbidden): return refuse(session, .notOurs(pid), at: now)
         case .signalled(.refused(let text)), .failed(let text): reason = text
         case .signalled(.stillRunning): reason = "it still runs 5 seconds after \(signal.rawValue)"
-        case .done, .inspected: reason = "nothing is known of the outcome"
+        case .done, .busy, .inspected: reason = "nothing is known of the outcome"
         }
         refuse(
             session,

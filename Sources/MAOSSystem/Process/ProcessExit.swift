@@ -18,6 +18,15 @@ package enum ProcessExit: Hashable, Sendable, CustomStringConvertible {
         case .unknown: "ended in an unknown way"
         }
     }
+
+    /// The code as shells tell it: 128 and the signal's number after one, 255 where nobody knows.
+    package var code: Int {
+        switch self {
+        case .exited(let code): Int(code)
+        case .killed(let signal): 128 + Int(signal)
+        case .unknown: 255
+        }
+    }
 }
 
 /// What is left of a child that has ended.

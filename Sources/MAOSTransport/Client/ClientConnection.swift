@@ -54,6 +54,18 @@ final class ClientConnection {
         }
     }
 
+    /// Sends what the system takes now; returns how much that was.
+    func trySend(_ bytes: ArraySlice<UInt8>) throws(ClientError) -> Int {
+        switch bytes.withUnsafeBytes({ descriptor.send($0) }) {
+        case .count(let count): return count
+        case .wouldBlock: return 0
+        case .failed(let code): throw .unreachable("\(url): \(SystemError(code: code, call: "send").reason)")
+        }
+    }
+
+    /// The system's number for the connection, to wait with others for what it brings.
+    var number: CInt { descriptor.number }
+
     /// Waits for bytes; nil at the end of the stream.
     ///
     /// They are to be used up before the next call.

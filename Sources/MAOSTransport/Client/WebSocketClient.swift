@@ -24,6 +24,8 @@ package final class WebSocketClient {
     private let timeout: Int
     private var machine: WebSocketConnection
     private var end: Message?
+    /// What ``post(_:)-([UInt8])`` took and the system has not.
+    private var outgoing: [UInt8] = []
 
     /// Connects and shakes hands.
     ///
@@ -69,19 +71,50 @@ package final class WebSocketClient {
     ///
     /// - Throws: ``ClientError``.
     package func send(_ text: String) throws(ClientError) {
-        var bytes: [UInt8] = []
-        machine.sendText(Array(text.utf8), to: &bytes)
-        try connection.send(bytes, timeout: timeout)
+        post(text)
+        try sendPosted()
     }
 
     /// Sends a binary message.
     ///
     /// - Throws: ``ClientError``.
     package func send(_ message: [UInt8]) throws(ClientError) {
-        var bytes: [UInt8] = []
-        machine.sendBinary(message, to: &bytes)
+        post(message)
+        try sendPosted()
+    }
+
+    // MARK: Without waiting
+
+    /// The system's number for the connection, to wait for what it brings together with other descriptors.
+    ///
+    /// Call ``receive(timeout:)`` with 0 until it throws ``ClientError/timedOut(_:)`` before waiting again.
+    package var number: CInt { connection.number }
+
+    /// Bytes that wait to be sent.
+    package var backlog: Int { outgoing.count }
+
+    /// Takes a text message for ``flush()``.
+    package func post(_ text: String) { machine.sendText(Array(text.utf8), to: &outgoing) }
+
+    /// Takes a binary message for ``flush()``.
+    package func post(_ message: [UInt8]) { machine.sendBinary(message, to: &outgoing) }
+
+    /// Sends as much of what waits as the system takes now.
+    ///
+    /// - Throws: ``ClientError``.
+    package func flush() throws(ClientError) {
+        guard !outgoing.isEmpty else { return }
+        let count: Int = try connection.trySend(outgoing[...])
+        outgoing.removeFirst(count)
+    }
+
+    private func sendPosted() throws(ClientError) {
+        let bytes: [UInt8] = outgoing
+        outgoing = []
         try connection.send(bytes, timeout: timeout)
     }
+
+    // MARK: Receiving
 
     /// Waits for a message; after the end has come it comes again.
     ///
@@ -94,7 +127,11 @@ package final class WebSocketClient {
         while true {
             var replies: [UInt8] = []
             let event = machine.next(replies: &replies)
-            if !replies.isEmpty { try? connection.send(replies, timeout: self.timeout) }
+            if !replies.isEmpty {
+                // Never into the middle of a frame that is on its way.
+                outgoing += replies
+                try? flush()
+            }
             switch event {
             case .text(let text): return .text(String(decoding: text, as: UTF8.self))
             case .binary(let bytes): return .binary(bytes)
@@ -112,9 +149,8 @@ package final class WebSocketClient {
 
     /// Says goodbye; the server's answer comes as a last message.
     package func close(_ code: WebSocketCloseCode = .normal, reason: String = "") {
-        var bytes: [UInt8] = []
-        machine.close(code, reason: reason, to: &bytes)
-        try? connection.send(bytes, timeout: timeout)
+        machine.close(code, reason: reason, to: &outgoing)
+        try? sendPosted()
     }
 
     private func finish(_ message: Message) -> Message {

@@ -8,6 +8,7 @@ enum GatewayPeer {
     /// A request that waits for the end of a task.
     case request(GatewayHandler.Waiting)
     case stream(GatewayStreamWriter)
+    case terminal(TerminalSocket)
 }
 
 /// Streams, and requests that wait for an end.
@@ -37,6 +38,9 @@ extension GatewayHandler {
         guard !peers.isEmpty else { return }
         setDeadline(after: GatewayHandler.tickInterval)
         carryOut(hub.tick(at: now))
+        measures.terminals.queuedBytes.value = peers.values.reduce(0) { (sum: Int, peer: GatewayPeer) in
+            if case .terminal(let socket) = peer { sum + socket.backlog } else { sum }
+        }
     }
 
     // MARK: Requests that wait
@@ -113,7 +117,30 @@ extension GatewayHandler {
                 writer.finish()
             case .ended(let id, let ended):
                 endWait(id, ended)
+            case .show(let bytes, let ids):
+                let frame: [UInt8] = WebSocketFrameEncoder.serverFrame(.binary, bytes)
+                for id: PeerID in ids { terminal(id)?.send(frame: frame) }
+            case .tell(let text, let id):
+                terminal(id)?.send(text: text)
+            case .close(let id, let code, let reason):
+                terminal(id)?.close(WebSocketCloseCode(code), reason: reason)
+            case .setReading(let id, let reads):
+                terminal(id)?.setReading(reads)
+            case .perform(let request, let id):
+                perform(request, for: id)
             }
+        }
+    }
+
+    private func terminal(_ id: PeerID) -> TerminalSocket? {
+        guard case .terminal(let socket)? = peers[id] else { return nil }
+        return socket
+    }
+
+    private func perform(_ request: HostRequest, for id: PeerID) {
+        services.host.perform(request) { [self] answer in
+            guard case .feed = request else { return }
+            loop.execute { [self] in carryOut(hub.typingEnded(answer, for: id)) }
         }
     }
 

@@ -46,19 +46,27 @@ extension GatewayHandler {
         send(refusal(failure, request), logged, to: responder)
     }
 
+    /// The token of a handshake, good or not.
+    func sentToken(of request: HTTPRequestHead) -> ArraySlice<UInt8>? {
+        request.fields.value(.authorization).flatMap { GatewayHandler.bearerToken(in: $0) }
+            ?? GatewayHandler.token(of: request)
+    }
+
+    /// When a token ends; `nil` for never.
+    func end(of token: ArraySlice<UInt8>) -> Instant? {
+        verify(token)?.claims.exp.map { Instant(milliseconds: $0 * 1_000) }
+    }
+
     private func arrival(
         of request: HTTPRequestHead, _ principal: Principal, _ responder: HTTPResponder
     ) -> SocketArrival {
-        let token: ArraySlice<UInt8>? =
-            request.fields.value(.authorization).flatMap { GatewayHandler.bearerToken(in: $0) }
-            ?? GatewayHandler.token(of: request)
-        let end: Int64? = token.flatMap { verify($0) }?.claims.exp
+        let token: ArraySlice<UInt8>? = sentToken(of: request)
         let address: IPAddress = responder.peer.address
         return SocketArrival(
             address: "\(address)", isLoopback: address.isLoopback,
             caller: SocketCaller(
                 principal: principal, isAuthenticated: token != nil,
-                expires: end.map { Instant(milliseconds: $0 * 1_000) }),
+                expires: token.flatMap { end(of: $0) }),
             userAgent: request.fields[.userAgent])
     }
 }

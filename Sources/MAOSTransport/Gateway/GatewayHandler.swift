@@ -77,6 +77,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
         super.init(loop: resources.loop)
         services.orchestrator.events.attach(self)
         services.outputs.observe(self)
+        services.host.observe(self)
     }
 
     /// Goes by what the operator says now; from any thread.
@@ -112,6 +113,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             GatewayRequest(
                 head: request, body: body, authentication: authentication, isLocal: responder.peer.address.isLoopback),
             at: now)
+        if case .attach(let terminal) = action { return attach(terminal, request, responder) }
         carryOut(action, logged, responder)
     }
 
@@ -162,7 +164,9 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
     /// Who sends a request: by its token, else by the configured trust in loopback.
     private func authenticate(_ request: HTTPRequestHead, _ responder: HTTPResponder) -> GatewayAuthentication {
         guard let credentials: ArraySlice<UInt8> = request.fields.value(.authorization) else {
-            if GatewayHandler.isHandshake(request), let token = GatewayHandler.token(of: request) {
+            if GatewayHandler.isHandshake(request) || GatewayREST.isTerminal(request),
+                let token = GatewayHandler.token(of: request)
+            {
                 return authenticate(token: token)
             }
             return services.trustsLoopback && responder.peer.address.isLoopback
@@ -275,6 +279,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendabl
             awaitEnd(of: task, until: deadline, Waiting(responder: responder, pending: pending, request: request))
         case .stream(let stream, let head):
             begin(stream, head, responder)
+        case .attach:
+            preconditionFailure("only a request itself leads to a terminal")
         }
     }
 

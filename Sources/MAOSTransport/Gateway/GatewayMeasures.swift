@@ -9,6 +9,8 @@ final class GatewayMeasures: Sendable {
     /// By the place of the code in ``GatewayErrorCode/allCases``.
     let failures: [MetricCounter] = GatewayErrorCode.allCases.map { _ in MetricCounter() }
     let durations = MetricHistogram()
+    /// What goes over agents' terminals.
+    let terminals = DialectMeasures()
 
     /// Counts an answer, with the nanoseconds that it took; `nil` where that is not known.
     func note(_ response: GatewayResponse, took nanoseconds: Int64?) {
@@ -42,6 +44,8 @@ package struct GatewayTotals: Sendable {
     package private(set) var failures = [UInt64](repeating: 0, count: GatewayErrorCode.allCases.count)
     /// From a whole request to its answer.
     package private(set) var durations = MetricDistribution()
+    /// What goes over agents' terminals.
+    package private(set) var terminals = DialectTotals()
     /// Reads from the disk for clients.
     package private(set) var reads = MetricDistribution()
     /// How many of them failed.
@@ -53,6 +57,7 @@ package struct GatewayTotals: Sendable {
         for place in answers.indices { answers[place] += measures.answers[place].value }
         for place in failures.indices { failures[place] += measures.failures[place].value }
         durations.add(measures.durations.value)
+        terminals.add(measures.terminals)
     }
 
     mutating func add(_ measures: StoreReadMeasures) {

@@ -12,6 +12,8 @@ package struct GatewayServices: Sendable {
     package let outputs: any OutputStore
     /// Where reads that block are done.
     package let reader: WorkerThread
+    /// Types on terminals.
+    package let host: any HostServices
     /// The server around the gateway.
     package let environment: any DialectEnvironment
     /// What the operator set about the gateway.
@@ -36,14 +38,15 @@ package struct GatewayServices: Sendable {
     /// Puts the services together.
     package init(
         orchestrator: Orchestrator, history: any History, outputs: any OutputStore, reader: WorkerThread,
-        environment: any DialectEnvironment, configuration: GatewayConfiguration, verifier: TokenVerifier,
-        administrator: CurrentToken, sockets: DialectSurface,
+        host: any HostServices, environment: any DialectEnvironment, configuration: GatewayConfiguration,
+        verifier: TokenVerifier, administrator: CurrentToken, sockets: DialectSurface,
         origins: OriginPolicy, trustsLoopback: Bool, limit: TokenBucket.Limit?, log: Log
     ) {
         self.orchestrator = orchestrator
         self.history = history
         self.outputs = outputs
         self.reader = reader
+        self.host = host
         self.environment = environment
         self.configuration = configuration
         self.verifier = verifier

@@ -46,6 +46,10 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     @exclusivity(unchecked) private var early: [UInt8]
 
     @exclusivity(unchecked) private var inputMayWait = true
+    /// Whether the delegate takes more.
+    @exclusivity(unchecked) private var isReadingWanted = true
+    /// Messages may be waiting that were read before the delegate took no more.
+    @exclusivity(unchecked) private var eventsMayWait = false
     /// The kernel has said that the end of the input is there, behind what may be left of it.
     @exclusivity(unchecked) private var peerFinished = false
     @exclusivity(unchecked) private var inputEnded = false
@@ -143,6 +147,8 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     package func close(_ code: WebSocketCloseCode, reason: String = "", discardingBacklog: Bool = false) {
         guard canSend else { return }
         canSend = false
+        // The peer's answer is among what comes.
+        setReading(true)
         if discardingBacklog { discardBacklog() }
         var frame: [UInt8] = []
         machine.close(code, reason: reason, to: &frame)
@@ -244,10 +250,21 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         process()
     }
 
+    /// Stops to read what the peer sends, or goes on with it; for delegates that cannot take more for now.
+    ///
+    /// A peer that is not read from is taken for alive.
+    package func setReading(_ isWanted: Bool) {
+        guard isWanted != isReadingWanted else { return }
+        isReadingWanted = isWanted
+        guard isWanted, isOpen else { return }
+        inputMayWait = true
+        loop.flushLater(self)
+    }
+
     /// A peer that does not read is not read from either.
     private var canRead: Bool {
         switch phase {
-        case .open: backlog <= settings.sendBudget
+        case .open: isReadingWanted && backlog <= settings.sendBudget
         case .lingering: true
         case .finishing, .closed: false
         }
@@ -260,6 +277,10 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
             let bytes = early
             early = []
             machine.receive(bytes)
+            handleEvents()
+        }
+        if eventsMayWait, isReadingWanted {
+            eventsMayWait = false
             handleEvents()
         }
         var rounds = 0
@@ -314,6 +335,10 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
             case .ping, .pong: delegate?.onSignOfLife(self)
             case .close(let code, let reason): finish(code, reason)
             case .failure(let failure): finish(failure.closeCode, failure.description)
+            }
+            guard isReadingWanted else {
+                eventsMayWait = true
+                return
             }
         }
     }
@@ -409,7 +434,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         guard let interval = settings.pingInterval, canSend else { return updateDeadline() }
         if loop.now >= nextPing {
             guard pingsOpen < settings.unansweredPings else { return terminate(.abnormal, "no answer to pings") }
-            pingsOpen += 1
+            if isReadingWanted { pingsOpen += 1 }
             nextPing = loop.now + interval
             var ping: [UInt8] = []
             machine.sendPing(to: &ping)

@@ -144,7 +144,7 @@ final class ServerMetrics: Sendable {
     }
 
     private static func addSockets(
-        _ surface: DialectSurface, of dialect: String, to builder: inout MetricsBoard.Builder
+        of dialect: String, to builder: inout MetricsBoard.Builder, _ totals: @escaping @Sendable () -> DialectTotals
     ) {
         func add(
             _ name: String, _ kind: MetricSeries.Kind, _ help: String, labels: [MetricLabel] = [],
@@ -153,7 +153,7 @@ final class ServerMetrics: Sendable {
             builder.add(
                 MetricSeries(
                     name, kind, of: .communication, labels: [MetricLabel("dialect", dialect)] + labels, help)
-            ) { value(surface.totals) }
+            ) { value(totals()) }
         }
         add("maos_ws_connections", .gauge, "WebSocket connections there are") { .number(Double($0.sockets)) }
         add("maos_ws_messages_total", .counter, "WebSocket messages", labels: [MetricLabel("direction", "in")]) {
@@ -205,12 +205,15 @@ final class ServerMetrics: Sendable {
                     "Requests that were refused or failed")
             ) { [opencode = sources.opencode] in .number(Double(opencode.errors(code))) }
         }
-        for (name, surface) in sources.dialects { addSockets(surface, of: name, to: &builder) }
+        for (name, surface) in sources.dialects { addSockets(of: name, to: &builder) { surface.totals } }
+        addSockets(of: "terminal", to: &builder) { gateway.totals.terminals }
         builder.addDashboard(sources.dashboard)
         builder.add(
             MetricSeries(
                 "maos_ws_queue_bytes", .gauge, of: .communication, "Bytes that WebSocket clients have not taken yet")
-        ) { [dialects = sources.dialects] in .number(Double(dialects.reduce(0) { $0 + $1.surface.totals.queuedBytes }))
+        ) { [dialects = sources.dialects] in
+            let terminals: Int = gateway.totals.terminals.queuedBytes
+            return .number(Double(dialects.reduce(terminals) { $0 + $1.surface.totals.queuedBytes }))
         }
         var performance = ComponentPerformance()
         performance.operations = answers

@@ -162,6 +162,69 @@ struct AgentTests {
         await harness.runtime.shutDown()
     }
 
+    @Test("is typed to no faster than it reads, and says what became of the rest when it ends")
+    func typingAhead() async throws {
+        // Without a line discipline that throws away what is too long, a terminal that is not read from fills up.
+        let script: String = "stty raw -echo; echo ready; read line; exec wc -c"
+        let harness = try RuntimeHarness(runners: [
+            "coder": RunnerConfiguration(interactive: ["/bin/sh", "-c", script])
+        ])
+        let ends = Watched<[Int]>([])
+        harness.runtime.whenResidentEnds { _, code in ends.change { $0.append(code) } }
+        let process: ProcessIdentity = try await startTerminal(harness)
+        let agent = AgentID(unchecked: "a1")
+        try await harness.store.wait(for: "ready", in: .agent(agent), .terminal)
+        _ = Signals.send(Signals.suspend, to: process.pid)
+        let answers = Watched<[Typing]>([])
+        let line: [UInt8] = Array("x\n".utf8)
+        harness.runtime.feed(line, to: agent) { answer in answers.change { $0.append(answer) } }
+        _ = try await answers.wait(for: "the line") { $0 == [.taken] }
+        let much = [UInt8](repeating: 0x61, count: 600_000)
+        harness.runtime.feed(much, to: agent) { answer in answers.change { $0.append(answer) } }
+        harness.runtime.feed(much, to: agent) { answer in answers.change { $0.append(answer) } }
+        // The first is under way, and leaves no room for another.
+        _ = try await answers.wait(for: "a refusal") { $0 == [.taken, .full] }
+        _ = Signals.send(Signals.resume, to: process.pid)
+        _ = try await answers.wait(for: "the rest") { $0 == [.taken, .full, .taken] }
+        _ = Signals.send(Signals.suspend, to: process.pid)
+        harness.runtime.feed(much, to: agent) { answer in answers.change { $0.append(answer) } }
+        _ = Signals.send(Signals.kill, to: process.pid)
+        _ = try await answers.wait(for: "the end") { $0.last == .noProcess }
+        _ = try await ends.wait(for: "the code") { $0 == [137] }
+        harness.runtime.feed(line, to: agent) { answer in answers.change { $0.append(answer) } }
+        _ = try await answers.wait(for: "the answer") { $0.count == 5 && $0.last == .noProcess }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("tells the code of its process after the last of its output", arguments: [0, 3, 255])
+    func exitCode(_ code: Int) async throws {
+        let runner = RunnerConfiguration(interactive: ["/bin/sh", "-c", "echo last words; exit \(code)"])
+        let harness = try RuntimeHarness(runners: ["coder": runner])
+        let agent = AgentID(unchecked: "a1")
+        let ends = Watched<[String]>([])
+        harness.runtime.whenResidentEnds { [store = harness.store] agent, code in
+            let text: String = store.stream(.agent(agent), .terminal).text
+            ends.change { $0.append("\(agent) \(code) \(text.contains("last words"))") }
+        }
+        harness.runtime.perform([.startAgent(RuntimeHarness.agent { $0.resident = .terminal })])
+        _ = try await ends.wait(for: "the code") { $0 == ["\(agent) \(code) true"] }
+        await harness.runtime.shutDown()
+    }
+
+    @Test("may close its terminal and live on")
+    func closedTerminal() async throws {
+        let script: String = "exec </dev/null >/dev/null 2>&1; sleep 0.2; echo back >/dev/tty; sleep 0.1; exit 5"
+        let harness = try RuntimeHarness(runners: [
+            "coder": RunnerConfiguration(interactive: ["/bin/sh", "-c", script])
+        ])
+        _ = try await startTerminal(harness)
+        try await wait(harness, for: "crash") { command in
+            if case .agentCrashed(_, "exited with code 5") = command { true } else { false }
+        }
+        #expect(harness.store.stream(.agent(AgentID(unchecked: "a1")), .terminal).text.contains("back"))
+        await harness.runtime.shutDown()
+    }
+
     @Test("whose process cannot be started has crashed, and says which program")
     func notStarted() async throws {
         let harness = try RuntimeHarness(runners: ["*": RunnerConfiguration(interactive: ["no-such-agent"])])

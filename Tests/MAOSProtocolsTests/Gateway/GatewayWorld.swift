@@ -255,7 +255,7 @@ final class GatewayWorld {
         var action: GatewayAction = action
         while true {
             switch action {
-            case .respond, .awaitEnd, .stream:
+            case .respond, .awaitEnd, .stream, .attach:
                 return action
             case .submit(let command, let principal, let pending):
                 let result: Result<Reply, Rejection>

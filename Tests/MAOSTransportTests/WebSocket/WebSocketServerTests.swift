@@ -64,6 +64,34 @@ private final class UpgradeHandler: HTTPHandler {
     }
 }
 
+/// Echoes, and reads no more after `stop`.
+private final class PausingHandler: HTTPHandler, WebSocketDelegate {
+    private let held: Watched<WebSocketServerConnection?>
+
+    init(_ held: Watched<WebSocketServerConnection?>) {
+        self.held = held
+    }
+
+    func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
+        _ = responder.upgrade(request, delegate: self)
+    }
+
+    func onText(_ text: [UInt8], _ socket: WebSocketServerConnection) {
+        guard text.elementsEqual("stop".utf8) else {
+            socket.sendText(text)
+            return
+        }
+        socket.setReading(false)
+        held.change { $0 = socket }
+    }
+
+    func onBinary(_ bytes: [UInt8], _ socket: WebSocketServerConnection) {}
+
+    func onClose(_ code: WebSocketCloseCode, reason: String, _ socket: WebSocketServerConnection) {
+        held.change { $0 = nil }
+    }
+}
+
 private func frame(
     _ opcode: WebSocketOpcode, _ payload: [UInt8], isFinal: Bool = true, isCompressed: Bool = false
 ) -> [UInt8] {
@@ -283,6 +311,39 @@ struct WebSocketServerTests {
         try await eventually("nobody is told that there is room again") { log.all.contains("drained") }
         try peer.send(frame(.text, Array("still here".utf8)))
         #expect(try peer.frame().text == "still here")
+    }
+
+    @Test("what a delegate does not want yet waits, in order, and a peer that waits for it is not cut off")
+    func reading() async throws {
+        let held = Watched<WebSocketServerConnection?>(nil)
+        let settings = WebSocketSettings(pingInterval: 20, unansweredPings: 1)
+        let server = try TestServer(HTTPSettings(webSocket: settings)) { _ in PausingHandler(held) }
+        let peer = try server.connect()
+        _ = try peer.shakeHands()
+        var bytes: [UInt8] = frame(.text, Array("stop".utf8))
+        for number in 0..<50 { bytes += frame(.text, Array("\(number)".utf8)) }
+        try peer.send(bytes)
+        // What asks for signs of life comes, and whether there is an answer is not looked at.
+        for _ in 0..<5 { #expect(try peer.frame().first == 0x89) }
+        let socket: WebSocketServerConnection = try #require(held.value)
+        socket.loop.execute { socket.setReading(true) }
+        for number in 0..<50 {
+            var received = try peer.frame()
+            while received.first == 0x89 {
+                try peer.send(frame(.pong, received.payload))
+                received = try peer.frame()
+            }
+            #expect(received.text == "\(number)")
+        }
+        try peer.send(frame(.text, Array("stop".utf8)))
+        try peer.send(frame(.close, [0x03, 0xE8]))
+        for _ in 0..<5 { #expect(try peer.frame().first == 0x89) }
+        // Who says goodbye listens for the answer.
+        socket.loop.execute { socket.close(.normal) }
+        var last = try peer.frame()
+        while last.first == 0x89 { last = try peer.frame() }
+        #expect(last.first == 0x88)
+        try await eventually("the end is not heard of") { held.value == nil }
     }
 
     @Test("a reader that is far too slow is closed with 1013 after the frame that has begun")
