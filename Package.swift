@@ -80,6 +80,8 @@ let package = Package(
             name: "SimulationTests",
             dependencies: ["MAOSCore", "MAOSSimulation", "MAOSStore", "MAOSTestSupport", "CSQLite"],
             swiftSettings: house),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["maos-cli", "MAOSCore", "MAOSTestSupport"], swiftSettings: house),
         tests("EndToEndTests", "MAOSCore", "MAOSProtocols", "MAOSTransport", "MAOSSystem"),
     ],
     swiftLanguageModes: [.v6]

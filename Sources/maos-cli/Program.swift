@@ -10,7 +10,10 @@ enum Program {
         + QuotaCommands.all
         + DeadLetterCommands.all + BudgetCommands.all
         + WorkflowCommands.all + ExecutionCommands.all + ApprovalCommands.all
-        + [EventsCommand.command, HealthCommand.command, MetricsCommand.command]
+        + [
+            AttachCommand.command, TopCommand.command, EventsCommand.command, HealthCommand.command,
+            MetricsCommand.command,
+        ]
         + TokenCommands.all + KeyCommands.all + [
             AgentScriptCommand.command, CompletionCommand.command, HelpCommand.command,
         ]

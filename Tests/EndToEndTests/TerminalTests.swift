@@ -173,22 +173,4 @@ struct TerminalSocketTests {
         #expect(browser.socket.subprotocol == "bearer")
         #expect(try client.call(.get, "/api/v1/agents/\(agent)/terminal").status == 426)
     }
-
-    @Test("tell a reader that is too slow what it missed, and keep no more for it than their budget")
-    func slowReader() async throws {
-        let agent: String = try spawn()
-        let slow = try Terminal(agent)
-        let fast = try Terminal(agent)
-        try fast.type("stty -echo; seq -f 'line %.0f' 1 3000000; echo do''ne\n")
-        // Nothing is read of the slow one meanwhile.
-        try fast.read(until: "done")
-        try slow.read(until: "done")
-        var missed: Int = 0
-        for message in slow.told { missed += message["gap"]?.intValue ?? 0 }
-        #expect(missed > 0, "\(slow.told)")
-        #expect(slow.text.hasSuffix(String(fast.text.suffix(2_000))))
-        var whole: Int = fast.text.utf8.count
-        for message in fast.told { whole += message["gap"]?.intValue ?? 0 }
-        #expect(abs(missed + slow.text.utf8.count - whole) < 4_096, "\(missed) + \(slow.text.utf8.count), \(whole)")
-    }
 }

@@ -16,22 +16,25 @@ enum AgentSpawn {
     private static let tasks = Flag("--max-tasks", "N", .number(1...1_000), "tasks it works on at a time (default 1)")
     private static let timeout = Flag(
         "--command-timeout", "TIME", .duration(1_000...86_400_000), "how long one command of it may take: 30s, 5m, 2h")
+    private static let terminal = Flag(
+        "--terminal", "give it a process of its own on a terminal, to work on with attach")
     private static let body = Flag("--body", "FILE", .file, "send this JSON as the request; - reads standard input")
 
     static let command = Command(
         "agent spawn", "start an agent and print its id",
         details: ["A server makes agents on demand, so this is only needed for agents of your own choice."],
         operands: [type],
-        flags: [name, capability, model, workspace, environment, tasks, timeout, body],
+        flags: [name, capability, model, workspace, environment, tasks, timeout, terminal, body],
         examples: [
             Example("agent spawn coder --name ada", "start an agent"),
             Example("agent spawn reviewer --capability swift --max-tasks 4", "one for tasks that ask for swift"),
+            Example("agent spawn coder --name ada --terminal", "one to work with: maos-cli attach ada"),
         ]
     ) { (invocation) throws(Failure) in
         let arguments: Arguments = invocation.arguments
         let request: [UInt8]
         if let path: String = arguments.text(body) {
-            let own: [Flag] = [name, capability, model, workspace, environment, tasks, timeout]
+            let own: [Flag] = [name, capability, model, workspace, environment, tasks, timeout, terminal]
             if let other: Flag = own.first(where: { arguments.has($0) }) {
                 throw .usage("--body holds the whole request; \(other.name) cannot be added to it")
             }
@@ -63,6 +66,7 @@ enum AgentSpawn {
         if arguments.has(environment) { configuration["environment"] = .object(arguments.pairs(environment)) }
         if let count: Int = arguments.number(tasks) { configuration["maxConcurrentTasks"] = JSONValue(count) }
         if let time: Int64 = arguments.milliseconds(timeout) { configuration["commandTimeout"] = .integer(time) }
+        if arguments.has(terminal) { configuration["terminal"] = true }
         if !configuration.isEmpty { request["configuration"] = .object(configuration) }
         return request
     }

@@ -24,6 +24,9 @@ final class Inbox<Item: Sendable>: Sendable {
         withUnsafeBytes(of: &byte) { bytes in _ = pipe.writing.write(bytes) }
     }
 
+    /// The system's number for what becomes readable with an item, to wait for it together with other descriptors.
+    var number: CInt { pipe.reading.number }
+
     /// Takes everything that is there, waiting for the first item.
     ///
     /// - Parameter timeout: Milliseconds to wait; negative waits for ever.

@@ -55,9 +55,8 @@ enum DisplayText {
     }
 
     /// The text cut to so many columns, with an ellipsis where something is missing.
-    static func cut(_ text: String, to columns: Int) -> String {
+    static func cut(_ text: String, to columns: Int, ellipsis: String = Channel.isUnicode ? "…" : "~") -> String {
         guard width(text) > columns else { return text }
-        let ellipsis: String = Channel.isUnicode ? "…" : "~"
         guard columns > 1 else { return columns == 1 ? ellipsis : "" }
         var kept: String = ""
         var left: Int = columns - 1

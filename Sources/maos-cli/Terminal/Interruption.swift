@@ -7,6 +7,7 @@ enum Interruption {
         var farewell: String = ""
         var descriptor: CInt = STDERR_FILENO
         var message: String = ""
+        var restoration: (@Sendable () -> Void)?
         var isWatched: Bool = false
     }
 
@@ -27,6 +28,12 @@ enum Interruption {
         state.withLock { $0.message = text }
     }
 
+    /// Sets what is done before anything is written, to set the terminal back.
+    static func setRestoration(_ body: @escaping @Sendable () -> Void) {
+        watch()
+        state.withLock { $0.restoration = body }
+    }
+
     /// Begins to wait for the signals, on a thread of its own.
     private static func watch() {
         let isFirst: Bool = state.withLock { state in
@@ -34,7 +41,7 @@ enum Interruption {
             return !state.isWatched
         }
         guard isFirst else { return }
-        let signals: [CInt] = [SIGINT, SIGTERM, SIGHUP]
+        let signals: [CInt] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
         do throws(SystemError) {
             try Signals.block(signals)
             _ = try SystemThread(name: "signals") { wait(for: signals) }
@@ -54,6 +61,7 @@ enum Interruption {
         guard sigwait(&set, &number) == 0 else { return }
         // Kept locked: nobody draws any more.
         state.withLock { state in
+            state.restoration?()
             if !state.farewell.isEmpty { write(state.farewell, to: state.descriptor) }
             if !state.message.isEmpty { write("\n" + state.message + "\n", to: STDERR_FILENO) }
             // Shells look whether a program ended by the signal, and stop their own loops then.

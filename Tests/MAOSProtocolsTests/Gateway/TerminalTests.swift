@@ -349,6 +349,7 @@ extension GatewayWorld {
         let world = try await GatewayWorld()
         let agent: AgentID = try await world.spawnTerminal()
         let visitor = Visitor(world)
+        visitor.take(world.pump())
         try visitor.attach(to: agent, restarts: true)
         try visitor.say(#"{"resize":{"columns":120,"rows":40}}"#)
         #expect(visitor.sizes == [[120, 40]])
