@@ -429,7 +429,10 @@ extension Engine {
         let agent: AgentID? = releaseAgent(of: id, completed: nil, failure: nil)
         state.tasks[id]?.record.state.status = isPaused ? .paused : .queued
         touch(id)
-        if !isPaused {
+        if isPaused {
+            // It has no agent any more.
+            emitTaskNow(.paused, id, reason: "load_balancing")
+        } else {
             emitTaskNow(.queued, id)
             enqueue(id)
         }

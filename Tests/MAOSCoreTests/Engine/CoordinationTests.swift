@@ -96,6 +96,20 @@ struct CoordinationTests {
         #expect(details["efficiencyImprovement"] == 0.5)
     }
 
+    @Test("a paused task that is given back waits paused for another agent, and is told of")
+    func pausedRecall() throws {
+        var world = try loaded()
+        try world.pass(.seconds(1))
+        let id: AttemptID = try #require(recalled(in: &world).first)
+        try world.send(.pauseTask(id.task))
+        try world.report(.attemptEnded(id, .stopped))
+        let task: TaskRecord = try world.task(id.task)
+        #expect(task.status == .paused && task.state.agent == nil)
+        #expect(world.events.compactMap(\.task).last { $0.id == id.task }?.state == task.state)
+        try world.send(.resumeTask(id.task))
+        #expect(try world.task(id.task).status == .assigned)
+    }
+
     @Test("an attempt that begins before it is given back stays where it is")
     func lateRecall() throws {
         var world = try loaded()

@@ -273,7 +273,9 @@ struct TaskDomain: SimulatedDomain {
             let isSame: Bool = before.holdsAgent && next.attempt == before.attempt
             try keep(.life, "only an attempt under way is told of", isSame, place)
         case .paused:
-            try keep(.life, "only what is not paused is paused", before.status != .paused, place)
+            // One that waits for its start may be given back by its agent while it is paused.
+            let isGivenBack: Bool = before.holdsAgent && next.agent == nil
+            try keep(.life, "only what is not paused is paused", before.status != .paused || isGivenBack, place)
             if next.isSuspended { suspend(id, next.attempt, at: time) }
         case .resumed:
             try keep(.life, "only what is paused is resumed", before.status == .paused, place)
@@ -318,7 +320,7 @@ struct TaskDomain: SimulatedDomain {
         let (left, right): (TaskSpecification, TaskSpecification) = (one.specification, other.specification)
         return routing[left.kind] == routing[right.kind] && left.capabilities == right.capabilities
             && left.project == right.project && left.concurrencyKey == right.concurrencyKey
-            && one.owner == other.owner && one.team == other.team
+            && left.agent == right.agent && one.owner == other.owner && one.team == other.team
     }
 
     /// Where a waiting task stands: when it was queued, minus what its priority is worth, in milliseconds.
