@@ -29,7 +29,7 @@ run_tests() {
     grep -E 'Test run with' "$log"
     [ "${count:-0}" -ge "$minimum" ] || { echo "only ${count:-0} tests ran" >&2; exit 1; }
 }
-run_tests 500 'MAOSCoreTests|MAOSProtocolsTests|MAOSStoreTests|MAOSTransportTests'
+run_tests 500 'MAOSCoreTests|MAOSProtocolsTests|MAOSStoreTests|MAOSTransportTests|CommandLineTests'
 run_tests 8 'SimulationTests'
 run_tests 80 'MAOSSystemTests|MAOSAgentsTests'
 run_tests 50 'EndToEndTests'

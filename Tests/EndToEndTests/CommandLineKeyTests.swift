@@ -18,7 +18,7 @@ struct CommandLineKeyTests {
 
     @Test("a key is shown once, listed without its secret, and revoked")
     func life() throws {
-        try withData { folder in
+        try withData { (folder: String) throws in
             let made: ProgramOutcome = try program.run(
                 "key", "create", "--data", folder, "--name", "wall", "--scope", "read", "--ttl", "60")
             #expect(made.status == 0, "\(made.errors)")
@@ -40,7 +40,7 @@ struct CommandLineKeyTests {
 
     @Test("what cannot be done is said with the right code")
     func refusals() throws {
-        try withData { folder in
+        try withData { (folder: String) throws in
             #expect(try program.run("key", "create", "--data", folder).status == 2)
             #expect(try program.run("key", "create", "--name", "x", "--scope", "all", "--data", folder).status == 2)
             #expect(try program.run("key", "revoke", "none", "--data", folder).status == 1)

@@ -41,6 +41,18 @@ struct EntityTests {
         }
     }
 
+    @Test("What is stored may go to another project, or to none")
+    func moving() throws {
+        try withStore { store in
+            for project: String? in ["red", "blue", nil] {
+                let stored: EntityRow = row(.schedule, 1, "daily", project: project)
+                try self.store([stored], in: store.journal)
+                #expect(try store.history.entity(.schedule, id: "daily") == stored)
+                #expect(try store.journal.load().entities == [stored])
+            }
+        }
+    }
+
     @Test("A start loads what is live and what belongs to it, and goes on counting after what has ended")
     func loading() throws {
         try withStore { store in

@@ -322,7 +322,7 @@ final class JournalWriter {
             INSERT INTO entities (key, id, parent, status, project, created_at, ended_at, body)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             ON CONFLICT (key) DO UPDATE
-            SET status = excluded.status, ended_at = excluded.ended_at, body = excluded.body
+            SET status = excluded.status, project = excluded.project, ended_at = excluded.ended_at, body = excluded.body
             """)
         for entity: EntityRow in entities {
             try replace.bind(EntityQueries.key(entity.kind, entity.number), at: 1)
