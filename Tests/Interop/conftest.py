@@ -29,10 +29,11 @@ class Program:
         self.ports = {}
         for line in self.process.stdout:
             if line.startswith("listening "):
-                _, address, surfaces = line.split()
-                self.ports[surfaces] = int(address.rsplit(":", 1)[1])
+                _, address, *surfaces = line.split()
+                port = int(address.rsplit(":", 1)[1])
+                self.ports["".join(surfaces)] = port
                 if self.port is None:
-                    self.port = self.ports[surfaces]
+                    self.port = port
             if line.strip() == "ready":
                 return
         raise RuntimeError(f"{arguments[0]} did not get ready, and ended with {self.process.wait()}")

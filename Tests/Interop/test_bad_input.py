@@ -308,7 +308,7 @@ KNOWN_PATHS = {
     "/api/v1/agent-pools/x/scale": {"POST"}, "/api/v1/agent-pools/x/autoscaling": {"PUT"},
     "/api/v1/resources/allocate": {"POST"}, "/api/v1/resources/usage": {"GET"}, "/api/v1/resources/quotas": {"GET", "PUT"},
     "/api/v1/resources/allocations": {"GET"}, "/api/v1/resources/allocations/x": {"GET", "DELETE"},
-    "/api/v1/budgets/projects": {"GET"}, "/api/v1/budgets/projects/x": {"GET", "PUT"},
+    "/api/v1/budgets/projects": {"GET"}, "/api/v1/budgets/projects/x": {"DELETE", "GET", "PUT"},
     "/api/v1/dead-letters": {"GET"}, "/api/v1/dead-letters/requeue": {"POST"}, "/api/v1/dead-letters/discard": {"POST"},
     "/api/v1/dead-letters/x": {"GET", "DELETE"}, "/api/v1/dead-letters/x/requeue": {"POST"},
     "/api/v1/metrics": {"GET"}, "/api/v1/metrics/performance/journal": {"GET"}, "/metrics": {"GET"},

@@ -55,6 +55,7 @@ class Feed:
 
     def ask(self, message, reply):
         """Sends a request of OpenCode, and waits for its reply."""
+        self.seen = [m for m in self.seen if m["type"] != reply]
         self.send(message)
         found = self.wait(lambda m: m["type"] in (reply, "error"), reply)
         self.seen.remove(found)
@@ -66,7 +67,7 @@ class Everybody:
     """A listener of each dialect."""
 
     def __init__(self, server):
-        base = f"ws://127.0.0.1:{server.port}"
+        base = f"ws://127.0.0.1:{server.ports['all']}"
         self.http = server.client()
         self.gateway = Feed(base + "/ws", additional_headers={"Authorization": f"Bearer {server.token}"})
         self.gateway.wait(lambda m: m["type"] == "connected", "connected")
@@ -157,7 +158,7 @@ def test_a_task_of_opencode_is_seen_everywhere(everything, opencode, gateway):
         all.event("task_completed", task)
         all.update(task, "completed")
         data = all.http.get(f"/api/v1/tasks/{task}").json()["data"]
-        assert data["taskId"] == task and data["type"] == gateway and data["priority"] == "high"
+        assert data["id"] == task and data["type"] == gateway and data["priority"] == "high"
         assert data["status"] == "completed" and data["description"] == "from OpenCode"
 
 
@@ -235,7 +236,7 @@ def test_an_agent_of_the_dashboard_is_seen_everywhere(everything):
 def test_one_token_is_good_for_every_dialect(everything):
     """X-06"""
     token = everything.sign("admin:*", roles=["admin"])
-    base = f"ws://127.0.0.1:{everything.port}"
+    base = f"ws://127.0.0.1:{everything.ports['all']}"
     headers = {"Authorization": f"Bearer {token}"}
     for path, first in (("/ws", "connected"), ("/hive/ws", "hive_status_update"), ("/opencode/ws", "connection_established")):
         with Feed(base + path, additional_headers=headers) as feed:
