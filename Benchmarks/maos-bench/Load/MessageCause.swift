@@ -45,10 +45,10 @@ final class CancellationCause: MessageCause {
         while found.count < count {
             let answer: HTTPClient.Answer = try client.send(
                 server.requests.get("/api/v1/tasks?status=pending&limit=100&page=\(page)"), expecting: 200)
-            let items = answer.json["data"]?.arrayValue ?? answer.json["data"]?["items"]?.arrayValue ?? []
+            let items: [JSONValue] = answer.json["data"]?["tasks"]?.arrayValue ?? []
             guard !items.isEmpty else { break }
             for item in items {
-                guard let id: String = (item["taskId"] ?? item["id"])?.stringValue else { continue }
+                guard let id: String = item["id"]?.stringValue else { continue }
                 found.append(server.requests.delete("/api/v1/tasks/\(id)"))
             }
             page += 1

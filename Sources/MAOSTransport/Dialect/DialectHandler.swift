@@ -145,16 +145,20 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
     // MARK: What the dialect wants
 
     private func carryOut(_ outputs: [SocketOutput]) {
-        for output: SocketOutput in outputs {
+        var place: Int = 0
+        while place < outputs.count {
+            let output: SocketOutput = outputs[place]
+            place += 1
             switch output {
             case .send(let text, let peer):
                 if services.tracesMessages { trace("sent", text, peer) }
                 socket(peer)?.send(text)
             case .deliver(let delivery):
+                let payloads: [[UInt8]] = DialectHandler.run(of: delivery, in: outputs, from: &place)
                 if services.tracesMessages {
-                    for peer: PeerID in delivery.peers { trace("sent", delivery.payload, peer) }
+                    for payload: [UInt8] in payloads { for peer in delivery.peers { trace("sent", payload, peer) } }
                 }
-                let message = SharedMessage(text: delivery.payload)
+                let message = SharedMessage(texts: payloads)
                 for peer: PeerID in delivery.peers {
                     socket(peer)?.deliver(
                         message, superseding: delivery.superseding, isExpendable: delivery.isExpendable)
@@ -193,6 +197,35 @@ package final class DialectHandler: EventSource, @unchecked Sendable {
         services.log(
             .debug, "WebSocket message \(direction)",
             ["dialect": services.name, "connection": "\(peer.rawValue)", "type": type, "bytes": "\(text.count)"])
+    }
+
+    /// Bytes of messages that go out as one.
+    private static let runLimit: Int = 32_768
+
+    /// The payloads of a delivery and of those right behind it that go to the same peers by the same rules.
+    private static func run(
+        of delivery: SocketDelivery, in outputs: [SocketOutput], from place: inout Int
+    ) -> [[UInt8]] {
+        var payloads: [[UInt8]] = [delivery.payload]
+        guard delivery.superseding == nil, delivery.peers.count > 1 else { return payloads }
+        var bytes: Int = delivery.payload.count
+        while place < outputs.count, case .deliver(let next) = outputs[place], next.superseding == nil,
+            next.isExpendable == delivery.isExpendable, bytes + next.payload.count <= runLimit,
+            areSame(next.peers, delivery.peers)
+        {
+            payloads.append(next.payload)
+            bytes += next.payload.count
+            place += 1
+        }
+        return payloads
+    }
+
+    /// Whether two lists share their storage, as those of one audience do; lists that are merely equal are not worth a look.
+    private static func areSame(_ left: [PeerID], _ right: [PeerID]) -> Bool {
+        left.count == right.count
+            && left.withUnsafeBufferPointer { left in
+                right.withUnsafeBufferPointer { right in left.baseAddress == right.baseAddress }
+            }
     }
 
     private func wait(for token: SocketToken) -> UInt64 {

@@ -74,7 +74,7 @@ final class DialectSocket: WebSocketDelegate {
             }
             return
         }
-        handler.measures.messagesOut.add()
+        handler.measures.messagesOut.add(UInt64(message.messageCount))
         if case .full = connection.send(message) { isFull = true }
     }
 

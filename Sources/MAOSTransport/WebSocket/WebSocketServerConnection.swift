@@ -105,8 +105,10 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     /// Sends a message that many get.
     @discardableResult
     package func send(_ message: SharedMessage) -> Backlog {
-        let compresses = windowBits == 15 && message.count >= settings.compressionThreshold
-        return send(frame: compresses ? message.compressedFrame(resources) : message.frame)
+        let compresses = windowBits == 15 && message.largest >= settings.compressionThreshold
+        return send(
+            frame: compresses
+                ? message.compressedFrame(resources, threshold: settings.compressionThreshold) : message.frame)
     }
 
     /// Sends a text message, whose bytes are UTF-8.

@@ -445,6 +445,32 @@ struct WebSocketServerTests {
         #expect(expanded == [UInt8](repeating: 0x62, count: 5_000))
     }
 
+    @Test("messages that are shared together keep their order, and only the large ones are compressed")
+    func sharedRuns() throws {
+        let texts: [[UInt8]] = [3, 5_000, 40, 700].map { [UInt8](repeating: 0x63, count: $0) }
+        final class Greeter: HTTPHandler {
+            let message: SharedMessage
+            init(_ texts: [[UInt8]]) { message = SharedMessage(texts: texts) }
+            func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
+                responder.upgrade(request, delegate: EchoDelegate(log: Log()))?.send(message)
+            }
+        }
+        let server = try TestServer(loops: 1) { _ in Greeter(texts) }
+        let plain = try server.connect()
+        _ = try plain.shakeHands()
+        for text: [UInt8] in texts { #expect(try plain.frame() == ReceivedFrame(first: 0x81, payload: text)) }
+        let compressed = try server.connect()
+        _ = try compressed.shakeHands("/", Self.deflate)
+        var inflater = try Inflater()
+        for text: [UInt8] in texts {
+            let frame = try compressed.frame()
+            #expect(frame.first == (text.count < 512 ? 0x81 : 0xC1))
+            let payload: [UInt8] =
+                text.count < 512 ? frame.payload : try inflater.expand(frame.payload[...], limit: 5_000)
+            #expect(payload == text)
+        }
+    }
+
     @Test("a draining server says goodbye with 1001 (X-09)")
     func draining() async throws {
         let log = Log()
