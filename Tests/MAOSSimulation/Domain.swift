@@ -18,6 +18,9 @@ protocol SimulatedDomain: SendableMetatype {
     /// Sees a batch that has become durable; the world's chronicle does not have it yet.
     mutating func see(_ batch: Batch, in world: inout World) throws(BrokenPromise)
 
+    /// Sees what the world is asked for, just before it is done.
+    mutating func see(_ effects: [Effect], in world: World) throws(BrokenPromise)
+
     /// Sees the answer to a command.
     mutating func see(
         _ answer: Result<Reply, Rejection>, to sent: World.Sent, in world: inout World
@@ -38,6 +41,7 @@ protocol SimulatedDomain: SendableMetatype {
 
 extension SimulatedDomain {
     mutating func see(_ batch: Batch, in world: inout World) throws(BrokenPromise) {}
+    mutating func see(_ effects: [Effect], in world: World) throws(BrokenPromise) {}
     mutating func see(
         _ answer: Result<Reply, Rejection>, to sent: World.Sent, in world: inout World
     ) throws(BrokenPromise) {}
@@ -56,6 +60,7 @@ extension SimulatedDomain {
 enum Domains {
     static let all: [any SimulatedDomain.Type] = [
         ServerDomain.self, TaskDomain.self, AgentDomain.self, BudgetDomain.self, DeadLetterDomain.self,
-        ScheduleDomain.self, WorkflowDomain.self, ResourceDomain.self, PoolDomain.self,
+        ScheduleDomain.self, WorkflowDomain.self, ResourceDomain.self, PoolDomain.self, LearningDomain.self,
+        CoordinationDomain.self, TaskScheduleDomain.self, ExecutionBudgetDomain.self,
     ]
 }

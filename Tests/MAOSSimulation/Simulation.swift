@@ -257,6 +257,7 @@ package struct Simulation {
                 for index in domains.indices { try domains[index].see(reply.result, to: sent, in: &world) }
             }
         case .asked(let effects):
+            for index in domains.indices { try domains[index].see(effects, in: world) }
             for effect: Effect in effects {
                 world.note("  \(effect.summary)")
                 try world.machine.perform(effect, at: world.latest, &world.random)

@@ -226,5 +226,14 @@ extension World {
         return random.chance(in: 4) || live.isEmpty ? random.one(of: World.fewAgents) : random.one(of: live)
     }
 
+    /// A command that makes something, sometimes with one of a few keys, so that it comes again.
+    mutating func withKey(_ command: Command) -> Command {
+        random.chance(in: 3) ? .once(anyKey(), command) : command
+    }
+
+    mutating func anyKey() -> IdempotencyKey {
+        IdempotencyKey(key: random.one(of: ["1", "2", "3", "4", "5"]), fingerprint: random.below(2))
+    }
+
     mutating func anyProject() -> String? { random.one(of: [nil, "red", "blue", "green"]) }
 }

@@ -96,6 +96,8 @@ extension Engine {
     mutating func makeRunnable(_ id: TaskID, isItsTime: Bool = false) {
         guard let task: EngineState.LiveTask = state.tasks[id] else { return }
         if task.openDependencies > 0 {
+            // Its time has come before what it waits for has completed.
+            guard task.record.status != .pending else { return }
             state.tasks[id]?.record.state.status = .pending
             touch(id)
         } else if !isItsTime, let start: Instant = scheduledStart(of: task.record) {

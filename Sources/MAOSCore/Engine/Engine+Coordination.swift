@@ -176,7 +176,10 @@ extension Engine {
 
     /// Whether an attempt waits for its start, and nobody wants it to end.
     private func isUnbegun(_ task: EngineState.LiveTask) -> Bool {
-        task.record.status == .assigned && !task.hasStarted && task.pendingFailure == nil
+        #if EngineFaults
+        if EngineFault.recalledBegun.isOn { return task.record.state.holdsAgent }
+        #endif
+        return task.record.status == .assigned && !task.hasStarted && task.pendingFailure == nil
             && task.record.state.cancellation == nil
     }
 

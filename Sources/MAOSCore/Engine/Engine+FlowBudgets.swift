@@ -125,6 +125,9 @@ extension Engine {
     mutating func settleExecution(_ used: Usage, of task: TaskRecord) {
         guard let origin: WorkflowTaskOrigin = task.specification.workflow else { return }
         let id: ExecutionID = origin.execution
+        #if EngineFaults
+        if EngineFault.unsettledExecution.isOn { return noteHoldOfExecution(of: task, isUnderWay: false) }
+        #endif
         if used != Usage(), let spent: Usage = state.flows.executions[id]?.record.spent {
             state.flows.executions[id]?.record.spent = spent + used
             if state.flows.executions[id]?.isNoted == false {

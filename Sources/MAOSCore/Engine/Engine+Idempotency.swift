@@ -4,6 +4,7 @@ extension Engine {
     mutating func applyOnce(
         _ key: IdempotencyKey, _ command: Command, by principal: Principal
     ) throws(Rejection) -> Reply {
+        try requireRight(for: command, principal)
         try validate(key)
         if let earlier: Creation = try earlierCreation(of: principal, key) { return .repeatedCreation(earlier) }
         let reply: Reply
@@ -20,6 +21,20 @@ extension Engine {
         default: break
         }
         return reply
+    }
+
+    /// Refuses who may not make such a thing: what somebody else of that name has made is none of their business either.
+    private func requireRight(for command: Command, _ principal: Principal) throws(Rejection) {
+        let permission: Permissions
+        switch command {
+        case .schedule: permission = .tasksCreate
+        case .workflow(.execute): permission = .workflowsExecute
+        case .workflow: permission = .workflowsCreate
+        case .pool: permission = .poolsScale
+        default: return
+        }
+        try principal.require(permission)
+        try requireWholeReach(principal, for: permission)
     }
 
     /// What a request with this key has made; `nil` for the first one.

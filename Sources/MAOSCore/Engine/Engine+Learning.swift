@@ -5,6 +5,9 @@
 extension Engine {
     /// Takes an ended attempt into account; free for tasks that ask for no capabilities.
     mutating func learn(from task: TaskRecord, on id: AgentID, isSuccess: Bool) {
+        #if EngineFaults
+        if EngineFault.unlearnedFailure.isOn, !isSuccess { return }
+        #endif
         let asked: [CapabilityRequirement] = task.specification.capabilities
         for (place, requirement) in asked.enumerated() {
             let isRepeated: Bool = asked[..<place].contains { $0.name == requirement.name }

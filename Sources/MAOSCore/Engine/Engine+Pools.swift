@@ -251,6 +251,11 @@ extension Engine {
         let each: Double = Double(max(1, pool.template.maximumConcurrentTasks)) * max(settings.targetUtilization, 0.01)
         let ideal: Int = Int((Double(busy) / each).rounded(.up))
         let percent: Int = Int((share * 100).rounded())
+        #if EngineFaults
+        if EngineFault.outgrownBounds.isOn, share > settings.scaleUpThreshold {
+            return (pool.maximum + 1, "\(percent) % of its slots are in use")
+        }
+        #endif
         if share > settings.scaleUpThreshold, pool.target < pool.maximum {
             return (min(max(ideal, pool.target + 1), pool.maximum), "\(percent) % of its slots are in use")
         }

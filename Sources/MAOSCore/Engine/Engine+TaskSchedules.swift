@@ -45,12 +45,16 @@ extension Engine {
         return schedule.recurrence == nil ? nil : state.now
     }
 
-    /// Has a task wait for its time.
+    /// Has a task wait for its time; tells of it where that is news.
     mutating func waitForStart(_ id: TaskID, at time: Instant) {
+        state.timers.set(.taskRetry(id), at: time)
+        guard let task: TaskState = state.tasks[id]?.record.state,
+            task.status != .scheduled || task.notBefore != time
+        else { return }
         state.tasks[id]?.record.state.status = .scheduled
         state.tasks[id]?.record.state.notBefore = time
         touch(id)
-        state.timers.set(.taskRetry(id), at: time)
+        emitTaskNow(.queued, id)
     }
 
     /// The tasks that are made when timers that are due fire; stored ones of that name are to be recalled first.
@@ -74,6 +78,9 @@ extension Engine {
     ///
     /// Times that have passed meanwhile are left out; what the first one waited for has completed, and is not waited for again.
     mutating func makeNextRun(after task: TaskRecord) {
+        #if EngineFaults
+        if EngineFault.lostFollower.isOn { return }
+        #endif
         guard let schedule: TaskSchedule = task.specification.schedule,
             var recurrence: TaskRecurrence = schedule.recurrence,
             recurrence.maximumRuns.map({ recurrence.run < $0 }) ?? true

@@ -222,6 +222,8 @@ extension Engine {
             if start != nil { task.state.status = .scheduled } else { task.state.queuedAt = state.now }
         }
         begin(task, openDependencies: open.count)
+        // An execution that still goes on has to do with it again.
+        noteHoldOfExecution(of: task, isUnderWay: false)
         if open.isEmpty, let start { state.timers.set(.taskRetry(id), at: start) }
         emitTask(.restarted, task)
         if open.isEmpty, start == nil { enqueue(id) }
@@ -300,9 +302,10 @@ extension Engine {
         let id: TaskID = task.id
         let isBackingOff: Bool = task.state.notBefore.map { $0 > state.now } ?? false
         let waits: Bool = (state.tasks[id]?.openDependencies ?? 0) > 0
-        let isScheduled: Bool = scheduledStart(of: task) != nil
+        let start: Instant? = scheduledStart(of: task)
         state.tasks[id]?.record.state.status =
-            waits ? .pending : isScheduled ? .scheduled : isBackingOff ? .retrying : .pending
+            waits ? .pending : start != nil ? .scheduled : isBackingOff ? .retrying : .pending
+        if !waits, let start { state.tasks[id]?.record.state.notBefore = start }
         touch(id)
         emitTaskNow(.resumed, id)
         makeRunnable(id)

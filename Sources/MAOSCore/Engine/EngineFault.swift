@@ -54,6 +54,16 @@ package enum EngineFault: String, CaseIterable, Sendable {
     case outgrownPool
     /// A pool changes its size by itself as often as it is looked at.
     case ignoredCooldown
+    /// A pool that grows by itself grows by one agent more than it may.
+    case outgrownBounds
+    /// An attempt that has begun is asked back for an agent that joins.
+    case recalledBegun
+    /// Failures teach an agent nothing.
+    case unlearnedFailure
+
+    // Gates.
+    /// What waits before a gate does not go on when there is room.
+    case closedGate
 
     // Resources, quotas and budgets.
     /// An allocation that has ended still counts against quotas.
@@ -62,6 +72,8 @@ package enum EngineFault: String, CaseIterable, Sendable {
     case keptAllocation
     /// A project is not charged what its tasks used.
     case unsettledBudget
+    /// An execution is not charged what its tasks used.
+    case unsettledExecution
 
     // Schedules.
     /// A run is begun twice.
@@ -70,12 +82,18 @@ package enum EngineFault: String, CaseIterable, Sendable {
     case ignoredOverlap
     /// No timer waits for the next run.
     case lostRunTimer
+    /// A task that comes back is not followed by another.
+    case lostFollower
 
     // Workflows.
     /// A step makes its task twice.
     case doubleStep
     /// A step does not hear of the end of its task.
     case lostStepEnd
+    /// A question that has been answered is answered again.
+    case secondAnswer
+    /// A question that nobody answers has no end.
+    case forgottenQuestion
 
     private static let number = Atomic<Int>(-1)
 

@@ -185,6 +185,9 @@ extension ReadyQueue {
     mutating func leave(_ uses: [GateUse], _ task: TaskID, at now: Instant) {
         for use: GateUse in uses where !use.key.isRate {
             change(use.key, at: now) { $0.leave(task) }
+            #if EngineFaults
+            if EngineFault.closedGate.isOn { continue }
+            #endif
             open(use.key, at: now)
         }
     }

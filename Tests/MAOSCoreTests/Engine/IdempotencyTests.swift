@@ -96,6 +96,19 @@ struct IdempotencyTests {
         #expect(world.refusal(of: create(""))?.field == "idempotencyKey")
     }
 
+    @Test("who may not make something is not told what a request with its key has made")
+    func rights() throws {
+        var world = EngineWorld()
+        let pool = PoolSpecification(
+            name: "p", minimum: 0, maximum: 1, template: AgentSpecification(type: .coder))
+        let command = Command.once(IdempotencyKey(key: "k", fingerprint: 1), .pool(.create(pool)))
+        try world.send(command)
+        let reader = Principal(subject: "ann", permissions: .viewer)
+        #expect(world.refusal(of: command, as: reader) == .forbidden(.poolsScale))
+        let attempt = Principal(subject: "ann", permissions: .all, task: "t")
+        #expect(world.refusal(of: command, as: attempt) == .forbidden(.poolsScale))
+    }
+
     @Test("schedules, executions and pools are made once for a key, also after a restart")
     func otherCreations() throws {
         var world = EngineWorld()

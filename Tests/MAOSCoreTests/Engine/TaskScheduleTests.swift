@@ -46,6 +46,38 @@ struct TaskScheduleTests {
         #expect(world.tasks.count == 1)
     }
 
+    @Test("what becomes of a task that waits for its time is told as it is stored, whatever it waited for before")
+    func told() throws {
+        var world = EngineWorld()
+        try world.spawn(.coder, "a")
+        func last(_ id: TaskID) -> TaskState? { world.events.compactMap(\.task).last { $0.id == id }?.state }
+        try world.create("before")
+        try create("t", specification(world: world) { $0.dependencies = ["before"] }, in: &world)
+        #expect(world.status("t") == .pending)
+        try world.end("before")
+        #expect(world.status("t") == .scheduled)
+        #expect(try last("t") == world.task("t").state)
+        try world.send(.pauseTask("t"))
+        try world.send(.resumeTask("t"))
+        #expect(world.status("t") == .scheduled)
+        #expect(try last("t") == world.task("t").state)
+        // A daily task whose time comes while it is paused is let go by the clock when it goes on.
+        let daily = specification(in: .seconds(10), TaskRecurrence(.daily), world: world)
+        try create("d", daily, in: &world)
+        try world.send(.pauseTask("d"))
+        try world.pass(.seconds(20))
+        try world.send(.resumeTask("d"))
+        #expect(try last("d") == world.task("d").state)
+        try world.pass(1)
+        #expect(world.status("d") == .assigned && world.status("d_run_2") == .scheduled)
+        // One whose time comes before what it waits for has completed goes on waiting.
+        try world.create("slow")
+        try create("u", specification(in: .seconds(5), world: world) { $0.dependencies = ["slow"] }, in: &world)
+        try world.pass(.seconds(10))
+        #expect(world.status("u") == .pending)
+        #expect(try last("u") == world.task("u").state)
+    }
+
     @Test("OC-REQ-28: each time is a task of its own, which is there as soon as the one before has begun")
     func runs() throws {
         var world = EngineWorld()

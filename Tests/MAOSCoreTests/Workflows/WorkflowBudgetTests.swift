@@ -39,6 +39,23 @@ struct WorkflowBudgetTests {
         return snapshot.record.id
     }
 
+    @Test("a task that somebody starts over takes up its execution's ceiling again while that goes on")
+    func startedOver() throws {
+        var world = try FlowWorld()
+        try world.define(
+            #"{"steps":[{"id":"a","type":"task","onFailure":"b"},{"id":"b","type":"task"}],"configuration":{"retryPolicy":{"maxAttempts":1}}}"#
+        )
+        let id: ExecutionID = try execute(WorkflowBudgetTests.cost(10), in: &world)
+        let task: TaskID = try start("a", in: id, of: &world)
+        try world.engine.fail(task)
+        try world.engine.send(.requeueDeadLetter(task, as: nil))
+        try world.engine.start(task)
+        try use(Usage(cost: Cost(micros: 10)), by: task, in: &world)
+        #expect(try world.execution(id).error?.contains("ceiling") == true, "what it uses counts")
+        try world.confirmStops()
+        #expect(try world.execution(id).status == .failed)
+    }
+
     @Test("what the tasks of an execution use is added up, with a ceiling and without")
     func spent() throws {
         for budget in [Budget(), Budget(cost: Cost(micros: 1_000))] {

@@ -33,7 +33,8 @@ struct PoolDomain: SimulatedDomain {
         let id: PoolID = anyPool(in: &world)
         switch Action(rawValue: action) {
         case .create:
-            world.send(.pool(.create(anySpecification(in: &world))), as: principal, needs: .poolsScale)
+            let command: Command = .pool(.create(anySpecification(in: &world)))
+            world.send(world.withKey(command), as: principal, needs: .poolsScale)
         case .createBadly:
             var specification: PoolSpecification = anySpecification(in: &world)
             let isNameless: Bool = world.random.chance(in: 2)

@@ -33,7 +33,8 @@ struct ScheduleDomain: SimulatedDomain {
         let id: ScheduleID = live.isEmpty ? ScheduleID(unchecked: "none") : world.random.one(of: live)
         switch Action(rawValue: action) {
         case .create:
-            world.send(.schedule(.create(anySpecification(in: &world))), as: principal, needs: .tasksCreate)
+            let command: Command = .schedule(.create(anySpecification(in: &world)))
+            world.send(world.withKey(command), as: principal, needs: .tasksCreate)
         case .createBadly:
             let (specification, flaw): (ScheduleSpecification, String) = badSpecification(in: &world)
             world.send(.schedule(.create(specification)), as: principal, needs: .tasksCreate, flaw: flaw)
@@ -55,7 +56,8 @@ struct ScheduleDomain: SimulatedDomain {
             ? .execution(
                 ScheduledExecution(
                     workflow: world.random.one(of: WorkflowDomain.fewWorkflows),
-                    parameters: JSONText(.object(["n": .integer(5)])))) : .task(task)
+                    parameters: JSONText(.object(["n": .integer(5)])),
+                    budget: ExecutionBudgetDomain.anyCeiling(in: &world))) : .task(task)
         let recurrence: Recurrence
         if world.random.chance(in: 3) {
             recurrence = .instant(world.latest + Milliseconds(1_000 + Int64(world.random.below(60_000))))

@@ -142,9 +142,17 @@ struct TaskDomain: SimulatedDomain {
         return specification
     }
 
+    private func anyTimedSpecification(in world: inout World) -> TaskSpecification {
+        var specification: TaskSpecification = anySpecification(in: &world)
+        guard world.random.chance(in: 8) else { return specification }
+        specification.schedule = TaskScheduleDomain.anySchedule(in: &world)
+        specification.deadline = nil
+        return specification
+    }
+
     /// One that may wait for others, or be addressed to an agent.
     private func anyTask(in world: inout World) -> TaskSpecification {
-        var specification: TaskSpecification = anySpecification(in: &world)
+        var specification: TaskSpecification = anyTimedSpecification(in: &world)
         for _ in 0..<world.random.below(4) where world.random.chance(in: 2) {
             let dependency: TaskID = world.anyTask()
             if !specification.dependencies.contains(dependency) { specification.dependencies.append(dependency) }
@@ -156,11 +164,7 @@ struct TaskDomain: SimulatedDomain {
     }
 
     private func anyCreation(of specification: TaskSpecification, in world: inout World) -> Command {
-        var key: IdempotencyKey?
-        if world.random.chance(in: 4) {
-            key = IdempotencyKey(
-                key: world.random.one(of: ["1", "2", "3", "4", "5"]), fingerprint: world.random.below(2))
-        }
+        let key: IdempotencyKey? = world.random.chance(in: 4) ? world.anyKey() : nil
         let id: TaskID? = world.random.chance(in: 3) ? world.random.one(of: World.fewTasks) : nil
         return .createTask(specification, id: id, idempotency: key)
     }
@@ -415,7 +419,10 @@ struct TaskDomain: SimulatedDomain {
     ) throws(BrokenPromise) {
         try checkRights(answer, sent)
         try checkFlaw(answer, sent)
-        if case .createTask(_, _, let key?) = sent.command { try checkRepetition(answer, key, sent, in: world) }
+        switch sent.command {
+        case .createTask(_, _, let key?), .once(let key, _): try checkRepetition(answer, key, sent, in: world)
+        default: break
+        }
     }
 
     private func checkRights(_ answer: Result<Reply, Rejection>, _ sent: World.Sent) throws(BrokenPromise) {
@@ -463,21 +470,32 @@ struct TaskDomain: SimulatedDomain {
         func isSame(_ entry: IdempotencyEntry) -> Bool {
             entry.subject == sent.principal.subject && entry.key.key == key.key
         }
-        switch answer {
-        case .success(.repeated(let id)):
+        guard case .success(let reply) = answer, let (made, isRepeated) = TaskDomain.creation(of: reply) else { return }
+        guard !isRepeated else {
             let known: Bool = remembered.contains {
-                isSame($0) && $0.made == .task(id) && $0.key.fingerprint == key.fingerprint && $0.expires > sent.time
+                isSame($0) && $0.made == made && $0.key.fingerprint == key.fingerprint && $0.expires > sent.time
             }
-            try keep(.idempotency, "a repetition has the task of the first sending", known, "\(key.key): \(id)")
-        case .success(.task(let task)):
-            let forgotten: Int = remembered.count - limits.idempotencyKeys
-            for (index, entry) in remembered.enumerated() where index > forgotten && isSame(entry) {
-                try keep(
-                    .idempotency, "a repeated request is not carried out again",
-                    entry.made == .task(task.id) || entry.expires <= world.latestEver,
-                    "\(key.key): \(task.id) after \(entry.made)")
-            }
-        case .success, .failure: break
+            return try keep(
+                .idempotency, "a repetition has what the first sending made", known, "\(key.key): \(made.text)")
+        }
+        let forgotten: Int = remembered.count - limits.idempotencyKeys
+        for (index, entry) in remembered.enumerated() where index > forgotten && isSame(entry) {
+            try keep(
+                .idempotency, "a repeated request is not carried out again",
+                entry.made == made || entry.expires <= world.latestEver, "\(key.key): \(made.text) after \(entry.made)")
+        }
+    }
+
+    /// What an answer says has been made, now or by an earlier sending.
+    private static func creation(of reply: Reply) -> (made: Creation, isRepeated: Bool)? {
+        switch reply {
+        case .repeated(let id): (.task(id), true)
+        case .repeatedCreation(let made): (made, true)
+        case .task(let task): (.task(task.id), false)
+        case .schedule(let schedule): (.schedule(schedule.id), false)
+        case .execution(let execution): (.execution(execution.record.id), false)
+        case .pool(let pool): (.pool(pool.id), false)
+        default: nil
         }
     }
 

@@ -18,6 +18,8 @@ struct WorkflowDomain: SimulatedDomain {
     private var approvals: [ApprovalID: ApprovalRecord] = [:]
     /// Questions that have not been answered.
     private var questions: [ApprovalID] = []
+    /// The newest questions, whether they have been answered or not.
+    private var asked: [ApprovalID] = []
     private var watch = WorkflowWatch()
 
     init(_ configuration: inout EngineConfiguration, _ random: inout SeededRandom) {
@@ -46,18 +48,24 @@ struct WorkflowDomain: SimulatedDomain {
         case .delete: world.send(.workflow(.delete(workflow)), as: principal, needs: .workflowsCreate)
         case .execute:
             let parameters = JSONText(.object(["n": .integer(Int64(world.random.below(9)))]))
-            world.send(
-                .workflow(.execute(workflow, parameters: parameters, overrides: [])), as: principal,
-                needs: .workflowsExecute)
+            let command: Command = .workflow(
+                .execute(
+                    workflow, parameters: parameters, overrides: [],
+                    budget: ExecutionBudgetDomain.anyCeiling(in: &world)))
+            world.send(world.withKey(command), as: principal, needs: .workflowsExecute)
         case .pause: world.send(.workflow(.pause(anyExecution(in: &world))), as: principal, needs: .workflowsExecute)
         case .resume: world.send(.workflow(.resume(anyExecution(in: &world))), as: principal, needs: .workflowsExecute)
         case .cancel:
             let id: ExecutionID = anyExecution(in: &world)
             world.send(.workflow(.cancel(id, reason: nil)), as: principal, needs: .workflowsCancel)
-        case .retry: world.send(.workflow(.retry(anyExecution(in: &world))), as: principal, needs: .workflowsExecute)
+        case .retry:
+            let id: ExecutionID = anyExecution(in: &world)
+            let ceiling: Budget = ExecutionBudgetDomain.anyCeiling(in: &world)
+            world.send(.workflow(.retry(id, budget: ceiling)), as: principal, needs: .workflowsExecute)
         case .answer, nil:
-            let id: ApprovalID =
-                questions.isEmpty ? ApprovalID(unchecked: "none") : world.random.one(of: questions)
+            // Also one that has been answered.
+            let choice: [ApprovalID] = questions.isEmpty || world.random.chance(in: 3) ? asked : questions
+            let id: ApprovalID = choice.isEmpty ? ApprovalID(unchecked: "none") : world.random.one(of: choice)
             let isApproved: Bool = world.random.chance(in: 2)
             world.send(
                 .workflow(.answer(id, isApproved: isApproved, comment: nil)), as: principal, needs: .approvalsAnswer)
@@ -130,6 +138,7 @@ struct WorkflowDomain: SimulatedDomain {
             .once, "a question is answered once", earlier == nil || earlier?.status == .pending || earlier == approval,
             "\(approval.id) was \(earlier?.status.name ?? "")")
         approvals[approval.id] = approval
+        if earlier == nil { asked = asked.suffix(3) + [approval.id] }
         questions.removeAll { $0 == approval.id }
         if approval.status == .pending { questions.append(approval.id) }
     }
