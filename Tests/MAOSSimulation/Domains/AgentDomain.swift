@@ -204,7 +204,8 @@ struct AgentDomain: SimulatedDomain {
     // MARK: The end
 
     mutating func calmDown(in world: inout World) {
-        let skills: [Capability] = ["p", "q"].map { Capability(name: $0, proficiency: 1) }
+        // They can do everything, whatever they go through.
+        let skills: [Capability] = ["p", "q"].map { Capability(name: $0, proficiency: 1, learningRate: 0) }
         let agents: [AgentRecord] = world.chronicle.liveAgents
         if !isCalm {
             isCalm = true
