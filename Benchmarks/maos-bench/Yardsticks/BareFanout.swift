@@ -5,21 +5,18 @@ internal import MAOSSystem
 /// What sending to many costs at least: one thread that writes the same bytes to every connection, and does nothing else.
 ///
 /// The first connection says when: each byte that comes on it is one message for all others. What has come together goes out
-/// in one write a connection. It runs as a process of its own, and ends with its standard input.
-struct BareFanout: ~Copyable {
+/// in one write a connection.
+struct BareFanout {
     /// The word on the command line that starts it.
     static let command: String = "fanout"
 
     private static let batchLimit: Int = 1_024
-    private static let eventCapacity: Int = 256
 
-    private let epoll: Descriptor
-    private let listener: Descriptor
     private let frame: [UInt8]
     private var control: CInt = -1
     private var sockets: [CInt] = []
 
-    /// The process: prints where it listens, then sends.
+    /// The process.
     ///
     /// - Parameter arguments: The size of a message in bytes.
     /// - Returns: The exit code.
@@ -28,49 +25,20 @@ struct BareFanout: ~Copyable {
             Program.write(error: "usage: maos-bench \(command) BYTES\n")
             return 2
         }
-        do {
-            var fanout: BareFanout = try BareFanout(messageSize: size)
-            let address: SocketAddress = try Socket.localAddress(of: fanout.listener)
-            var line: String = "listening \(address) fanout\nready\n"
-            _ = line.withUTF8 { write(1, $0.baseAddress, $0.count) }
-            try fanout.serve()
-            return 0
-        } catch {
-            Program.write(error: "maos-bench: \(error)\n")
-            return 1
+        var fanout = BareFanout(frame: SocketRequests.serverText(count: size))
+        return BareServer.run(command) { (server: borrowing BareServer) throws(SystemError) in
+            try fanout.serve(on: server)
         }
     }
 
     /// Starts the process.
     static func start(messageSize: Int, _ folder: borrowing WorkFolder) throws -> (ChildProcess, SocketAddress) {
-        let child: ChildProcess = try ChildProcess(
-            try OwnProgram.path(), [command, "\(messageSize)"], errorLog: "\(folder.path)/fanout.log")
-        guard let line: String = try child.nextLine(within: 10), line.hasPrefix("listening "),
-            let address = SocketAddress(String(line.split(separator: " ")[1])),
-            try child.nextLine(within: 10) == "ready"
-        else { throw BenchError("the bare fan-out did not start") }
-        return (child, address)
+        try BareServer.start(command, messageSize, folder)
     }
 
-    private init(messageSize: Int) throws(SystemError) {
-        frame = SocketRequests.serverText(count: messageSize)
-        let opened: Descriptor = try Socket.listen(on: SocketAddress(.loopback4, port: 0))
-        let poll: Descriptor = Descriptor(
-            owning: try systemCall("epoll_create1") { epoll_create1(CInt(EPOLL_CLOEXEC)) })
-        listener = opened
-        epoll = poll
-    }
+    private init(frame: [UInt8]) { self.frame = frame }
 
-    private borrowing func watch(_ number: CInt) throws(SystemError) {
-        let poll: CInt = epoll.number
-        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: number))
-        try systemCall("epoll_ctl") { epoll_ctl(poll, EPOLL_CTL_ADD, number, &event) }
-    }
-
-    private mutating func serve() throws(SystemError) {
-        try watch(listener.number)
-        try watch(0)
-        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: BareFanout.eventCapacity)
+    private mutating func serve(on server: borrowing BareServer) throws(SystemError) {
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: BareFanout.batchLimit, alignment: 16)
         let batch = UnsafeMutableRawBufferPointer.allocate(
             byteCount: BareFanout.batchLimit * frame.count, alignment: 16)
@@ -78,25 +46,19 @@ struct BareFanout: ~Copyable {
             UnsafeMutableRawBufferPointer(rebasing: batch[(place * frame.count)...]).copyBytes(from: frame)
         }
         defer {
-            events.deallocate()
             buffer.deallocate()
             batch.deallocate()
         }
-        while true {
-            let count: CInt = epoll_wait(epoll.number, events, CInt(BareFanout.eventCapacity), -1)
-            for index in 0..<Int(max(0, count)) {
-                let number: CInt = events[index].data.fd
-                if number == listener.number {
-                    try accept()
-                } else if number == 0 {
-                    if read(0, buffer, 64) <= 0 { return }
-                } else {
-                    let received: Int = recv(number, buffer, BareFanout.batchLimit, 0)
-                    if received <= 0 {
-                        leave(number)
-                    } else if number == control {
-                        sendAll(UnsafeRawBufferPointer(rebasing: batch[..<(received * frame.count)]))
-                    }
+        try server.serve { (event: BareServer.Event) in
+            switch event {
+            case .opened(let number):
+                if control < 0 { control = number } else { sockets.append(number) }
+            case .readable(let number):
+                let received: Int = recv(number, buffer, BareFanout.batchLimit, 0)
+                if received <= 0 {
+                    leave(number)
+                } else if number == control {
+                    sendAll(UnsafeRawBufferPointer(rebasing: batch[..<(received * frame.count)]))
                 }
             }
         }
@@ -123,15 +85,5 @@ struct BareFanout: ~Copyable {
         close(socket)
         sockets.removeAll { $0 == socket }
         if control == socket { control = -1 }
-    }
-
-    private mutating func accept() throws(SystemError) {
-        while let accepted: Socket.Accepted = try Socket.accept(from: listener) {
-            let socket: Descriptor = accepted.takeDescriptor()
-            try Socket.setNoDelay(socket)
-            let number: CInt = socket.release()
-            if control < 0 { control = number } else { sockets.append(number) }
-            try watch(number)
-        }
     }
 }
