@@ -167,13 +167,7 @@ extension Engine {
 
     /// Passes a step by: what it waits for has ended in another way than it wants.
     private mutating func skip(_ place: Int, of frame: Int, in live: inout LiveExecution) {
-        guard live.steps.count < WorkflowLimits.enteredSteps else {
-            stop(&live, as: .failed, error: "The execution entered more than \(WorkflowLimits.enteredSteps) steps")
-            return
-        }
-        let index: Int = live.workflow.regions[live.frames[frame].region].steps[place]
-        let ordinal: Int = makeStep(index, frame: frame, in: &live)
-        live.frames[frame].members[place] = ordinal
+        guard let ordinal: Int = putStep(at: place, of: frame, in: &live) else { return }
         end(ordinal, StepEnding(status: .skipped), in: &live)
     }
 

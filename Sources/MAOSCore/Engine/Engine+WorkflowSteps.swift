@@ -12,19 +12,25 @@ extension Engine {
     /// Enters a step: it starts at once, or as soon as limits allow.
     mutating func enter(_ place: Int, of frame: Int, in live: inout LiveExecution) {
         guard live.frames[frame].isOpen, live.record.phase == .normal else { return }
-        guard live.steps.count < WorkflowLimits.enteredSteps else {
-            stop(&live, as: .failed, error: "The execution entered more than \(WorkflowLimits.enteredSteps) steps")
-            return
-        }
-        let index: Int = live.workflow.regions[live.frames[frame].region].steps[place]
-        let ordinal: Int = makeStep(index, frame: frame, in: &live)
-        live.frames[frame].members[place] = ordinal
+        guard let ordinal: Int = putStep(at: place, of: frame, in: &live) else { return }
         if live.frames[frame].active < live.frames[frame].atOnce {
             live.frames[frame].active += 1
             takeTurn(ordinal, in: &live)
         } else {
             live.frames[frame].queue.append(ordinal)
         }
+    }
+
+    /// Puts a step into its frame; an execution that has entered too many fails instead.
+    mutating func putStep(at place: Int, of frame: Int, in live: inout LiveExecution) -> Int? {
+        guard live.steps.count < WorkflowLimits.enteredSteps else {
+            stop(&live, as: .failed, error: "The execution entered more than \(WorkflowLimits.enteredSteps) steps")
+            return nil
+        }
+        let index: Int = live.workflow.regions[live.frames[frame].region].steps[place]
+        let ordinal: Int = makeStep(index, frame: frame, in: &live)
+        live.frames[frame].members[place] = ordinal
+        return ordinal
     }
 
     mutating func makeStep(_ index: Int, frame: Int, in live: inout LiveExecution) -> Int {
