@@ -41,12 +41,7 @@ extension GatewayMessages {
     package static let taskContext = MessageSchema(
         "TaskContext",
         [
-            .optional(
-                "command",
-                .either([
-                    .array(of: .string(0...131_072, .processText), count: 1...1_000),
-                    .string(1...131_072, .processText),
-                ]), "What to run: program and arguments, or a line for /bin/sh."),
+            .optional("command", .command, "What to run: program and arguments, or a line for /bin/sh."),
             .optional("environment", environment, "Environment variables of the process."),
             .optional("workingDirectory", .string(1...4_096, .processText), "Where the process starts."),
             .optional("project", .string(1...100), "The project that the task belongs to."),

@@ -72,20 +72,12 @@ extension OpenCodeDialect {
     func cancelled(
         _ id: TaskID, _ result: Result<Reply, Rejection>, _ session: OpenCodeSession, at now: Instant
     ) {
-        switch result {
-        case .success(.task(let task)):
-            // Its end may have been told before this answer came.
-            let newest: TaskRecord = view.task(id) ?? task
-            guard !newest.status.isTerminal else { return finish(newest, session, at: now) }
-            _ = wait(session, for: .end(newest, until: now + OpenCodeDialect.endPatience))
-            endings[id, default: []].append(session.peer)
-        case .success:
-            refuse(session, .taskNotFound(id.rawValue), at: now)
-        case .failure(let rejection):
-            refuse(
-                session,
-                OpenCodeFailure(rejection, task: id.rawValue, isReady: surroundings.environment.isReady), at: now)
-        }
+        guard let task: TaskRecord = changed(id, result, session, at: now) else { return }
+        // Its end may have been told before this answer came.
+        let newest: TaskRecord = view.task(id) ?? task
+        guard !newest.status.isTerminal else { return finish(newest, session, at: now) }
+        _ = wait(session, for: .end(newest, until: now + OpenCodeDialect.endPatience))
+        endings[id, default: []].append(session.peer)
     }
 
     /// Says how a cancellation went; a task that completed first was not cancelled.
@@ -119,9 +111,17 @@ extension OpenCodeDialect {
     func retried(
         _ id: TaskID, _ result: Result<Reply, Rejection>, _ session: OpenCodeSession, at now: Instant
     ) {
+        guard let task: TaskRecord = changed(id, result, session, at: now) else { return }
+        answer(session, OpenCodeProjection.taskRetried(task, requestID: requestID(of: session), at: now), at: now)
+    }
+
+    /// The task that was to be changed; a client whose command failed is told why.
+    private func changed(
+        _ id: TaskID, _ result: Result<Reply, Rejection>, _ session: OpenCodeSession, at now: Instant
+    ) -> TaskRecord? {
         switch result {
         case .success(.task(let task)):
-            answer(session, OpenCodeProjection.taskRetried(task, requestID: requestID(of: session), at: now), at: now)
+            return task
         case .success:
             refuse(session, .taskNotFound(id.rawValue), at: now)
         case .failure(let rejection):
@@ -129,6 +129,7 @@ extension OpenCodeDialect {
                 session,
                 OpenCodeFailure(rejection, task: id.rawValue, isReady: surroundings.environment.isReady), at: now)
         }
+        return nil
     }
 
     // MARK: Looking at tasks

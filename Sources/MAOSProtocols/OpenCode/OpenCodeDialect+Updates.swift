@@ -180,12 +180,7 @@ extension OpenCodeDialect {
         }
         if now >= updates.nextResources {
             updates.nextResources = now + OpenCodeUpdates.resourceInterval
-            let peers: [PeerID] = subscriptions.listeners(.systemResources)
-            if !peers.isEmpty {
-                deliver(
-                    OpenCodeProjection.resourceUpdate(host, at: now), to: peers,
-                    superseding: SupersedingKey(topic: "system_resources"))
-            }
+            tellOfHost(.systemResources, OpenCodeProjection.resourceUpdate, at: now)
         }
         tellOfProcesses(at: now)
         if now >= updates.nextConnection {
@@ -198,15 +193,19 @@ extension OpenCodeDialect {
         }
     }
 
+    /// Tells what is known of the machine, in place of what has not gone out yet.
+    private func tellOfHost(
+        _ channel: OpenCodeChannel, _ message: (OpenCodeHost, Instant) -> [UInt8], at now: Instant
+    ) {
+        let peers: [PeerID] = subscriptions.listeners(channel)
+        guard !peers.isEmpty else { return }
+        deliver(message(host, now), to: peers, superseding: SupersedingKey(topic: channel.rawValue))
+    }
+
     private func tellOfProcesses(at now: Instant) {
         if now >= updates.nextScan {
             updates.nextScan = now + OpenCodeUpdates.scanInterval
-            let peers: [PeerID] = subscriptions.listeners(.processes)
-            if !peers.isEmpty {
-                deliver(
-                    OpenCodeProjection.processScan(host, at: now), to: peers,
-                    superseding: SupersedingKey(topic: "processes"))
-            }
+            tellOfHost(.processes, OpenCodeProjection.processScan, at: now)
         }
         let peers: [PeerID] = subscriptions.listeners(.claudeProcesses)
         guard !peers.isEmpty else {

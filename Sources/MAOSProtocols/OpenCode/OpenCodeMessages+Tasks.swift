@@ -62,12 +62,7 @@ extension OpenCodeMessages {
             .optional("owner", .string(0...100), "Whose it is."),
             .optional("project", .string(0...100), "The project that it belongs to and counts against."),
             .optional("environment", .string(0...1_000), "Where it matters: dev, staging, prod."),
-            .optional(
-                "command",
-                .either([
-                    .array(of: .string(0...131_072, .processText), count: 1...1_000),
-                    .string(1...131_072, .processText),
-                ]), "What to run: program and arguments, or a line for /bin/sh."),
+            .optional("command", .command, "What to run: program and arguments, or a line for /bin/sh."),
         ])
 
     static let recurringConfig = MessageSchema(

@@ -33,4 +33,9 @@ package indirect enum Constraint: Sendable {
         case .either(let alternatives): alternatives.map(\.typeName).joined(separator: " or ")
         }
     }
+
+    /// What a process can be made of: a program with its arguments, or a line for a shell.
+    static let command = Constraint.either([
+        .array(of: .string(0...131_072, .processText), count: 1...1_000), .string(1...131_072, .processText),
+    ])
 }
