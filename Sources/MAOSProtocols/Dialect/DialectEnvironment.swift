@@ -103,17 +103,10 @@ package struct AgentUsage: Sendable, Hashable {
 
 /// One measured value.
 package struct MeasuredValue: Sendable, Hashable {
-    /// How the value behaves over time.
-    package enum Kind: String, Sendable {
-        case counter
-        case gauge
-        case histogram
-    }
-
     /// Begins with `maos_`.
     package var name: String
     /// How it behaves over time.
-    package var kind: Kind
+    package var kind: MetricSeries.Kind
     /// The value.
     package var value: Double
     /// What it was measured on.
@@ -126,7 +119,7 @@ package struct MeasuredValue: Sendable, Hashable {
     ///   - kind: How it behaves over time.
     ///   - value: The value.
     ///   - labels: What it was measured on.
-    package init(_ name: String, _ kind: Kind, _ value: Double, labels: [String: String] = [:]) {
+    package init(_ name: String, _ kind: MetricSeries.Kind, _ value: Double, labels: [String: String] = [:]) {
         self.name = name
         self.kind = kind
         self.value = value
@@ -144,15 +137,9 @@ package struct MeasuredValue: Sendable, Hashable {
             number = distribution.seconds / Double(distribution.count)
         }
         guard number.isFinite else { return nil }
-        let kind: Kind =
-            switch series.kind {
-            case .counter: .counter
-            case .gauge: .gauge
-            case .histogram: .histogram
-            }
         var labels: [String: String] = ["component": series.component.rawValue]
         for label: MetricLabel in series.labels { labels[label.name] = label.value }
-        self.init(series.name, kind, number, labels: labels)
+        self.init(series.name, series.kind, number, labels: labels)
     }
 }
 
