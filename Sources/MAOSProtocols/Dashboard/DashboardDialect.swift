@@ -31,7 +31,7 @@ package final class DashboardDialect: SocketDialect {
     let credentials: any CredentialChecker
     let host: (any HostInformation)?
     let number: Int
-    var random: SeededRandom
+    private var identifiers: UUIDMaker
     var limits: DashboardLimits
     var connections: [PeerID: DashboardConnection] = [:]
     /// Those whose clients have said who they are, in the order in which they did.
@@ -73,7 +73,7 @@ package final class DashboardDialect: SocketDialect {
         self.credentials = credentials
         self.host = host
         limits = hub.limits
-        (number, random) = hub.register()
+        (number, identifiers) = hub.register()
     }
 
     var configuration: DashboardConfiguration { hub.configuration }
@@ -282,7 +282,7 @@ package final class DashboardDialect: SocketDialect {
 
     // MARK: What is sent
 
-    func makeID() -> String { DashboardMessageID.make(&random) }
+    func makeID() -> String { identifiers.next() }
 
     func send(_ bytes: [UInt8], to connection: DashboardConnection) {
         guard !connection.isClosing else { return }

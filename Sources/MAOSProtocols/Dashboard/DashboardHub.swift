@@ -91,10 +91,10 @@ package final class DashboardHub: Sendable {
     // MARK: Names
 
     /// A number for the dialect of a loop, and where its own identifiers come from.
-    func register() -> (number: Int, random: SeededRandom) {
+    func register() -> (number: Int, identifiers: UUIDMaker) {
         state.withLock { (state: inout State) in
             state.lastDialect += 1
-            return (state.lastDialect, SeededRandom(seed: state.random.next()))
+            return (state.lastDialect, UUIDMaker(seed: state.random.next()))
         }
     }
 
@@ -180,7 +180,7 @@ package final class DashboardHub: Sendable {
                 }
                 return Attachment(session: known, isResumed: true)
             }
-            let id: String = DashboardMessageID.make(&state.random)
+            let id: String = UUIDMaker.text(high: state.random.next(), low: state.random.next())
             let session = DashboardSession(
                 id: id, userID: client.userID, at: now,
                 DashboardSession.State(

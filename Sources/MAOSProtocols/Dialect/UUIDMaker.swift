@@ -2,17 +2,20 @@ internal import MAOSCore
 
 /// Makes UUIDs of version 4 (RFC 9562 §5.4): unique, not secret.
 package struct UUIDMaker: Sendable {
-    private var state: UInt64
+    private var random: SeededRandom
 
     /// Begins.
     ///
     /// - Parameter seed: Where the randomness is from; makers with the same seed make the same.
-    package init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     /// The next one.
-    package mutating func next() -> String {
-        let high: UInt64 = nextRandom() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-        let low: UInt64 = nextRandom() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    package mutating func next() -> String { UUIDMaker.text(high: random.next(), low: random.next()) }
+
+    /// The one that has these bits, but for the six that say what kind of UUID it is.
+    static func text(high: UInt64, low: UInt64) -> String {
+        let high: UInt64 = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low: UInt64 = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         let text = [36 of UInt8] { (text: inout OutputSpan<UInt8>) in
             appendHexadecimal(high >> 32, digits: 8, to: &text)
             text.append(UInt8(ascii: "-"))
@@ -25,15 +28,6 @@ package struct UUIDMaker: Sendable {
             appendHexadecimal(low, digits: 12, to: &text)
         }
         return String(validUTF8: text.span) ?? ""
-    }
-
-    /// SplitMix64.
-    private mutating func nextRandom() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed: UInt64 = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }
 
