@@ -6,7 +6,7 @@ internal import Synchronization
 /// Joins one dialect with the sockets of one loop: says who may connect, and carries out what the dialect wants.
 ///
 /// Confined to its loop, except where other threads hand their results in.
-package final class DialectHandler: EventSource, @unchecked Sendable {
+package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendable {
     // Everything is confined to the loop; `deliver`, `receive` and `stored` only hand over to it.
 
     private static let tickInterval: Int64 = 250

@@ -74,51 +74,24 @@ package struct DialectServices: Sendable {
 ///
 /// Like the gateway's, its services come after the addresses are bound and before the first connection is accepted.
 package final class DialectSurface: Sendable {
-    private struct State {
-        var services: DialectServices?
-        var handlers: [ObjectIdentifier: DialectHandler] = [:]
-    }
-
-    private let state = Locked(State())
+    private let handlers = LoopHandlers<DialectHandler>()
 
     /// Makes a dialect without services.
     package init() {}
 
     /// Gives the dialect its services; once, before a listener starts.
-    package func open(_ services: DialectServices) {
-        state.withLock { $0.services = services }
-    }
+    package func open(_ services: DialectServices) { handlers.open(services) }
 
     /// Changes who may connect and what is logged; for handshakes from now on.
-    package func change(_ body: (inout DialectServices) -> Void) {
-        state.withLock { (state: inout State) in
-            guard var services: DialectServices = state.services else { return }
-            body(&services)
-            state.services = services
-            for handler: DialectHandler in state.handlers.values { handler.follow(services) }
-        }
-    }
+    package func change(_ body: (inout DialectServices) -> Void) { handlers.change(body) }
 
     /// What happened on all loops so far; from any thread.
     package var totals: DialectTotals {
-        state.withLock { (state: inout State) in
-            var totals = DialectTotals()
-            for handler: DialectHandler in state.handlers.values { totals.add(handler.measures) }
-            return totals
-        }
+        var totals = DialectTotals()
+        for handler: DialectHandler in handlers.all { totals.add(handler.measures) }
+        return totals
     }
 
     /// The handler of a loop; called on it.
-    func handler(_ resources: LoopResources) -> DialectHandler {
-        state.withLock { (state: inout State) in
-            let key = ObjectIdentifier(resources)
-            if let known: DialectHandler = state.handlers[key] { return known }
-            guard let services: DialectServices = state.services else {
-                preconditionFailure("a dialect is opened before its first connection")
-            }
-            let handler = DialectHandler(services, resources: resources)
-            state.handlers[key] = handler
-            return handler
-        }
-    }
+    func handler(_ resources: LoopResources) -> DialectHandler { handlers.handler(resources) }
 }

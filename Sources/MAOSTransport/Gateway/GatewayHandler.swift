@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// It says who calls and how often they may, and carries out the dialect's actions. Confined to its loop, except where other
 /// threads hand their results in.
-package final class GatewayHandler: EventSource, HTTPHandler, @unchecked Sendable {
+package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unchecked Sendable {
     // Everything is confined to the loop; `deliver` and `receive` only hand over to it.
 
     /// A request whose action is under way.

@@ -72,52 +72,25 @@ package enum GatewayCaller: Hashable, Sendable {
 /// Addresses are bound before there is an orchestrator, because agents have to be told where the server is; so the services
 /// come later than the listeners, and before the first connection is accepted.
 package final class Gateway: Sendable {
-    private struct State {
-        var services: GatewayServices?
-        var handlers: [ObjectIdentifier: GatewayHandler] = [:]
-    }
-
-    private let state = Locked(State())
+    private let handlers = LoopHandlers<GatewayHandler>()
 
     /// Makes a gateway without services.
     package init() {}
 
     /// Gives the gateway its services; once, before a listener starts.
-    package func open(_ services: GatewayServices) {
-        state.withLock { $0.services = services }
-    }
+    package func open(_ services: GatewayServices) { handlers.open(services) }
 
     /// Changes who may send requests, how often, and what is logged of them; for connections that are there too.
-    package func change(_ body: (inout GatewayServices) -> Void) {
-        state.withLock { (state: inout State) in
-            guard var services: GatewayServices = state.services else { return }
-            body(&services)
-            state.services = services
-            for handler: GatewayHandler in state.handlers.values { handler.follow(services) }
-        }
-    }
+    package func change(_ body: (inout GatewayServices) -> Void) { handlers.change(body) }
 
     /// What happened on all loops so far; from any thread.
     package var totals: GatewayTotals {
-        state.withLock { (state: inout State) in
-            var totals = GatewayTotals()
-            for handler: GatewayHandler in state.handlers.values { totals.add(handler.measures) }
-            if let reads: StoreReadMeasures = state.services?.readMeasures { totals.add(reads) }
-            return totals
-        }
+        var totals = GatewayTotals()
+        for handler: GatewayHandler in handlers.all { totals.add(handler.measures) }
+        if let reads: StoreReadMeasures = handlers.services?.readMeasures { totals.add(reads) }
+        return totals
     }
 
     /// The handler of a loop; called on it.
-    package func handler(_ resources: LoopResources) -> GatewayHandler {
-        state.withLock { (state: inout State) in
-            let key = ObjectIdentifier(resources)
-            if let known: GatewayHandler = state.handlers[key] { return known }
-            guard let services: GatewayServices = state.services else {
-                preconditionFailure("the gateway is opened before its first connection")
-            }
-            let handler = GatewayHandler(services, resources: resources)
-            state.handlers[key] = handler
-            return handler
-        }
-    }
+    package func handler(_ resources: LoopResources) -> GatewayHandler { handlers.handler(resources) }
 }
