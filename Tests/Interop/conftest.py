@@ -1,6 +1,7 @@
 """What the tests share: a real server with a data directory of its own, and clients that bear its administrator's token."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -146,9 +147,9 @@ def background(request, server):
         yield {name: pool.submit(body, server) for name, body in bodies.items()}
 
 
-@pytest.fixture
-def make_server():
-    """Makes servers of the test's own."""
+@contextlib.contextmanager
+def servers():
+    """Makes servers, and stops them at the end."""
     made = []
 
     def make(*arguments, **more):
@@ -158,6 +159,20 @@ def make_server():
     yield make
     for server in made:
         assert server.stop() == 0, "a server stops cleanly"
+
+
+@pytest.fixture
+def make_server():
+    """Makes servers of the test's own."""
+    with servers() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_module_server():
+    """Makes servers for all tests of a module."""
+    with servers() as make:
+        yield make
 
 
 @pytest.fixture

@@ -1,32 +1,23 @@
-"""Runs a client against a server that was told nothing but where its data is, in a network of its own.
+"""Runs a client against a server on its default ports; to be started in a network of its own.
 
-    unshare --user --map-root-user --net python3 default_ports.py SERVER MARKER SECONDS -- COMMAND [ARGUMENT...]
+    default_ports.py FOLDER MARKER SECONDS -- COMMAND [ARGUMENT...]
 
 Once the client has written MARKER, things happen: an agent comes, one task completes, one fails, the agent crashes and is
 removed. Everything that the client writes goes to standard output; it is ended after that many seconds at most, or when it
 has written the line that ends with `task_failed`, or "DONE".
 """
 
-import fcntl
 import json
 import os
 import pathlib
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 
-
-def raise_loopback():
-    """Turns the loopback interface on, which is off in a new network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
-        request = struct.pack("16sh", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING
-        fcntl.ioctl(handle, 0x8914, request)  # SIOCSIFFLAGS
+from own_network import default_server
 
 
 def call(token, method, path, body=None):
@@ -51,18 +42,10 @@ def run_task(token, command):
 
 
 def main():
-    program, marker, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    folder, marker, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     command = sys.argv[sys.argv.index("--") + 1:]
-    raise_loopback()
-    with tempfile.TemporaryDirectory(prefix="maos-ports-") as data:
-        server = subprocess.Popen([program, "--data", data, "--log-level", "error"], stdout=subprocess.PIPE, text=True)
-        listening = []
-        for line in server.stdout:
-            listening.append(line.strip())
-            if line.strip() == "ready":
-                break
-        print("SERVER " + "; ".join(listening), flush=True)
-        token = (pathlib.Path(data) / "admin.token").read_text().strip()
+    with default_server(folder) as server:
+        token = (pathlib.Path(server.data) / "admin.token").read_text().strip()
         client = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
@@ -99,11 +82,8 @@ def main():
                 client.kill()
                 client.wait()
             reader.join(timeout=5)
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
-        for line in lines:
-            print("CLIENT " + line, flush=True)
-        print(f"ENDED {server.returncode}", flush=True)
+            for line in lines:
+                print("CLIENT " + line, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """A client of the OpenCode surface, and a server that has one."""
 
-import json
-
-from websockets.sync.client import connect
+from speaker import Speaker
 
 PUSHES = {
     "resource_update", "task_status_update", "task_progress_update", "agent_update", "log_entry", "task_manager_status",
@@ -10,27 +8,15 @@ PUSHES = {
 }
 
 
-class OpenCode:
+class OpenCode(Speaker):
     """A connection that has been greeted."""
 
     def __init__(self, url, greeted=True, **more):
         # Pushes that came while an answer was waited for.
         self.passed = []
-        self.socket = connect(url, max_size=None, ping_interval=None, **more)
+        super().__init__(url, **more)
         self.hello = self.receive()
         self.status = self.receive() if greeted and self.hello["type"] == "connection_established" else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, message):
-        self.socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
-
-    def receive(self, seconds=20):
-        return json.loads(self.socket.recv(timeout=seconds))
 
     def ask(self, type, **members):
         """Sends a request, and returns its answer."""

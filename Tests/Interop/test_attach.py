@@ -111,21 +111,6 @@ def machine(make_module_server):
     )
 
 
-@pytest.fixture(scope="module")
-def make_module_server():
-    from conftest import Server
-
-    made = []
-
-    def make(*arguments, **more):
-        made.append(Server(*arguments, **more))
-        return made[-1]
-
-    yield make
-    for server in made:
-        assert server.stop() == 0
-
-
 def spawn(server, kind="coder", name=None, terminal=True):
     body = {"type": kind, "configuration": {"terminal": terminal}}
     if name:

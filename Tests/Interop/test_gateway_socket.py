@@ -13,30 +13,17 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from conftest import new_task, wait_for_end, wait_until
+from speaker import Speaker
 
 
-class Client:
+class Client(Speaker):
     """A connection that has said hello."""
 
     def __init__(self, server, token=None, **more):
-        self.socket = connect(
-            server.socket_url, additional_headers={"Authorization": f"Bearer {token or server.token}"}, max_size=None,
-            ping_interval=None, **more,
-        )
+        super().__init__(
+            server.socket_url, additional_headers={"Authorization": f"Bearer {token or server.token}"}, **more)
         self.hello = self.receive()
         assert self.hello["type"] == "connected"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, message):
-        self.socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
-
-    def receive(self, seconds=20):
-        return json.loads(self.socket.recv(timeout=seconds))
 
     def ask(self, message):
         """Sends, and returns the next message that is no delivery."""

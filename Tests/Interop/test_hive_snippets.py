@@ -1,46 +1,23 @@
 """The client code that the hive's document prints, as it is, on the default ports: each in a network of its own."""
 
-import pathlib
 import shutil
-import subprocess
 import sys
 
 import pytest
 
 from conftest import BIN
+from own_network import HERE, may_unshare, node, play
 
-HERE = pathlib.Path(__file__).parent
 SNIPPETS = HERE / "fixtures" / "snippets" / "hive"
-UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
-
-
-def may_unshare():
-    return shutil.which("unshare") and subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-
-
-def node():
-    """node with a global WebSocket; older ones have none."""
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("node is not installed")
-    for flags in ([], ["--experimental-websocket"]):
-        probe = subprocess.run(
-            [program, *flags, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"], capture_output=True
-        )
-        if probe.returncode == 0:
-            return [program, *flags]
-    pytest.skip("node has no WebSocket, and no switch for one")
-
+PROGRAM = node()
 
 pytestmark = pytest.mark.skipif(not may_unshare(), reason="no network namespaces for this user")
+needs_node = pytest.mark.skipif(PROGRAM is None, reason="no node with a WebSocket")
 
 
 def run(command, marker, seconds=40):
     """Everything that the client and the play around it say."""
-    result = subprocess.run(
-        [*UNSHARE, sys.executable, HERE / "default_ports.py", BIN / "maos-server", marker, str(seconds), "--", *command],
-        capture_output=True, text=True, encoding="utf-8", timeout=seconds * 3,
-    )
+    result = play("default_ports.py", BIN, marker, str(seconds), "--", *command, seconds=seconds * 3)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
     assert "ENDED 0" in lines, lines
@@ -69,9 +46,10 @@ def test_python_client_runs_unmodified():
     assert "Message handling error" not in text.split("Unknown message type: task_failed")[0], text
 
 
+@needs_node
 def test_javascript_client_runs_unmodified():
     """HIVE-CLI-01, HIVE-CLI-02, HIVE-CLI-03, HIVE-CLI-04, HIVE-CLI-05, HIVE-CLI-06, HIVE-CLI-08"""
-    told, lines = run([*node(), SNIPPETS / "client.js"], "Connected to Hive WebSocket")
+    told, lines = run([*PROGRAM, SNIPPETS / "client.js"], "Connected to Hive WebSocket")
     text = "\n".join(lines)
     assert "New agent: DataProcessor-1" in text, text
     assert "New task: Process customer data" in text, text
@@ -81,6 +59,7 @@ def test_javascript_client_runs_unmodified():
     assert "Failed to parse" not in text and "WebSocket error" not in text, text
 
 
+@needs_node
 def test_shortest_connections_work(tmp_path):
     """HIVE-CONN-01, HIVE-CONN-05: the first two snippets, and what they hear."""
     python = script(
@@ -93,10 +72,11 @@ def test_shortest_connections_work(tmp_path):
         tmp_path, "connect.js", snippet("connect.js"), snippet("lifecycle.js"),
         "ws.onmessage = (event) => console.log(event.data);",
     )
-    told, lines = run([*node(), javascript], "Connected to AI Orchestrator Hub")
+    told, lines = run([*PROGRAM, javascript], "Connected to AI Orchestrator Hub")
     assert any(told["COMPLETED"] in line for line in lines), lines
 
 
+@needs_node
 @pytest.mark.parametrize("name", ["filter", "sequence", "throttle"])
 def test_troubleshooting_snippets_work(tmp_path, name):
     """HIVE-CLI-16, HIVE-CLI-17, HIVE-CLI-18: each on a connection of its own, with what it leaves undefined."""
@@ -105,7 +85,7 @@ def test_troubleshooting_snippets_work(tmp_path, name):
         "ws.onopen = () => console.log('CONNECTED');",
         "const processMessage = (message) => console.log('processed', message.type, message.sequence);", snippet(f"{name}.js"),
     )
-    told, lines = run([*node(), path], "CONNECTED", 8 if name == "throttle" else 20)
+    told, lines = run([*PROGRAM, path], "CONNECTED", 8 if name == "throttle" else 20)
     text = "\n".join(lines)
     if name == "filter":
         assert "Received:" in text and "agent_created" in text and "task_completed" in text, text
@@ -119,13 +99,14 @@ def test_troubleshooting_snippets_work(tmp_path, name):
         assert "processed hive_status_update" in text, text
 
 
+@needs_node
 def test_compression_snippet_connects(tmp_path):
     """HIVE-CONN-08"""
     path = script(
         tmp_path, "compression.js", snippet("compression.js"), "ws.onopen = () => console.log('CONNECTED');",
         "ws.onmessage = (event) => console.log(JSON.parse(event.data).type);",
     )
-    _, lines = run([*node(), path], "CONNECTED")
+    _, lines = run([*PROGRAM, path], "CONNECTED")
     assert "task_failed" in lines, lines
 
 

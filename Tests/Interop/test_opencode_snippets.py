@@ -1,42 +1,22 @@
 """The client code that document 003 prints, as it is, on the default port: in a network of its own."""
 
-import pathlib
-import shutil
-import subprocess
-import sys
-
 import pytest
 
 from conftest import BIN
+from own_network import HERE, may_unshare, node, play
 
-HERE = pathlib.Path(__file__).parent
 SNIPPETS = HERE / "fixtures" / "snippets" / "opencode"
-UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
+PROGRAM = node()
+
+pytestmark = [
+    pytest.mark.skipif(not may_unshare(), reason="no network namespaces for this user"),
+    pytest.mark.skipif(PROGRAM is None, reason="no node with a WebSocket"),
+]
 
 
-def may_unshare():
-    return shutil.which("unshare") and subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not may_unshare(), reason="no network namespaces for this user")
-
-
-def node():
-    """node with a global WebSocket; older ones have it behind a switch."""
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("node is not installed")
-    for flags in ([], ["--experimental-websocket"]):
-        probe = [program, *flags, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"]
-        if subprocess.run(probe, capture_output=True).returncode == 0:
-            return [program, *flags]
-    pytest.skip("node has no WebSocket, and no switch for one")
-
-
-def play(path):
-    result = subprocess.run(
-        [*UNSHARE, sys.executable, HERE / "opencode_play.py", BIN / "maos-server", *node(), path],
-        capture_output=True, text=True, timeout=120)
+def said_to(script):
+    """What the server and the client say."""
+    result = play("opencode_play.py", BIN, *PROGRAM, script)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.splitlines()
 
@@ -51,9 +31,9 @@ def test_the_connection_snippet(tmp_path):
           if (data.type === "pong") process.exit(data.timestamp === 7 ? 0 : 1);
         };
         """ + (SNIPPETS / "connect.js").read_text())
-    lines = play(script)
-    assert "listening localhost:8080 opencode" in lines
-    assert lines[-4:] == ["Connected to OpenCode API", "connection_established", "full_status", "pong"]
+    lines = said_to(script)
+    assert "listening localhost:8080 opencode" in lines[0], lines[0]
+    assert lines[1:] == ["Connected to OpenCode API", "connection_established", "full_status", "pong", "ENDED 0"]
 
 
 def test_the_rate_limit_snippet(tmp_path):
@@ -71,5 +51,5 @@ def test_the_rate_limit_snippet(tmp_path):
           if (data.type === "error") { console.log(data.code); handleRateLimit(data); }
         };
         """ + (SNIPPETS / "rate_limit.js").read_text())
-    lines = play(script)
-    assert lines[-2:] == ["RATE_LIMIT_EXCEEDED", "welcome after 21"]
+    lines = said_to(script)
+    assert lines[-3:] == ["RATE_LIMIT_EXCEEDED", "welcome after 21", "ENDED 0"]
