@@ -252,12 +252,8 @@ struct ResourceTests {
         #expect(try AllocationRecord(allocation.row) == allocation)
         #expect(try QuotaTable(table.row) == table)
         for row: EntityRow in [allocation.row, table.row] {
-            for bytes in (0..<row.body.count).map({ Array(row.body[..<$0]) })
-                + Array(Mutations(of: row.body, count: 500, seed: seed))
-            {
-                var damaged: EntityRow = row
-                damaged.body = bytes
-                if row.kind == .quota { _ = try? QuotaTable(damaged) } else { _ = try? AllocationRecord(damaged) }
+            try expectRefusalOfDamage(to: row, seed: seed) { (row: EntityRow) in
+                if row.kind == .quota { _ = try QuotaTable(row) } else { _ = try AllocationRecord(row) }
             }
         }
     }
