@@ -1,3 +1,4 @@
+internal import MAOSProtocols
 internal import MAOSTransport
 
 /// What a listener can serve, by the names that operators use.
@@ -48,7 +49,12 @@ struct Surfaces {
     /// What a listener of these surfaces serves.
     func listener(_ surfaces: [Surface]) -> ListenerSurfaces {
         let servesAll: Bool = surfaces.contains(.all)
-        var served = ListenerSurfaces(gateway: gateway, servesGateway: servesAll || surfaces.contains(.gateway))
+        let servesGateway: Bool = servesAll || surfaces.contains(.gateway)
+        var served = ListenerSurfaces(
+            gateway: gateway, servesGateway: servesGateway,
+            description: AsyncAPIDocument(
+                version: Version.text,
+                endpoints: endpoints(surfaces, servesAll: servesAll, servesGateway: servesGateway)))
         if servesAll || surfaces.contains(.hive) { served.routes["/hive/ws"] = .dialect(hive) }
         if servesAll || surfaces.contains(.opencode) { served.routes["/opencode/ws"] = .dialect(opencode) }
         if servesAll || surfaces.contains(.dashboard) { served.routes["/dashboard/ws"] = .dialect(dashboard) }
@@ -56,6 +62,27 @@ struct Surfaces {
         if !served.servesGateway { served.routes["/ws"] = shortPath(surfaces) }
         return served
     }
+
+    /// What a listener of these surfaces tells of its WebSocket paths; each dialect at the shortest that leads to it.
+    private func endpoints(
+        _ surfaces: [Surface], servesAll: Bool, servesGateway: Bool
+    ) -> [AsyncAPIDocument.Endpoint] {
+        var endpoints: [AsyncAPIDocument.Endpoint] = []
+        if servesGateway { endpoints += [.init(.gateway, at: ["/ws"]), .init(.terminal, at: [Surfaces.terminal])] }
+        let sharers: [Surface] = surfaces.contains(.hive) && surfaces.contains(.dashboard) ? [.hive, .dashboard] : []
+        let alone: Surface? = [.hive, .dashboard, .opencode].first { surfaces.contains($0) }
+        let dialects: [(surface: Surface, dialect: AsyncAPIDocument.Dialect, path: String)] = [
+            (.hive, .hive, "/hive/ws"), (.opencode, .openCode, "/opencode/ws"),
+            (.dashboard, .dashboard, "/dashboard/ws"),
+        ]
+        for (surface, dialect, path) in dialects where servesAll || surfaces.contains(surface) {
+            let hasShortPath: Bool = !servesGateway && (sharers.contains(surface) || alone == surface)
+            endpoints.append(.init(dialect, at: hasShortPath ? ["/ws", path] : [path]))
+        }
+        return endpoints
+    }
+
+    private static let terminal = "/api/v1/agents/{agentId}/terminal"
 
     /// Where `/ws` leads on a listener that does not serve the gateway.
     private func shortPath(_ surfaces: [Surface]) -> ListenerSurfaces.Route? {

@@ -1,4 +1,4 @@
-internal import MAOSCore
+package import MAOSCore
 
 /// Health, events, output.
 extension GatewayREST {
@@ -36,6 +36,16 @@ extension GatewayREST {
         return GatewayResponse(
             status: isGood ? .ok : .serviceUnavailable, requestID: requestID,
             fields: isGood ? HTTPFields() : [.retryAfter: "1"], body: writer.take())
+    }
+
+    /// The open description of what a listener serves, for whoever asked it under this name.
+    package func describe(_ document: AsyncAPIDocument, _ head: HTTPRequestHead, at now: Instant) -> GatewayResponse {
+        let requestID: String = self.requestID(for: head)
+        guard head.method == .get || head.method == .head else {
+            return GatewayFailure.methodNotAllowed(head.method, allowed: "GET, HEAD").response(
+                requestID: requestID, at: now)
+        }
+        return GatewayResponse(status: .ok, requestID: requestID, body: document.encoded(host: head.authority))
     }
 
     // MARK: Events

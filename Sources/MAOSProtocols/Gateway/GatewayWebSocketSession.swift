@@ -36,16 +36,18 @@ final class GatewayWebSocketSession {
 
     private static let depthLimit: Int = 64
 
-    private static let subscribeSchema = MessageSchema(
-        "SubscribeMessage",
+    static let subscribeSchema = MessageSchema(
+        "GatewaySubscription",
         [
-            .required("channel", .string(1...200), "The channel's name."),
+            .required(
+                "channel", .string(1...200),
+                "task:{id}, tasks:all, agent:{id}, agents:all, system:{type}, system:all or metrics:all."),
             .optional("filter", .map(values: .any, limit: 16), "Members that a message must have, with their values."),
             .optional("delivery", .enumeration(["broadcast", "direct"]), "With the wrapper or without."),
         ])
 
-    private static let unsubscribeSchema = MessageSchema(
-        "UnsubscribeMessage", [.required("channel", .string(1...200), "The channel's name.")])
+    static let unsubscribeSchema = MessageSchema(
+        "GatewayUnsubscription", [.required("channel", .string(1...200), "The channel's name.")])
 
     /// Takes over a connection whose handshake is done.
     ///

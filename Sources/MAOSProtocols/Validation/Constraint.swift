@@ -2,6 +2,8 @@
 package indirect enum Constraint: Sendable {
     /// Any value, `null` too.
     case any
+    /// Only `null`.
+    case null
     case boolean
     /// A whole number, however it is written.
     case integer(ClosedRange<Int>)
@@ -24,6 +26,7 @@ package indirect enum Constraint: Sendable {
     var typeName: String {
         switch self {
         case .any: "any value"
+        case .null: "null"
         case .boolean: "boolean"
         case .integer: "integer"
         case .number: "number"
@@ -38,4 +41,41 @@ package indirect enum Constraint: Sendable {
     static let command = Constraint.either([
         .array(of: .string(0...131_072, .processText), count: 1...1_000), .string(1...131_072, .processText),
     ])
+}
+
+// MARK: Words for declarations
+
+extension Constraint {
+    /// Text of any length.
+    static let text: Constraint = .string(0...Int.max)
+    /// A date and time in UTC.
+    static let instant: Constraint = .string(1...64, .timestamp)
+    /// A time in milliseconds since 1970.
+    static let milliseconds: Constraint = .integer(0...Int.max)
+    /// A whole number from zero on.
+    static let count: Constraint = .integer(0...Int.max)
+    /// A number from zero on.
+    static let amount: Constraint = .number(0...Double.greatestFiniteMagnitude)
+    /// Any finite number.
+    static let anyNumber: Constraint = .number(-Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude)
+    /// 0…1.
+    static let share: Constraint = .number(0...1)
+    /// 0…100.
+    static let percent: Constraint = .number(0...100)
+    /// 0…100 without fractions.
+    static let wholePercent: Constraint = .integer(0...100)
+    /// An object whose members are not declared.
+    static let freeObject: Constraint = .map(values: .any, limit: .max)
+
+    /// Exactly this text.
+    static func constant(_ text: String) -> Constraint { .enumeration([text]) }
+
+    /// A value of that kind, or `null`.
+    static func nullable(_ constraint: Constraint) -> Constraint { .either([constraint, .null]) }
+
+    /// Any number of values of that kind.
+    static func list(_ element: Constraint) -> Constraint { .array(of: element, count: 0...Int.max) }
+
+    /// An object with these members.
+    static func members(_ name: String, _ fields: [Field]) -> Constraint { .object(MessageSchema(name, fields)) }
 }

@@ -32,6 +32,15 @@ package final class TextFormat: Sendable {
         expected: "a date and time in UTC such as 2030-01-01T00:00:00Z", schemaName: "date-time"
     ) { ISO8601.parse($0) != nil }
 
+    /// A UUID (RFC 9562 §4).
+    package static let uuid = TextFormat(
+        expected: "a UUID", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", schemaName: "uuid"
+    ) { (text: String) in
+        let groups: [Substring] = text.split(separator: "-", omittingEmptySubsequences: false)
+        return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
+            && groups.joined().utf8.allSatisfy { $0 &- 0x30 < 10 || $0 &- 0x61 < 6 }
+    }
+
     /// An identifier of ours: 1 to 100 letters, digits, `_` and `-`.
     package static let identifier = TextFormat(
         expected: "an identifier of 1 to 100 letters, digits, _ and -", pattern: "^[A-Za-z0-9_-]{1,100}$"

@@ -1,4 +1,4 @@
-internal import MAOSCore
+package import MAOSCore
 
 /// Walks a value along a declaration, and collects what is wrong.
 struct Validator {
@@ -15,6 +15,8 @@ struct Validator {
         switch constraint {
         case .any:
             break
+        case .null:
+            guard case .null = value else { return refuseType(of: value, constraint) }
         case .boolean:
             guard case .boolean = value else { return refuseType(of: value, constraint) }
         case .integer(let range):
@@ -216,9 +218,10 @@ struct Validator {
 
 extension Constraint {
     /// Whether a value has the JSON type that this is about.
-    func takes(_ value: JSONValue) -> Bool {
+    package func takes(_ value: JSONValue) -> Bool {
         switch (self, value) {
-        case (.any, _), (.boolean, .boolean), (.integer, .integer), (.integer, .number), (.number, .integer),
+        case (.any, _), (.null, .null), (.boolean, .boolean), (.integer, .integer), (.integer, .number),
+            (.number, .integer),
             (.number, .number), (.string, .string), (.enumeration, .string), (.array, .array), (.map, .object),
             (.object, .object):
             true

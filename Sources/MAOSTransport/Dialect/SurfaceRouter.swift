@@ -1,4 +1,4 @@
-internal import MAOSProtocols
+package import MAOSProtocols
 
 /// What a listener serves, by path.
 package struct ListenerSurfaces: Sendable {
@@ -15,6 +15,8 @@ package struct ListenerSurfaces: Sendable {
     package var servesGateway: Bool
     /// WebSocket paths beside the gateway's own.
     package var routes: [String: Route]
+    /// What clients are told of those, and of the gateway's.
+    package var description: AsyncAPIDocument
 
     /// Describes a listener.
     ///
@@ -22,16 +24,19 @@ package struct ListenerSurfaces: Sendable {
     ///   - gateway: The gateway, which answers probes on every listener.
     ///   - servesGateway: Whether all of it is served.
     ///   - routes: WebSocket paths beside the gateway's own.
-    package init(gateway: Gateway, servesGateway: Bool, routes: [String: Route] = [:]) {
+    ///   - description: What clients are told of its WebSocket paths.
+    package init(
+        gateway: Gateway, servesGateway: Bool, routes: [String: Route] = [:], description: AsyncAPIDocument
+    ) {
         self.gateway = gateway
         self.servesGateway = servesGateway
         self.routes = routes
+        self.description = description
     }
 
     /// What handles the requests of a listener on a loop.
     package func handler(_ resources: LoopResources) -> any HTTPHandler {
-        routes.isEmpty && servesGateway
-            ? gateway.handler(resources) : SurfaceRouter(self, resources: resources)
+        SurfaceRouter(self, resources: resources)
     }
 }
 
@@ -39,7 +44,7 @@ package struct ListenerSurfaces: Sendable {
 final class SurfaceRouter: HTTPHandler {
     private static let restPrefix: [UInt8] = Array("/api/".utf8)
     /// What every listener answers.
-    private static let open: Set<String> = ["/livez", "/readyz", "/health", "/openapi.json", "/asyncapi.json"]
+    private static let open: Set<String> = ["/livez", "/readyz", "/health", "/openapi.json"]
 
     private let surfaces: ListenerSurfaces
     private let resources: LoopResources
@@ -62,6 +67,8 @@ final class SurfaceRouter: HTTPHandler {
             dialect.handler(resources).open(request, responder)
         case .shared(let hive, let dashboard)?:
             openShared(request, responder, hive: hive.handler(resources), dashboard: dashboard.handler(resources))
+        case nil where path == "/asyncapi.json":
+            gateway.describe(surfaces.description, request, responder)
         case nil where surfaces.servesGateway || SurfaceRouter.open.contains(path):
             gateway.handle(request, body: body, responder: responder)
         case nil:

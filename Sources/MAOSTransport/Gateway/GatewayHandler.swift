@@ -127,6 +127,16 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         send(rest.refuse(failure, nil, at: now), logged, to: responder)
     }
 
+    /// Answers with what a listener serves; like probes, everybody may ask.
+    func describe(_ document: AsyncAPIDocument, _ request: HTTPRequestHead, _ responder: HTTPResponder) {
+        let logged = LoggedRequest(
+            method: request.method, target: request.target, subject: nil, begin: beginning())
+        let response: GatewayResponse =
+            refusal(of: request).map { rest.refuse($0, request, at: now) }
+            ?? rest.describe(document, request, at: now)
+        send(response, logged, to: responder)
+    }
+
     /// Who a connection's last request came from; kept with the connection, for the requests that say the same of themselves.
     private final class KnownCaller {
         let authentication: GatewayAuthentication

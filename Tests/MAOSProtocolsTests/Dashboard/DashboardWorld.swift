@@ -30,7 +30,10 @@ struct DashboardReply {
     var payload: JSONValue { json["payload"] ?? .null }
     var code: Int? { payload["code"]?.intValue }
 
-    init(_ bytes: [UInt8]) throws { json = try JSONReader.parse(bytes, depthLimit: 64) }
+    init(_ bytes: [UInt8]) throws {
+        json = try JSONReader.parse(bytes, depthLimit: 64)
+        DeclaredChannel.dashboard.check(json)
+    }
 }
 
 /// A whole orchestrator in memory with the dashboard in front of it, on any number of loops; plays the transport's part.

@@ -22,7 +22,7 @@ private final class Client {
     func messages(_ actions: [GatewaySocketAction]) throws -> [JSONValue] {
         try actions.compactMap { (action: GatewaySocketAction) in
             switch action {
-            case .send(let text): return try JSONReader.parse(text, depthLimit: 32)
+            case .send(let text): return try read(text)
             case .close(let code, _):
                 closeCode = code
                 return nil
@@ -46,8 +46,14 @@ private final class Client {
     func received(_ outputs: [SocketOutput]) throws -> [JSONValue] {
         try outputs.compactMap { (output: SocketOutput) in
             guard case .deliver(let delivery) = output, delivery.peers.contains(session.peer) else { return nil }
-            return try JSONReader.parse(delivery.payload, depthLimit: 32)
+            return try read(delivery.payload)
         }
+    }
+
+    private func read(_ text: [UInt8]) throws -> JSONValue {
+        let message: JSONValue = try JSONReader.parse(text, depthLimit: 32)
+        DeclaredChannel.gateway.check(message)
+        return message
     }
 }
 

@@ -51,7 +51,9 @@ private final class Visitor {
                 if isStuck { world.hub.filled(peer) }
             case .tell(let text, peer):
                 #expect(closed == nil)
-                told.append((try? JSONReader.parse(text, depthLimit: 8)) ?? .null)
+                let message: JSONValue = (try? JSONReader.parse(text, depthLimit: 8)) ?? .null
+                DeclaredChannel.terminal.check(message)
+                told.append(message)
             case .close(peer, let code, let reason):
                 #expect(closed == nil)
                 closed = (code, reason)

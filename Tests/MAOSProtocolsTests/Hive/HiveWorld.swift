@@ -9,6 +9,7 @@ struct HiveFrame {
 
     init(_ bytes: [UInt8]) throws {
         json = try JSONReader.parse(bytes, depthLimit: 64)
+        DeclaredChannel.hive.check(json)
         text = String(decoding: bytes, as: UTF8.self)
     }
 

@@ -194,9 +194,9 @@ final class OpenCodeWorld {
             let output: SocketOutput = outputs.removeFirst()
             switch output {
             case .send(let text, let peer):
-                inboxes[peer, default: []].append(try JSONReader.parse(text, depthLimit: 64))
+                inboxes[peer, default: []].append(try OpenCodeWorld.read(text))
             case .deliver(let delivery):
-                let message: JSONValue = try JSONReader.parse(delivery.payload, depthLimit: 64)
+                let message: JSONValue = try OpenCodeWorld.read(delivery.payload)
                 for peer in delivery.peers { inboxes[peer, default: []].append(message) }
             case .close(let peer, let code, _):
                 closed[peer] = code
@@ -217,6 +217,12 @@ final class OpenCodeWorld {
                 outputs += dialect.complete(token, with: .host(await perform(request)), at: now)
             }
         }
+    }
+
+    private static func read(_ text: [UInt8]) throws -> JSONValue {
+        let message: JSONValue = try JSONReader.parse(text, depthLimit: 64)
+        DeclaredChannel.openCode.check(message)
+        return message
     }
 
     private func perform(_ request: HostRequest) async -> HostAnswer {

@@ -130,8 +130,9 @@ import Testing
 
     @Test("the same declaration becomes JSON Schema")
     func schemaWriting() {
-        let schema: JSONValue = JSONSchemaWriter.document(ValidationTests.schema).value()
-        #expect(schema["$schema"] == "https://json-schema.org/draft/2020-12/schema")
+        var writer = JSONWriter()
+        JSONSchemaWriter().write(ValidationTests.schema, to: &writer)
+        let schema: JSONValue = writer.takeText().value()
         #expect(schema["type"] == "object")
         #expect(schema["required"] == ["kind", "count"])
         let properties: JSONValue = schema["properties"] ?? .null
