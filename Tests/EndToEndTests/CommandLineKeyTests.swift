@@ -38,6 +38,29 @@ struct CommandLineKeyTests {
         }
     }
 
+    @Test("keys that are made and revoked at the same time are all kept, or all revoked")
+    func together() throws {
+        try withData { (folder: String) throws in
+            func runAll(_ all: [[String]]) throws {
+                let processes: [Process] = all.map { program.make(["key"] + $0 + ["--data", folder]) }
+                for process: Process in processes {
+                    process.standardOutput = FileHandle.nullDevice
+                    process.standardError = FileHandle.nullDevice
+                    try process.run()
+                }
+                for process: Process in processes {
+                    process.waitUntilExit()
+                    #expect(process.terminationStatus == 0)
+                }
+            }
+            try runAll((0..<12).map { ["create", "--name", "key-\($0)"] })
+            let made: [APIKey] = try APIKeyFile.read(APIKeyFile.path(in: folder))
+            #expect(Set(made.map(\.name)) == Set((0..<12).map { "key-\($0)" }))
+            try runAll(made.map { ["revoke", $0.id] })
+            #expect(try APIKeyFile.read(APIKeyFile.path(in: folder)).allSatisfy { $0.revoked != nil })
+        }
+    }
+
     @Test("what cannot be done is said with the right code")
     func refusals() throws {
         try withData { (folder: String) throws in

@@ -173,8 +173,31 @@ package enum APIKeyFile {
         return keys
     }
 
-    /// Writes the keys in place of those that were there.
-    package static func write(_ keys: [APIKey], to path: String) throws(Failure) {
+    /// Changes the keys; whoever else wants to do so at the same time waits.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - body: Gets the keys that are there, and leaves those that are to be.
+    /// - Returns: What the body returns.
+    /// - Throws: ``Failure`` if the file cannot be locked, read or written, or there would be too many keys; then nothing has
+    ///   changed.
+    package static func change<Result>(_ path: String, _ body: (inout [APIKey]) -> Result) throws(Failure) -> Result {
+        // A file of its own, as the one with the keys is replaced by another each time.
+        let lock: FileLock
+        do throws(SystemError) {
+            lock = try FileLock(path + ".lock")
+        } catch {
+            throw .file(.system(error))
+        }
+        let before: [APIKey] = try read(path)
+        var keys: [APIKey] = before
+        let result: Result = body(&keys)
+        if keys != before { try write(keys, to: path) }
+        _ = consume lock
+        return result
+    }
+
+    private static func write(_ keys: [APIKey], to path: String) throws(Failure) {
         guard keys.count <= limit else { throw .full }
         let text = JSONText(["keys": .array(keys.map(\.value))])
         do throws(SecretFile.Failure) {

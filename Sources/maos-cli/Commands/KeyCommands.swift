@@ -42,8 +42,10 @@ enum KeyCommands {
         let life = Int64(arguments.number(ttl) ?? 90 * 86_400)
         let made: (kept: APIKey, key: String) = APIKey.make(
             name: name, scopes: scopes, expires: now + .seconds(life), at: now)
-        let path: String = try path(invocation)
-        try write(try read(path).filter { $0.isValid(at: now) || $0.revoked != nil } + [made.kept], to: path)
+        try change(try path(invocation)) { (keys: inout [APIKey]) in
+            keys.removeAll { !$0.isValid(at: now) && $0.revoked == nil }
+            keys.append(made.kept)
+        }
         invocation.note("this is shown once; the server keeps a hash of it only")
         invocation.output.line(made.key)
     }
@@ -79,12 +81,14 @@ enum KeyCommands {
         let path: String = try path(invocation)
         let now = Instant(milliseconds: SystemClock.wallMilliseconds())
         try invocation.forEach(invocation.arguments.texts(id)) { (wanted: String) throws(Failure) in
-            var keys: [APIKey] = try read(path)
-            guard let place: Int = keys.firstIndex(where: { $0.id == wanted }) else {
+            let isKnown: Bool = try change(path) { (keys: inout [APIKey]) in
+                guard let place: Int = keys.firstIndex(where: { $0.id == wanted }) else { return false }
+                if keys[place].revoked == nil { keys[place].revoked = now }
+                return true
+            }
+            guard isKnown else {
                 throw .refused("there is no key \(wanted)", hints: ["maos-cli key list shows all"])
             }
-            if keys[place].revoked == nil { keys[place].revoked = now }
-            try write(keys, to: path)
             invocation.output.line(wanted)
         }
     }
@@ -116,11 +120,13 @@ enum KeyCommands {
         }
     }
 
-    private static func write(_ keys: [APIKey], to path: String) throws(Failure) {
+    private static func change<Result>(
+        _ path: String, _ body: (inout [APIKey]) -> Result
+    ) throws(Failure) -> Result {
         do throws(APIKeyFile.Failure) {
-            try APIKeyFile.write(keys, to: path)
+            return try APIKeyFile.change(path, body)
         } catch {
-            throw .refused("cannot write the keys: \(error)")
+            throw .refused("cannot change the keys: \(error)")
         }
     }
 }

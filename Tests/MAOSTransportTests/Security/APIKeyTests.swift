@@ -21,7 +21,7 @@ struct APIKeyTests {
 
     private func make(_ scopes: [APIKey.Scope], expires: Instant? = nil) throws -> String {
         let made = APIKey.make(name: "ci", scopes: scopes, expires: expires, at: now)
-        try APIKeyFile.write(try APIKeyFile.read(path) + [made.kept], to: path)
+        try APIKeyFile.change(path) { $0.append(made.kept) }
         return made.key
     }
 
@@ -69,11 +69,9 @@ struct APIKeyTests {
         let key = try make([.read], expires: now + .seconds(60))
         #expect(try check(key).get().expires == now + .seconds(60))
         #expect(check(key, at: now + .seconds(60)) == .failure(.expired))
-        var keys = try APIKeyFile.read(path)
-        keys[0].revoked = now
-        try APIKeyFile.write(keys, to: path)
+        try APIKeyFile.change(path) { $0[0].revoked = now }
         #expect(check(key) == .failure(.invalid))
-        #expect(try APIKeyFile.read(path) == keys)
+        #expect(try APIKeyFile.read(path).map(\.revoked) == [now])
     }
 
     @Test("without a file, or with a broken one, no key is valid")
@@ -94,8 +92,25 @@ struct APIKeyTests {
     func full() throws {
         let keys = (0...APIKeyFile.limit).map { _ in APIKey.make(name: "n", scopes: [.read], expires: nil, at: now).kept
         }
-        #expect(throws: APIKeyFile.Failure.self) { try APIKeyFile.write(keys, to: path) }
-        try APIKeyFile.write(Array(keys.dropLast()), to: path)
+        #expect(throws: APIKeyFile.Failure.self) { try APIKeyFile.change(path) { $0 = keys } }
+        try APIKeyFile.change(path) { $0 = keys.dropLast() }
         #expect(try APIKeyFile.read(path).count == APIKeyFile.limit)
+    }
+
+    @Test("of several who change the keys at once, none undoes what another did")
+    func together() async throws {
+        let (path, now): (String, Instant) = (path, now)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for _ in 0..<8 {
+                        let made = APIKey.make(name: "n", scopes: [.read], expires: nil, at: now)
+                        try APIKeyFile.change(path) { $0.append(made.kept) }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(Set(try APIKeyFile.read(path).map(\.id)).count == 64)
     }
 }
