@@ -259,6 +259,30 @@ def test_the_configuration_is_read_again(make_server):
         assert server.is_well() and http.get("/api/v1/tasks", headers={"Host": "maos.test"}).status_code in (200, 429)
 
 
+def test_thresholds_of_alerts_are_read_again(make_server):
+    """SIGHUP: a disk that was not worth an alert is, and is not any more, without a new start."""
+    server = make_server(configuration={"alerts": {"diskPercent": 100}})
+    path = pathlib.Path(server.data) / "maos.json"
+    with Client(server) as listener:
+        for type in ("config_changed", "resource_alert", "resource_alert_cleared"):
+            listener.subscribe(f"system:{type}")
+
+        def follow(percent, expected):
+            path.write_text(json.dumps({"alerts": {"diskPercent": percent}}))
+            server.process.send_signal(signal.SIGHUP)
+            told = []
+            while not told or told[-1]["type"] != expected:
+                event = listener.receive()["message"]["event"]
+                if event["data"].get("resource") in (None, "disk"):
+                    told.append(event)
+            assert [event["type"] for event in told] == ["config_changed", expected]
+            assert told[0]["data"] == {"changes": ["alerts.diskPercent"], "atNextStart": []}
+            assert told[1]["data"]["thresholdPercent"] == percent
+
+        follow(1, "resource_alert")
+        follow(100, "resource_alert_cleared")
+
+
 def test_addresses_that_may_not_connect(make_server):
     server = make_server(configuration={"deny": ["127.0.0.0/8"], "limits": "off"})
     for _ in range(3):
