@@ -420,7 +420,7 @@ struct OutputLogTests {
         let kept: [Int] = try (0..<20).filter {
             try !all(again, .task(TaskID(unchecked: "task-\($0)"))).entries.isEmpty
         }
-        #expect(kept == Array(11..<20) || kept == Array(12..<20))
+        #expect(kept == Array(12..<20))
     }
 
     @Test("output past its retention goes, later output stays")

@@ -223,9 +223,8 @@ package final class OutputLog: OutputStore {
     }
 
     private static func shrinkTime(_ writer: OutputWriter) -> Instant? {
-        let excess: Int = writer.usage.total - writer.configuration.bytesTotal / 10 * 9
-        let time: Instant = writer.usage.takeTime(ofOldest: excess)
-        return writer.isOverLimit ? time : nil
+        guard writer.isOverLimit else { return nil }
+        return writer.usage.time(ofOldest: writer.usage.total - writer.configuration.bytesTotal / 10 * 9)
     }
 
     /// Walks through all folders at once when the logs have become too large since the last walk.
@@ -236,6 +235,8 @@ package final class OutputLog: OutputStore {
     }
 
     /// Walks through all folders now, as if it were a certain time, and then calls a body on the log's thread.
+    ///
+    /// The walk that is under way ends, as each walk notes anew how old everything is.
     package func sweep(at now: Instant, _ body: @escaping @Sendable () -> Void) {
         worker.execute { [self] in
             drain()
@@ -247,6 +248,9 @@ package final class OutputLog: OutputStore {
                     }
                 }
             }
+            isShrinking.store(false, ordering: .relaxed)
+            scheduleSweep(
+                after: OutputLog.slowPause, Sweep(shard: 0, purpose: .count, pause: OutputLog.slowPause))
             body()
         }
     }

@@ -29,14 +29,16 @@ struct OutputUsage {
         shards[shard] = bytes
     }
 
+    /// Forgets when bytes were written, as a walk through all folders begins that notes it anew.
+    mutating func forgetTimes() { ages.removeAll() }
+
     /// Notes when so many bytes were written.
     mutating func note(_ bytes: Int, writtenAt time: Instant) {
         ages[time.milliseconds / OutputUsage.ageStep, default: 0] += bytes
     }
 
-    /// Tells up to when files have to have been written that together take so many bytes, and forgets all notes.
-    mutating func takeTime(ofOldest bytes: Int) -> Instant {
-        defer { ages.removeAll() }
+    /// Tells up to when files have to have been written that together take so many bytes.
+    func time(ofOldest bytes: Int) -> Instant {
         var sum = 0
         for (step, count) in ages.sorted(by: { $0.key < $1.key }) {
             sum += count
@@ -63,6 +65,7 @@ extension OutputWriter {
     /// Sees to one folder.
     func sweep(shard: Int, at now: Instant, _ purpose: Purpose) {
         let folder: String = OutputPlace.folder(shard: shard, root: root)
+        if shard == 0, case .count = purpose { usage.forgetTimes() }
         var left = 0
         Folder.forEachName(in: folder) { name in
             if name.hasSuffix(OutputPlace.suffix) {
