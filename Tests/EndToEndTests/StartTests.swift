@@ -285,12 +285,14 @@ struct StartTests {
             try agents().count == 3 && agents().allSatisfy { $0["type"] == "reviewer" }
         }
         #expect(try pool()?["capacity"]?["min"] == 3 && pool()?["name"] == "builders")
-        #expect(server.errorText.contains("adjusted a pool"))
+        try eventually("a word about it in the log") { server.errorText.contains("adjusted a pool") }
 
         #expect(server.end(with: SIGTERM) == 0)
         try write([:], to: server.directory)
         try server.start()
-        #expect(server.errorText.contains("no longer in the configuration") && server.errorText.contains("builders"))
+        try eventually("a word about it in the log") {
+            server.errorText.contains("no longer in the configuration") && server.errorText.contains("builders")
+        }
         #expect(try pool()?["configured"] == false)
         try eventually("three reviewers still") { try agents().count == 3 }
         #expect(try server.client().call(.delete, "/api/v1/agent-pools/builders").status == 200)
