@@ -39,12 +39,6 @@ package struct Descriptor: ~Copyable, Sendable {
         try systemCall("fcntl") { fcntl(number, F_SETFL, wanted) }
     }
 
-    /// Decides whether a program started by exec inherits the descriptor.
-    package borrowing func setCloseOnExec(_ closes: Bool) throws(SystemError) {
-        let number = number
-        try systemCall("fcntl") { fcntl(number, F_SETFD, closes ? FD_CLOEXEC : 0) }
-    }
-
     /// The two ends of a pipe, closed on exec.
     ///
     /// - Parameter nonBlocking: Whether both ends answer "not now" instead of waiting.

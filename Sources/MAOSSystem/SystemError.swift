@@ -27,25 +27,11 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whether somebody else has the address already.
     package var isAddressInUse: Bool { code == EADDRINUSE }
 
-    /// Whether the process or the system ran out of descriptors.
-    package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
-
-    /// Whether the disk or the quota is full.
-    package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
-
     /// Whether a file or folder is not there.
     package var isNotFound: Bool { code == ENOENT }
 
     /// Whether it is there already.
     package var isAlreadyThere: Bool { code == EEXIST }
-
-    /// Whether the peer refused, reset or cannot be reached.
-    package var isUnreachable: Bool {
-        switch code {
-        case ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EPIPE, EADDRNOTAVAIL: true
-        default: false
-        }
-    }
 }
 
 /// Runs a system call, again while a signal interrupts it.

@@ -6,8 +6,6 @@ import Testing
     private func sample() -> [UInt8] {
         var writer = ByteWriter()
         writer.uint8(0xAB)
-        writer.uint16(0x1234)
-        writer.uint32(0xDEAD_BEEF)
         writer.uint64(.max)
         writer.int64(.min)
         writer.double(-0.1)
@@ -32,8 +30,6 @@ import Testing
     private func read(_ bytes: [UInt8]) throws(ByteReaderError) {
         var reader = ByteReader(bytes)
         #expect(try reader.uint8() == 0xAB)
-        #expect(try reader.uint16() == 0x1234)
-        #expect(try reader.uint32() == 0xDEAD_BEEF)
         #expect(try reader.uint64() == .max)
         #expect(try reader.int64() == .min)
         #expect(try reader.double() == -0.1)

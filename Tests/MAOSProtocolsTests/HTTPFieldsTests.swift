@@ -88,7 +88,6 @@ import Testing
         #expect(target.query.map(\.name) == ["a", "b", "a", "flag", "", "f"])
         #expect(target.query.map(\.value) == ["1", "c d+&", "2", "", "e", "="])
         #expect(target.queryValue("a") == "1")
-        #expect(target.queryValues("a") == ["1", "2"])
         #expect(target.queryValue("none") == nil)
         #expect(try HTTPTarget("/x?").query.isEmpty)
     }

@@ -235,15 +235,4 @@ struct EventLoopTests {
         loop.join()
         #expect(!reader.isOpen)
     }
-
-    @Test("a group hands out the loop with the least load")
-    func group() throws {
-        let group = try EventLoopGroup(count: 3, name: "test-group")
-        defer { group.stopAndJoin() }
-        group.loops[0].addLoad(2)
-        group.loops[1].addLoad(1)
-        #expect(group.leastLoaded === group.loops[2])
-        group.loops[2].addLoad(5)
-        #expect(group.leastLoaded === group.loops[1])
-    }
 }

@@ -14,7 +14,10 @@ final class RawConnection {
 
     init(port: UInt16, receiveBuffer: Int? = nil) throws {
         let connected = try Socket.connect(to: SocketAddress(.loopback4, port: port), timeout: RawConnection.patience)
-        if let receiveBuffer { try Socket.setBuffers(connected, send: nil, receive: receiveBuffer) }
+        if let receiveBuffer {
+            var size = CInt(receiveBuffer)
+            #expect(setsockopt(connected.number, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size)) == 0)
+        }
         try connected.setNonBlocking(true)
         descriptor = consume connected
     }
@@ -74,9 +77,12 @@ final class RawConnection {
     }
 
     /// Closes with a reset.
-    func reset() throws {
+    func reset() {
         switch descriptor {
-        case .some(let open): try Socket.setResetOnClose(open)
+        case .some(let open):
+            var value = linger(l_onoff: 1, l_linger: 0)
+            #expect(
+                setsockopt(open.number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size)) == 0)
         case .none: break
         }
         descriptor = nil

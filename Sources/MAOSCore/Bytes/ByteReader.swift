@@ -42,16 +42,6 @@ package struct ByteReader: Sendable {
         return bytes[position]
     }
 
-    /// Reads two bytes.
-    package mutating func uint16() throws(ByteReaderError) -> UInt16 {
-        UInt16(truncatingIfNeeded: try fixed(byteCount: 2))
-    }
-
-    /// Reads four bytes.
-    package mutating func uint32() throws(ByteReaderError) -> UInt32 {
-        UInt32(truncatingIfNeeded: try fixed(byteCount: 4))
-    }
-
     /// Reads eight bytes.
     package mutating func uint64() throws(ByteReaderError) -> UInt64 {
         try fixed(byteCount: 8)

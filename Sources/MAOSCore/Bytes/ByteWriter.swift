@@ -29,16 +29,6 @@ package struct ByteWriter: Sendable {
         bytes.append(value)
     }
 
-    /// Writes two bytes.
-    package mutating func uint16(_ value: UInt16) {
-        fixed(UInt64(value), byteCount: 2)
-    }
-
-    /// Writes four bytes.
-    package mutating func uint32(_ value: UInt32) {
-        fixed(UInt64(value), byteCount: 4)
-    }
-
     /// Writes eight bytes.
     package mutating func uint64(_ value: UInt64) {
         fixed(value, byteCount: 8)

@@ -82,8 +82,6 @@ package struct HostMemory: Sendable, Hashable {
     package var used: Int64 { total - available }
     /// The part in use, 0…100.
     package var percent: Double { HostReading.percent(used, of: total) }
-    /// The part of the swap space in use, 0…100.
-    package var swapPercent: Double { HostReading.percent(swapUsed, of: swapTotal) }
 }
 
 /// A file system, in bytes.

@@ -12,9 +12,8 @@ public enum EntityKind: UInt8, Sendable, CaseIterable {
     case allocation
     case quota
     case budget
-    case learningCycle
     /// One version of a workflow: what it does.
-    case workflowVersion
+    case workflowVersion = 11
 }
 
 /// One entity as a journal keeps it: what it is found by, and everything else as bytes.

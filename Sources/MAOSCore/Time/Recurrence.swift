@@ -31,14 +31,6 @@ public enum Recurrence: Hashable, Sendable {
     /// The most that ``daily(every:at:)``, ``weekly(every:on:at:)`` and ``monthly(every:on:at:)`` leave out.
     public static let intervals: ClosedRange<Int> = 1...1_000
 
-    /// Whether it happens once only.
-    public var isOneOff: Bool {
-        switch self {
-        case .instant, .local: true
-        case .daily, .weekly, .monthly, .cron: false
-        }
-    }
-
     /// Whether its times are a distance apart rather than at times of the day, so that clock changes move them.
     var isByElapsedTime: Bool {
         switch self {

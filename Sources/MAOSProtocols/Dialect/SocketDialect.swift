@@ -117,10 +117,6 @@ package struct SocketCaller: Sendable, Hashable {
     package var principal: Principal
     /// Whether it said who it is; false for whoever is trusted by address alone.
     package var isAuthenticated: Bool
-    /// What to call it; its subject where nothing is known.
-    package var name: String
-    /// Named permission sets that the token lists.
-    package var roles: [String]
     /// When the token was made; `nil` where it does not say.
     package var issued: Instant?
     /// When the credentials end; `nil` for never.
@@ -131,18 +127,13 @@ package struct SocketCaller: Sendable, Hashable {
     /// - Parameters:
     ///   - principal: Who it is to the engine.
     ///   - isAuthenticated: Whether it said who it is.
-    ///   - name: What to call it.
-    ///   - roles: Named permission sets that its token lists.
     ///   - issued: When the token was made.
     ///   - expires: When the credentials end.
     package init(
-        principal: Principal, isAuthenticated: Bool = true, name: String? = nil, roles: [String] = [],
-        issued: Instant? = nil, expires: Instant? = nil
+        principal: Principal, isAuthenticated: Bool = true, issued: Instant? = nil, expires: Instant? = nil
     ) {
         self.principal = principal
         self.isAuthenticated = isAuthenticated
-        self.name = name ?? principal.subject
-        self.roles = roles
         self.issued = issued
         self.expires = expires
     }

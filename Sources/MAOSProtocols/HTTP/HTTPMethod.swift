@@ -53,12 +53,4 @@ package enum HTTPMethod: Sendable, Hashable {
         case .other(let name): name
         }
     }
-
-    /// Whether asking twice does no more than asking once (RFC 9110 §9.2.2).
-    package var isIdempotent: Bool {
-        switch self {
-        case .get, .head, .put, .delete, .options, .trace: true
-        case .post, .patch, .connect, .other: false
-        }
-    }
 }

@@ -63,11 +63,6 @@ package struct HTTPTarget: Sendable, Hashable {
         return nil
     }
 
-    /// The values of all query items of that name.
-    package func queryValues(_ name: String) -> [String] {
-        query.filter { $0.name == name }.map(\.value)
-    }
-
     private static func segment(_ bytes: Span<UInt8>) throws(HTTPTargetError) -> String {
         let text = try decode(bytes, plusIsSpace: false)
         for byte in text.utf8 where byte < 0x20 || byte == 0x7F {

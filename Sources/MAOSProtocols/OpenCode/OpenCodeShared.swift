@@ -139,13 +139,6 @@ package final class OpenCodeShared: Sendable {
 
     // MARK: Messages
 
-    /// Says whether the messages of all clients together leave room for another one, without counting it.
-    func checkMessage(_ limits: OpenCodeLimits, at now: Instant) -> LimitDecision {
-        state.withLock {
-            $0.messageWindow.check(1, of: limits.window(.globalMessagesPerMinute), at: now.milliseconds)
-        }
-    }
-
     /// Counts a message, if there is room for it.
     func takeMessage(_ limits: OpenCodeLimits, at now: Instant) -> LimitDecision {
         state.withLock {

@@ -31,11 +31,6 @@ package enum WebSocketFrameEncoder {
         return frame
     }
 
-    /// Writes the head of a server's frame whose payload of `count` bytes the caller appends.
-    package static func appendServerHead(_ opcode: WebSocketOpcode, count: Int, to output: inout [UInt8]) {
-        appendHead(opcode, count: count, isFinal: true, isCompressed: false, isMasked: false, to: &output)
-    }
-
     private static func appendHead(
         _ opcode: WebSocketOpcode, count: Int, isFinal: Bool, isCompressed: Bool, isMasked: Bool,
         to output: inout [UInt8]

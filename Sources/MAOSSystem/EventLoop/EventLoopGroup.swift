@@ -33,13 +33,6 @@ package struct EventLoopGroup: Sendable {
         max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
     }
 
-    /// The loop that has least to do, by its load.
-    package var leastLoaded: EventLoop {
-        var best = loops[0]
-        for loop in loops.dropFirst() where loop.currentLoad < best.currentLoad { best = loop }
-        return best
-    }
-
     /// Ends every loop and waits for them.
     package func stopAndJoin() {
         for loop in loops { loop.stop() }

@@ -147,34 +147,9 @@ package enum Socket {
         return try address("getsockname") { getsockname(number, $0, $1) }
     }
 
-    /// The address at the other end.
-    package static func peerAddress(of descriptor: borrowing Descriptor) throws(SystemError) -> SocketAddress {
-        let number = descriptor.number
-        return try address("getpeername") { getpeername(number, $0, $1) }
-    }
-
     /// Sends small messages at once instead of collecting them.
     package static func setNoDelay(_ descriptor: borrowing Descriptor) throws(SystemError) {
         try set(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
-    }
-
-    /// Bounds the kernel's buffers of a socket, in bytes.
-    ///
-    /// The kernel doubles the numbers. Nil leaves one as it is.
-    package static func setBuffers(
-        _ descriptor: borrowing Descriptor, send: Int?, receive: Int?
-    ) throws(SystemError) {
-        if let send { try set(descriptor, SOL_SOCKET, SO_SNDBUF, CInt(clamping: send)) }
-        if let receive { try set(descriptor, SOL_SOCKET, SO_RCVBUF, CInt(clamping: receive)) }
-    }
-
-    /// Makes closing send a reset instead of an orderly end.
-    package static func setResetOnClose(_ descriptor: borrowing Descriptor) throws(SystemError) {
-        let number = descriptor.number
-        var value = linger(l_onoff: 1, l_linger: 0)
-        try systemCall("setsockopt") {
-            setsockopt(number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
-        }
     }
 
     /// Says that nothing more will be sent; what is under way still arrives.

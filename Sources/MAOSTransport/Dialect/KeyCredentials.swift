@@ -34,8 +34,8 @@ package final class KeyCredentials: CredentialChecker {
         else { throw .invalid }
         guard key.isValid(at: now) else { throw .expired }
         return SocketCaller(
-            principal: Principal(subject: "key:\(key.name)", permissions: key.permissions), name: key.name,
-            roles: key.scopes.map(\.rawValue), issued: key.created, expires: key.expires)
+            principal: Principal(subject: "key:\(key.name)", permissions: key.permissions),
+            issued: key.created, expires: key.expires)
     }
 
     /// The key of that name; what cannot be read makes no key valid.

@@ -33,8 +33,7 @@ package final class TokenCredentials: CredentialChecker {
                 throw .invalid
             }
             return SocketCaller(
-                principal: verified.principal, name: claims.name, roles: claims.roles,
-                issued: claims.iat.map { Instant(milliseconds: $0 * 1_000) },
+                principal: verified.principal, issued: claims.iat.map { Instant(milliseconds: $0 * 1_000) },
                 expires: claims.exp.map { Instant(milliseconds: $0 * 1_000) })
         case .failure(.expired):
             throw .expired

@@ -95,9 +95,6 @@ package final class LoopResources: @unchecked Sendable {
 
     // MARK: - Connections
 
-    /// How many connections live here.
-    package var connectionCount: Int { connections.count }
-
     func add(_ connection: ServerConnection) {
         connection.place = connections.count
         connections.append(connection)
@@ -167,7 +164,8 @@ package final class LoopResources: @unchecked Sendable {
         let second = wallMilliseconds / 1_000
         if second != dateSecond {
             dateSecond = second
-            dateText = HTTPDate.text(second)
+            dateText.removeAll(keepingCapacity: true)
+            ISO8601.appendHTTPDate(seconds: second, to: &dateText)
         }
         return dateText
     }

@@ -89,9 +89,6 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     /// Whether messages can still be sent.
     @exclusivity(unchecked) package private(set) var canSend = true
 
-    /// Whether compression was agreed on.
-    package var isCompressing: Bool { windowBits != nil }
-
     // MARK: - Sending
 
     /// Sends a frame that ``WebSocketFrameEncoder/serverFrame(_:_:)`` made; the bytes are kept by reference until they are sent.

@@ -96,7 +96,6 @@ enum Style: Int, Sendable {
     case green = 32
     case yellow = 33
     case blue = 34
-    case magenta = 35
     case cyan = 36
 }
 

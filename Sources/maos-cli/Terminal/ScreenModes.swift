@@ -80,7 +80,4 @@ package struct ScreenModes: Sendable {
         for mode: Int in modes.intersection(ScreenModes.screens).sorted() { text += "\u{1B}[?\(mode)l" }
         return text
     }
-
-    /// Whether the program draws on the other screen, which is gone when it is left.
-    package var isOnAlternateScreen: Bool { !modes.isDisjoint(with: ScreenModes.screens) }
 }

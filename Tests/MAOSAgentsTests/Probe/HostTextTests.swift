@@ -52,10 +52,10 @@ import Testing
         let memory: HostMemory = try #require(HostTextTests.memory(bytes))
         #expect(memory.total == 16_000_000 * 1_024 && memory.available == 12_000_000 * 1_024)
         #expect(memory.used == 4_000_000 * 1_024 && memory.percent == 25)
-        #expect(memory.swapTotal == 2_000_000 * 1_024 && memory.swapUsed == 500_000 * 1_024 && memory.swapPercent == 25)
+        #expect(memory.swapTotal == 2_000_000 * 1_024 && memory.swapUsed == 500_000 * 1_024)
         let old: [UInt8] = HostTextTests.bytes("MemTotal: 100 kB\nMemFree: 10 kB\nBuffers: 20 kB\nCached: 30 kB\n")
         #expect(HostTextTests.memory(old)?.available == Int64(61_440))
-        #expect(HostTextTests.memory(old)?.swapPercent == 0)
+        #expect(HostTextTests.memory(old)?.swapTotal == 0)
         let odd: [UInt8] = HostTextTests.bytes("MemTotal: 100 kB\nMemAvailable: 900 kB\n")
         #expect(HostTextTests.memory(odd)?.percent == 0)
     }

@@ -352,7 +352,7 @@ struct HTTPServerTests {
         let peer = try server.connect()
         try peer.send(get("/quiet"))
         _ = try peer.take(through: "data: hello\n\n")
-        if abruptly { try peer.reset() } else { peer.close() }
+        if abruptly { peer.reset() } else { peer.close() }
         try await eventually("the stream's owner never hears of the end") { log.all == ["closed"] }
     }
 
@@ -442,7 +442,7 @@ struct HTTPServerTests {
                 peers.append(peer)
             }
             for (index, peer) in peers.enumerated() {
-                if index.isMultiple(of: 2) { try peer.reset() } else { peer.close() }
+                if index.isMultiple(of: 2) { peer.reset() } else { peer.close() }
             }
         }
         try await eventually("connections are left over") { server.server.limit.count == 0 }

@@ -269,7 +269,7 @@ struct WebSocketServerTests {
         _ = try peer.shakeHands()
         try peer.send(frame(.text, Array("hello".utf8)))
         _ = try peer.frame()
-        if abruptly { try peer.reset() } else { peer.close() }
+        if abruptly { peer.reset() } else { peer.close() }
         try await eventually("the delegate is told") { log.all == ["closed 1006 "] }
     }
 
@@ -521,7 +521,7 @@ struct WebSocketServerTests {
                 peers.append(peer)
             }
             for (index, peer) in peers.enumerated() {
-                if index.isMultiple(of: 3) { try peer.reset() } else { peer.close() }
+                if index.isMultiple(of: 3) { peer.reset() } else { peer.close() }
             }
         }
         try await eventually("connections are left over") { server.server.limit.count == 0 }
