@@ -58,3 +58,11 @@ package enum GatewayChannel: Hashable, Sendable {
         }
     }
 }
+
+extension TextFormat {
+    /// A channel's name.
+    static let gatewayChannel = TextFormat(
+        expected: "task:{id}, tasks:all, agent:{id}, agents:all, system:{type}, system:all or metrics:all",
+        pattern: "^((task|agent):[A-Za-z0-9_-]{1,100}|(tasks|agents|metrics):all|system:[a-z0-9_]{1,64})$"
+    ) { GatewayChannel(name: $0) != nil }
+}

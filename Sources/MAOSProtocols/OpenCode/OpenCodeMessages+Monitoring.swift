@@ -42,7 +42,7 @@ package struct OpenCodeLogRequest: Sendable {
 
 extension OpenCodeMessages {
     static let processFilter = MessageSchema(
-        "ProcessFilter",
+        "ProcessFilter", isClosed: true,
         [
             .optional("type", choice(OpenCodeVocabulary.processTypes), "Any of these."),
             .optional("status", choice(OpenCodeVocabulary.processStatuses), "Any of these."),
@@ -57,7 +57,7 @@ extension OpenCodeMessages {
         ])
 
     private static let processSort = MessageSchema(
-        "ProcessSort",
+        "ProcessSort", isClosed: true,
         [
             .optional("field", .enumeration(OpenCodeProcessList.Field.allCases.map(\.rawValue)), "What counts."),
             .optional("order", order, "desc by default."),
@@ -115,11 +115,11 @@ extension OpenCodeMessages {
     // MARK: Logs
 
     private static let timeRange = MessageSchema(
-        "TimeRange",
+        "TimeRange", isClosed: true,
         [.optional("start", timestamp, "Not earlier."), .optional("end", timestamp, "Not later.")])
 
     static let logFilter = MessageSchema(
-        "LogFilter",
+        "LogFilter", isClosed: true,
         [
             .optional("level", choice(OpenCodeVocabulary.logLevels), "Any of these."),
             .optional(
@@ -134,7 +134,7 @@ extension OpenCodeMessages {
         ])
 
     private static let logSort = MessageSchema(
-        "LogSort",
+        "LogSort", isClosed: true,
         [
             .optional("field", .enumeration(["time"]), "What counts."),
             .optional("order", order, "desc by default."),

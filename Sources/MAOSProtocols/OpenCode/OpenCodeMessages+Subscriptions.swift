@@ -58,7 +58,9 @@ extension OpenCodeMessages {
     static let subscribe = MessageSchema(
         "SubscribeToUpdates",
         [
-            .required("channels", .array(of: .string(1...100), count: 1...64), "What to be told of."),
+            .required(
+                "channels", .array(of: .string(1...100), count: 1...64),
+                "What to be told of: \(OpenCodeChannel.allCases.map(\.rawValue).joined(separator: ", "))."),
             .optional("filters", .map(values: .map(values: .any, limit: 16), limit: 64), "By channel: what of it."),
         ])
 
@@ -70,16 +72,17 @@ extension OpenCodeMessages {
         ])
 
     private static let taskStatusFilter = MessageSchema(
-        "TaskStatusFilter",
+        "TaskStatusFilter", isClosed: true,
         [
             .optional(
                 "task_ids", .array(of: .string(1...100, .openCodeTaskID), count: 0...1_000), "Of these tasks only.")
         ])
 
     private static let logEntriesFilter = MessageSchema(
-        "LogEntriesFilter", [.optional("levels", choice(OpenCodeVocabulary.logLevels), "Of these levels only.")])
+        "LogEntriesFilter", isClosed: true,
+        [.optional("levels", choice(OpenCodeVocabulary.logLevels), "Of these levels only.")])
 
-    private static let noFilter = MessageSchema("NoFilter", [])
+    private static let noFilter = MessageSchema("NoFilter", isClosed: true, [])
 
     static func decodeSubscription(_ message: JSONObject) throws(OpenCodeFailure) -> OpenCodeSubscription {
         var subscription = OpenCodeSubscription()

@@ -87,16 +87,24 @@ extension OpenCodeMessages {
                 "Tasks that have to be completed first, each once."),
             .optional(
                 "timeout", .integer(1_000...86_400_000), "How long it may run, in milliseconds; 3600000 by default."),
-            .optional("scheduled_time", timestamp, "When it starts: a minute to a year from now."),
+            .optional("scheduled_time", timestamp, scheduledTime),
             .optional("recurring", .object(recurringConfig), "How it comes back."),
             .optional("metadata", .object(taskMetadata), "Whatever the client wants to keep with it."),
         ])
+
+    private static let scheduledTime = "When it starts: a minute to a year from now."
+
+    private static let scheduledTask = MessageSchema(
+        "ScheduledTask",
+        task.fields.map { (field: Field) in
+            field.name == "scheduled_time" ? .required(field.name, timestamp, scheduledTime) : field
+        })
 
     static let startTask = MessageSchema(
         "StartTask", [.required("task", .object(task), "The task; what only the server sets is ignored.")])
 
     static let scheduleTask = MessageSchema(
-        "ScheduleTask", [.required("task", .object(task), "The task, with scheduled_time.")])
+        "ScheduleTask", [.required("task", .object(scheduledTask), "The task, with scheduled_time.")])
 
     static let cancelTask = MessageSchema("CancelTask", [taskIDField])
     static let retryTask = MessageSchema("RetryTask", [taskIDField])
@@ -105,11 +113,11 @@ extension OpenCodeMessages {
     private static let taskIDField: Field = .required("task_id", .string(0...Int.max), "The task.")
 
     static let progressRange = MessageSchema(
-        "ProgressRange",
+        "ProgressRange", isClosed: true,
         [.optional("min", percentage, "At least."), .optional("max", percentage, "At most.")])
 
     static let taskFilter = MessageSchema(
-        "TaskFilter",
+        "TaskFilter", isClosed: true,
         [
             .optional("status", choice(OpenCodeVocabulary.taskStatuses), "Any of these."),
             .optional("type", choice(OpenCodeVocabulary.taskTypes), "Any of these."),
@@ -123,7 +131,7 @@ extension OpenCodeMessages {
         ])
 
     private static let taskSort = MessageSchema(
-        "TaskSort",
+        "TaskSort", isClosed: true,
         [
             .optional(
                 "field", .enumeration(OpenCodeTaskOrder.Field.allCases.map(\.rawValue)), "created_at by default."),
@@ -142,11 +150,13 @@ extension OpenCodeMessages {
     // MARK: Tasks that are to be made
 
     static func decodeTask(
-        _ message: JSONObject, _ schema: MessageSchema, needsSchedule: Bool, at now: Instant
+        _ message: JSONObject, _ schema: MessageSchema, at now: Instant
     ) throws(OpenCodeFailure) -> OpenCodeTask {
         try requireEssentials(message["task"])
         for issue: ValidationIssue in schema.issues(in: .object(message)) {
-            guard issue.field == "task.scheduled_time" else { throw failure(of: issue, in: schema.name) }
+            guard issue.field == "task.scheduled_time", issue.code != .required else {
+                throw failure(of: issue, in: schema.name)
+            }
             throw schedule(
                 "Scheduled time must be an ISO 8601 timestamp", issue.value ?? .null, at: now)
         }
@@ -168,7 +178,7 @@ extension OpenCodeMessages {
         }
         specification.dependencies = try dependencies(object["dependencies"], of: id)
         if let metadata: JSONValue = object["metadata"] { try take(metadata, into: &specification) }
-        specification.schedule = try schedule(of: object, needsSchedule: needsSchedule, at: now)
+        specification.schedule = try schedule(of: object, at: now)
         return OpenCodeTask(
             id: id, specification: specification, recurring: object["recurring"], hasFilesPattern: pattern != nil)
     }
@@ -234,13 +244,9 @@ extension OpenCodeMessages {
     private static let shortestDelay: Milliseconds = .seconds(60)
     private static let longestDelay: Milliseconds = .seconds(365 * 86_400)
 
-    private static func schedule(
-        of object: JSONObject, needsSchedule: Bool, at now: Instant
-    ) throws(OpenCodeFailure) -> TaskSchedule? {
+    private static func schedule(of object: JSONObject, at now: Instant) throws(OpenCodeFailure) -> TaskSchedule? {
         guard let given: JSONValue = object["scheduled_time"], let start: Instant = time(given) else {
-            guard !needsSchedule, object["recurring"] == nil else {
-                throw .missing("task.scheduled_time", expected: "an ISO 8601 date and time")
-            }
+            guard object["recurring"] == nil else { throw .missing("task.scheduled_time", expected: "string") }
             return nil
         }
         guard start > now else { throw schedule("Scheduled time must be in the future", given, at: now) }

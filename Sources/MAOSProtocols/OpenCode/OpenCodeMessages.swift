@@ -154,8 +154,7 @@ package enum OpenCodeMessages {
         _ type: String, _ schema: MessageSchema, _ message: JSONObject, at now: Instant
     ) throws(OpenCodeFailure) -> OpenCodeRequest {
         if type == "start_task" || type == "schedule_task" {
-            let task: OpenCodeTask = try decodeTask(
-                message, schema, needsSchedule: type == "schedule_task", at: now)
+            let task: OpenCodeTask = try decodeTask(message, schema, at: now)
             return type == "start_task" ? .startTask(task) : .scheduleTask(task)
         }
         if let issue: ValidationIssue = schema.issues(in: .object(message)).first {
@@ -258,10 +257,11 @@ package enum OpenCodeMessages {
             OpenCodeFailure.details(of: field, issue.value, .array(expected)))
     }
 
-    /// Refuses members of a filter that nobody knows.
+    /// Refuses members of a filter that nobody knows; its declaration says that they are.
     static func requireKnown(
         _ filter: JSONValue?, _ schema: MessageSchema, at path: String
     ) throws(OpenCodeFailure) {
+        precondition(schema.isClosed, "what is refused is declared")
         guard case .object(let object)? = filter else { return }
         for member: JSONObject.Member in object where schema.index(of: member.key) == nil {
             let name: String = OpenCodeFailure.cut(member.key, to: 100)

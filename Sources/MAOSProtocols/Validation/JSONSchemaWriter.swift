@@ -46,6 +46,7 @@ package struct JSONSchemaWriter {
         }
         let required: [String] = schema.fields.filter(\.isRequired).map(\.name)
         if !required.isEmpty { writer.member("required", required) }
+        if schema.isClosed { writer.member("additionalProperties", false) }
     }
 
     private func write(_ constraint: Constraint, to writer: inout JSONWriter) {

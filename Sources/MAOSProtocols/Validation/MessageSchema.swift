@@ -8,6 +8,8 @@ package final class MessageSchema: Sendable {
     package let fields: [Field]
     /// How many members it has at least, declared or not.
     package let minimumMembers: Int
+    /// Whether whoever decodes it refuses members that are not declared.
+    package let isClosed: Bool
     /// By the key's length and first byte: the first field that has both, plus one.
     private let firstOfBucket: [UInt8]
     /// By field: the next one of the same bucket, plus one.
@@ -21,11 +23,13 @@ package final class MessageSchema: Sendable {
     /// - Parameters:
     ///   - name: Its name in schemas.
     ///   - minimumMembers: How many members it has at least.
+    ///   - isClosed: Whether whoever decodes it refuses members that are not declared.
     ///   - fields: Its members.
-    package init(_ name: String, minimumMembers: Int = 0, _ fields: [Field]) {
+    package init(_ name: String, minimumMembers: Int = 0, isClosed: Bool = false, _ fields: [Field]) {
         self.name = name
         self.fields = fields
         self.minimumMembers = minimumMembers
+        self.isClosed = isClosed
         precondition(fields.count <= MessageSchema.fieldLimit, "a message declares at most 32 members")
         var first = [UInt8](repeating: 0, count: 64)
         var next: [UInt8] = []

@@ -140,6 +140,9 @@ import Testing
                 "description": "What went wrong.", "allOf": [["$ref": "#/components/schemas/HiveError"]],
             ])
         #expect(components["schemas"]?["HiveError"]?["required"] == ["code", "message", "details"])
+        let list: JSONValue? = components["messages"]?["opencode.ListTasks"]?["payload"]
+        #expect(list?["additionalProperties"] == nil)
+        #expect(list?["properties"]?["filter"]?["additionalProperties"] == false)
         let bare: JSONValue? = components["messages"]?["gateway.TaskUpdate"]?["payload"]
         #expect(bare == ["$ref": "#/components/schemas/TaskUpdate"])
     }
