@@ -17,14 +17,6 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         case closed
     }
 
-    /// An answer whose turn has not come.
-    private struct Waiting {
-        let number: UInt32
-        var bytes: [UInt8] = []
-        var isFinished = false
-        var closes = false
-    }
-
     /// An answer that goes on.
     private struct Stream {
         let responder: HTTPResponder
@@ -44,13 +36,9 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     /// The request that is being read.
     @exclusivity(unchecked) private var head: HTTPRequestHead?
-    @exclusivity(unchecked) private var body: [UInt8] = []
-    @exclusivity(unchecked) private var bodyReceived: Int64 = 0
+    @exclusivity(unchecked) private var body = HTTP1IncomingBody()
 
-    /// The oldest request without a whole answer, and the one after the newest.
-    @exclusivity(unchecked) private var firstOpen: UInt32 = 0
-    @exclusivity(unchecked) private var nextNumber: UInt32 = 0
-    @exclusivity(unchecked) private var waiting: [Waiting] = []
+    @exclusivity(unchecked) private var pipeline = HTTP1Pipeline()
     @exclusivity(unchecked) private var streams: [Stream] = []
 
     @exclusivity(unchecked) private var output: [UInt8] = []
@@ -62,11 +50,8 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     @exclusivity(unchecked) private var inputEnded = false
     @exclusivity(unchecked) private var lingers = false
     @exclusivity(unchecked) private var isProcessing = false
-    /// Since when the peer owes us something, by what ``updateDeadline()`` found.
+    /// Since when the peer owes us a head, by what ``updateDeadline()`` found.
     @exclusivity(unchecked) private var headSince: Int64 = -1
-    @exclusivity(unchecked) private var bodySince: Int64 = -1
-    /// When the last of it came.
-    @exclusivity(unchecked) private var bodyHeard: Int64 = -1
     @exclusivity(unchecked) private var idleSince: Int64
     @exclusivity(unchecked) private var outputSince: Int64 = -1
 
@@ -109,8 +94,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     private var canRead: Bool {
         switch phase {
         case .serving:
-            nextNumber &- firstOpen < UInt32(settings.pipelineLimit)
-                && output.count - outputStart <= settings.outputBudget
+            pipeline.count < settings.pipelineLimit && output.count - outputStart <= settings.outputBudget
         case .lingering: true
         case .finishing, .closed: false
         }
@@ -149,10 +133,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             // The kernel says when there is more, unless the buffer was too small for what there was.
             if count < resources.readCount, !peerFinished { inputMayWait = false }
             guard phase == .serving else { return }
-            if bodySince >= 0 {
-                bodyReceived += Int64(count)
-                bodyHeard = loop.now
-            }
+            body.note(count, at: loop.now)
             parser.receive(resources.received(count))
         case .wouldBlock:
             inputMayWait = false
@@ -191,7 +172,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
                 case .end:
                     guard let head = self.head.take() else { continue }
                     let whole = takeBody()
-                    bodySince = -1
+                    body.end()
                     let responder = nextResponder(head.exchange)
                     if !head.keepsAlive { phase = .finishing }
                     handler.handle(head, body: whole, responder: responder)
@@ -203,12 +184,9 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     }
 
     private func beginBody(_ head: HTTPRequestHead) {
-        bodySince = loop.now
-        bodyHeard = loop.now
-        bodyReceived = 0
-        if let length = head.contentLength { body.reserveCapacity(min(length, 262_144)) }
+        body.begin(expecting: head.contentLength, at: loop.now)
         // An earlier request's answer must come first; then the client waits, and sends its body unasked (RFC 9110 §10.1.1).
-        guard head.expectsContinue, firstOpen == nextNumber else { return }
+        guard head.expectsContinue, pipeline.isEmpty else { return }
         openOutput()
         output.append(contentsOf: HTTP1Serializer.continueResponse)
         loop.flushLater(self)
@@ -216,21 +194,20 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     /// Keeps a piece of the body; false where all connections together hold so much that this one has to stand back.
     private func hold(_ piece: ArraySlice<UInt8>) -> Bool {
-        body.append(contentsOf: piece)
+        body.bytes.append(contentsOf: piece)
         resources.heldBodyBytes += piece.count
-        return resources.heldBodyBytes <= resources.heldBodyLimit || body.count <= settings.smallBody
+        return resources.heldBodyBytes <= resources.heldBodyLimit || body.bytes.count <= settings.smallBody
     }
 
     private func takeBody() -> [UInt8] {
-        resources.heldBodyBytes -= body.count
-        let taken = body
-        body = []
+        resources.heldBodyBytes -= body.bytes.count
+        let taken = body.bytes
+        body.bytes = []
         return taken
     }
 
     private func nextResponder(_ exchange: HTTP1Exchange) -> HTTPResponder {
-        defer { nextNumber &+= 1 }
-        return HTTPResponder(connection: self, number: nextNumber, exchange: exchange)
+        HTTPResponder(connection: self, number: pipeline.begin(), exchange: exchange)
     }
 
     /// Answers what is no request, and reads no further.
@@ -240,7 +217,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         head = nil
         _ = takeBody()
         headSince = -1
-        bodySince = -1
+        body.end()
         let exchange = HTTP1Exchange(isHead: false, version: .http11, keepsAlive: false)
         handler.refuse(status, reason: reason, responder: nextResponder(exchange))
     }
@@ -249,9 +226,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     /// Whether a request has no whole answer yet.
     func isAwaiting(_ number: UInt32) -> Bool {
-        guard isOpen, phase != .closed else { return false }
-        guard number &- firstOpen < nextNumber &- firstOpen else { return false }
-        return !waiting.contains { $0.number == number && $0.isFinished }
+        isOpen && phase != .closed && pipeline.isAwaiting(number)
     }
 
     func respond(
@@ -311,7 +286,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             }
             backlog = output.count
         }
-        if responder.number == firstOpen { backlog -= outputStart }
+        if pipeline.isFirst(responder.number) { backlog -= outputStart }
         guard backlog > settings.streamBudget else { return .open }
         guard backlog <= settings.streamBudget * 4 else {
             close()
@@ -337,7 +312,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         let acceptance: WebSocketHandshake.Acceptance
         do throws(WebSocketHandshakeError) {
             // Nothing may be under way beside the request that ends the HTTP of this connection.
-            guard responder.number == firstOpen, responder.number &+ 1 == nextNumber, phase == .serving else {
+            guard pipeline.isFirst(responder.number), pipeline.isLast(responder.number), phase == .serving else {
                 throw .notAnUpgrade
             }
             acceptance = try WebSocketHandshake.accept(
@@ -370,7 +345,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     /// What the answer has to say about the connection: a last one says that it is the last.
     private func outgoing(_ responder: HTTPResponder) -> HTTP1Exchange {
         var exchange = responder.exchange
-        if phase != .serving, responder.number &+ 1 == nextNumber { exchange.keepsAlive = false }
+        if phase != .serving, pipeline.isLast(responder.number) { exchange.keepsAlive = false }
         return exchange
     }
 
@@ -380,42 +355,21 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
 
     @inline(__always)
     private func append(to number: UInt32, _ body: (inout [UInt8]) -> Void) {
-        if number == firstOpen {
+        if pipeline.isFirst(number) {
             openOutput()
             body(&output)
             loop.flushLater(self)
         } else {
-            body(&waiting[waitingPlace(number)].bytes)
+            pipeline.hold(number, body)
         }
-    }
-
-    private func waitingPlace(_ number: UInt32) -> Int {
-        if let place = waiting.firstIndex(where: { $0.number == number }) { return place }
-        waiting.append(Waiting(number: number))
-        return waiting.count - 1
     }
 
     private func finish(_ number: UInt32, closes: Bool) {
-        guard number == firstOpen else {
-            let place = waitingPlace(number)
-            waiting[place].isFinished = true
-            waiting[place].closes = closes
-            return
-        }
-        firstOpen &+= 1
-        var closes = closes
-        while !closes, let place = waiting.firstIndex(where: { $0.number == firstOpen }) {
-            let next = waiting.remove(at: place)
-            output.append(contentsOf: next.bytes)
-            guard next.isFinished else { break }
-            firstOpen &+= 1
-            closes = next.closes
-        }
-        if closes {
+        guard pipeline.isFirst(number) else { return pipeline.finishHeld(number, closes: closes) }
+        if pipeline.finishFirst(closes: closes, to: &output) {
             // The peer was told that this answer is the last: what else was asked goes without.
             if phase == .serving { phase = .finishing }
-            firstOpen = nextNumber
-            waiting = []
+            pipeline.abandon()
             let orphans = streams
             streams = []
             for stream in orphans { stream.owner.streamClosed(stream.responder) }
@@ -478,7 +432,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     // MARK: - Ending
 
     private func finishIfDone() {
-        guard phase == .finishing, firstOpen == nextNumber, output.isEmpty else { return }
+        guard phase == .finishing, pipeline.isEmpty, output.isEmpty else { return }
         guard lingers, !inputEnded else { return close() }
         phase = .lingering
         _ = withDescriptor { Socket.shutDownSending($0) }
@@ -490,7 +444,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     package override func drain() {
         for stream in streams { stream.owner.streamShouldEnd(stream.responder) }
         guard isOpen, phase == .serving else { return }
-        if firstOpen == nextNumber, output.isEmpty, head == nil, !parser.isReadingHead() { return close() }
+        if pipeline.isEmpty, output.isEmpty, head == nil, !parser.isReadingHead() { return close() }
         phase = .finishing
         lingers = true
         loop.flushLater(self)
@@ -509,7 +463,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         phase = .closed
         leave()
         output = []
-        waiting = []
+        pipeline.abandon()
         _ = takeBody()
         head = nil
         attachment = nil
@@ -526,37 +480,30 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         if outputSince >= 0 { return setDeadline(at: outputSince + settings.stallTimeout) }
         guard phase == .serving, canRead else {
             // What has not come yet is not the peer's fault: it is not read.
-            if bodySince >= 0 { (bodySince, bodyHeard, bodyReceived) = (loop.now, loop.now, 0) }
+            body.pause(at: loop.now)
             headSince = -1
             return setDeadline(at: .max)
         }
-        if bodySince >= 0 { return setDeadline(at: bodyDeadline) }
+        if body.isComing { return setDeadline(at: body.deadline(settings)) }
         if parser.isReadingHead() {
             if headSince < 0 { headSince = loop.now }
             return setDeadline(at: headSince + settings.headTimeout)
         }
-        guard firstOpen == nextNumber else { return setDeadline(at: .max) }
-        guard nextNumber != 0 || headSince < 0 else { return setDeadline(at: headSince + settings.headTimeout) }
+        guard pipeline.isEmpty else { return setDeadline(at: .max) }
+        guard pipeline.hasBegun || headSince < 0 else { return setDeadline(at: headSince + settings.headTimeout) }
         headSince = -1
         setDeadline(at: idleSince + settings.idleTimeout)
-    }
-
-    private var bodyDeadline: Int64 {
-        // A fast beginning is no excuse for silence.
-        min(
-            bodySince + settings.bodyGrace + bodyReceived * 1_000 / settings.minimumBodyRate,
-            bodyHeard + settings.stallTimeout)
     }
 
     package override func deadlineReached() {
         guard isOpen else { return }
         if phase == .lingering || outputSince >= 0 { return close() }
         guard phase == .serving, canRead else { return }
-        if bodySince >= 0 || parser.isReadingHead() {
+        if body.isComing || parser.isReadingHead() {
             refuse(.requestTimeout, "the request took too long to arrive")
             finishIfDone()
             updateDeadline()
-        } else if firstOpen == nextNumber {
+        } else if pipeline.isEmpty {
             close()
         }
     }
