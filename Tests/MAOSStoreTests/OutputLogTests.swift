@@ -6,8 +6,8 @@ import Synchronization
 import Testing
 
 /// Remembers what it is told.
-private final class Listener: OutputObserver {
-    private let heard = Mutex<[OutputEntry]>([])
+final class Listener: OutputObserver {
+    let heard = Mutex<[OutputEntry]>([])
 
     var entries: [OutputEntry] { heard.withLock { $0 } }
 
@@ -16,20 +16,20 @@ private final class Listener: OutputObserver {
 
 @Suite("The output log")
 struct OutputLogTests {
-    private let folder: TemporaryFolder
-    private let now = Instant(milliseconds: 1_750_000_000_000)
-    private let agent = AgentID(unchecked: "agent-1")
-    private let task = TaskID(unchecked: "task-1")
+    let folder: TemporaryFolder
+    let now = Instant(milliseconds: 1_750_000_000_000)
+    let agent = AgentID(unchecked: "agent-1")
+    let task = TaskID(unchecked: "task-1")
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func open(_ change: (inout OutputLog.Configuration) -> Void = { _ in }) throws -> OutputLog {
+    func open(_ change: (inout OutputLog.Configuration) -> Void = { _ in }) throws -> OutputLog {
         var configuration = OutputLog.Configuration()
         change(&configuration)
         return try OutputLog.open(directory: folder.path, configuration: configuration)
     }
 
-    private func chunk(
+    func chunk(
         _ text: String, task: String? = "task-1", agent: String = "agent-1", stream: MAOSCore.OutputStream = .stdout
     ) -> OutputChunk {
         OutputChunk(
@@ -37,28 +37,28 @@ struct OutputLogTests {
             time: now, data: Array(text.utf8))
     }
 
-    private func block(_ byte: UInt8, size: Int, task: String? = "task-1") -> OutputChunk {
+    func block(_ byte: UInt8, size: Int, task: String? = "task-1") -> OutputChunk {
         OutputChunk(
             task: task.map { TaskID(unchecked: $0) }, agent: agent, attempt: 1, stream: .stdout, time: now,
             data: [UInt8](repeating: byte, count: size))
     }
 
-    private func written(_ log: OutputLog) async {
+    func written(_ log: OutputLog) async {
         await withCheckedContinuation { continuation in log.whenWritten { continuation.resume() } }
     }
 
-    private func swept(_ log: OutputLog, at time: Instant) async {
+    func swept(_ log: OutputLog, at time: Instant) async {
         await withCheckedContinuation { continuation in log.sweep(at: time) { continuation.resume() } }
     }
 
-    private func texts(_ page: OutputPage) -> [String] { page.entries.map { String(decoding: $0.data, as: UTF8.self) } }
+    func texts(_ page: OutputPage) -> [String] { page.entries.map { String(decoding: $0.data, as: UTF8.self) } }
 
-    private func all(_ log: OutputLog, _ owner: OutputOwner) throws -> OutputPage {
+    func all(_ log: OutputLog, _ owner: OutputOwner) throws -> OutputPage {
         try log.read(owner, from: 1, limit: .max, byteLimit: .max)
     }
 
     /// Files below the folder of logs, by path relative to it, with their sizes.
-    private func files() throws -> [String: Int] {
+    func files() throws -> [String: Int] {
         var files: [String: Int] = [:]
         let root = folder("output")
         for case let path as String in try #require(FileManager.default.enumerator(atPath: root)) {
@@ -299,79 +299,6 @@ struct OutputLogTests {
         }
     }
 
-    // MARK: - Crashes
-
-    @Test("whatever a crash leaves of the last write is cut off, and the log goes on")
-    func tornTails() async throws {
-        var log: OutputLog = try open()
-        log.append([chunk("first", stream: .stderr), chunk("second")])
-        await written(log)
-        log.append([chunk("third, which a crash will damage")])
-        await written(log)
-        log.close()
-        let name: String = try #require(try files().keys.first { $0.hasPrefix("tasks/") })
-        let path = folder("output/\(name)")
-        let whole: [UInt8] = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        let third: Int = 32 + 5 + 32 + 6
-        for cut in third..<whole.count {
-            for filling: UInt8? in [nil, 0, 0xA5] {
-                var damaged: [UInt8] = Array(whole[..<cut])
-                if let filling { damaged += [UInt8](repeating: filling, count: whole.count - cut) }
-                try Data(damaged).write(to: URL(fileURLWithPath: path))
-                log = try open()
-                #expect(texts(try all(log, .task(task))) == ["first", "second"])
-                log.append([chunk("again", agent: "agent-\(cut)")])
-                await written(log)
-                let page: OutputPage = try all(log, .task(task))
-                #expect(texts(page) == ["first", "second", "again"])
-                #expect(page.entries.map(\.sequence) == [1, 2, 3])
-                log.close()
-            }
-        }
-    }
-
-    @Test("a damaged place in the middle is a gap, not the end")
-    func damageInTheMiddle() async throws {
-        var log: OutputLog = try open()
-        for number in 0..<60 {
-            log.append([block(UInt8(number), size: 60_000)])
-            await written(log)
-        }
-        log.close()
-        let name: String = try #require(try files().keys.first { $0.hasPrefix("tasks/") })
-        let path = folder("output/\(name)")
-        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
-        try handle.seek(toOffset: 1_200_000)
-        try handle.write(contentsOf: Data(repeating: 0x55, count: 100))
-        try handle.close()
-        log = try open()
-        defer { log.close() }
-        let sequences: [UInt64] = try all(log, .task(task)).entries.map(\.sequence)
-        #expect(sequences.first == 1)
-        #expect(sequences.last == 60)
-        #expect(sequences.count < 60)
-        #expect(sequences == sequences.sorted())
-    }
-
-    @Test("files that hold anything at all never crash a reader")
-    func damagedFiles() async throws {
-        var log: OutputLog = try open()
-        log.append([chunk("one"), chunk("two", task: "task-2"), chunk("three", stream: .terminal)])
-        await written(log)
-        log.close()
-        for (name, _) in try files() {
-            let url = URL(fileURLWithPath: folder("output/\(name)"))
-            let whole: [UInt8] = [UInt8](try Data(contentsOf: url))
-            for variant: [UInt8] in Mutations(of: whole, count: 100) {
-                try Data(variant).write(to: url)
-                log = try open()
-                for owner: OutputOwner in [.task(task), .agent(agent)] { _ = try all(log, owner) }
-                log.close()
-            }
-            try Data(whole).write(to: url)
-        }
-    }
-
     // MARK: - Limits
 
     @Test("a log that is too large loses its oldest part, and readers see from where on it is kept")
@@ -445,78 +372,5 @@ struct OutputLogTests {
         again.append([chunk("later", task: "old", agent: "a")])
         await written(again)
         #expect(texts(try all(again, .task(TaskID(unchecked: "old")))) == ["later"])
-    }
-
-    // MARK: - Failures
-
-    @Test("what a full disk refuses is dropped with its numbers, and the log goes on when there is space")
-    func fullDisk() async throws {
-        let log: OutputLog = try open()
-        defer { log.close() }
-        log.append([chunk("before")])
-        await written(log)
-        log.close()
-        // Writing to this device fails as on a full disk.
-        let name: String = try #require(try files().keys.first { $0.hasPrefix("tasks/") })
-        let file = folder("output/\(name)")
-        try FileManager.default.moveItem(atPath: file, toPath: "\(file).kept")
-        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/dev/full")
-
-        let again: OutputLog = try open()
-        defer { again.close() }
-        let listener = Listener()
-        again.observe(listener)
-        again.append([chunk("lost"), chunk("kept", task: "task-2")])
-        await written(again)
-        #expect(again.droppedEntries == 1)
-        #expect(Set(listener.entries.map { String(decoding: $0.data, as: UTF8.self) }) == ["kept"])
-        #expect(texts(try all(again, .agent(agent))).last == "kept")
-
-        try? FileManager.default.removeItem(atPath: file)
-        again.append([chunk("after")])
-        await written(again)
-        let page: OutputPage = try all(again, .task(task))
-        #expect(texts(page) == ["after"])
-        #expect(page.entries.map(\.sequence) == [2])
-        #expect(texts(try all(again, .agent(agent))).suffix(2) == ["kept", "after"])
-        #expect(again.pendingBytes == 0)
-    }
-
-    @Test("a log whose files somebody deletes begins anew")
-    func deletedFiles() async throws {
-        let log: OutputLog = try open { $0.openLogs = 1 }
-        defer { log.close() }
-        log.append([chunk("one")])
-        await written(log)
-        for (name, _) in try files() { try FileManager.default.removeItem(atPath: folder("output/\(name)")) }
-        #expect(try all(log, .task(task)).entries.isEmpty)
-        log.append([chunk("two", task: "other", agent: "other")])
-        await written(log)
-        log.append([chunk("three")])
-        await written(log)
-        #expect(texts(try all(log, .task(task))) == ["three"])
-        #expect(texts(try all(log, .agent(agent))) == ["three"])
-    }
-
-    @Test("a folder that cannot be made costs its output only")
-    func blockedFolder() async throws {
-        let log: OutputLog = try open()
-        defer { log.close() }
-        try Data().write(to: URL(fileURLWithPath: folder("output/tasks")))
-        log.append([chunk("lost"), chunk("resident", task: nil)])
-        await written(log)
-        #expect(log.droppedEntries == 1)
-        #expect(texts(try all(log, .agent(agent))) == ["resident"])
-        try FileManager.default.removeItem(atPath: folder("output/tasks"))
-        log.append([chunk("stored")])
-        await written(log)
-        #expect(texts(try all(log, .task(task))) == ["stored"])
-        #expect(texts(try all(log, .agent(agent))) == ["resident", "stored"])
-    }
-
-    @Test("a data directory that cannot be written to is a clear error")
-    func blockedRoot() throws {
-        try Data().write(to: URL(fileURLWithPath: folder("output")))
-        #expect(throws: JournalError.self) { try open() }
     }
 }
