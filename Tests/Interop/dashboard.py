@@ -1,22 +1,26 @@
-"""A client of the team dashboard, for the tests of that dialect."""
+"""A client of the team dashboard and a server that has one, for the tests of that dialect."""
 
-import json
+import pathlib
 import time
 import uuid
 
-from websockets.sync.client import connect
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from conftest import Server
+from speaker import Speaker
+
+LISTEN = ("--listen", "127.0.0.1:0=dashboard", "--listen", "127.0.0.1:0=gateway")
 
 
-class Dashboard:
+class Dashboard(Speaker):
     """A connection to the dashboard; says who it is unless told not to."""
 
     def __init__(self, server, token=None, auth=True, query="", **more):
         self.server = server
         self.client_id = more.pop("client_id", None) or str(uuid.uuid4())
         session = {k: more.pop(k) for k in ("sessionId", "lastMessageId") if k in more}
-        self.socket = connect(
-            f"ws://127.0.0.1:{server.ports['dashboard']}/ws{query}", max_size=None, ping_interval=None, **more
-        )
+        super().__init__(f"ws://127.0.0.1:{server.ports['dashboard']}/ws{query}", **more)
         self.seen = []
         if auth:
             token = token or operator(server)
@@ -25,23 +29,17 @@ class Dashboard:
             self.session = self.welcome["payload"]["sessionId"]
             self.status = self.until("connection:status")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
     def send(self, type, payload=None, **more):
         message = {"id": str(uuid.uuid4()), "type": type, "timestamp": int(time.time() * 1000), "payload": payload or {}}
         message.update(more)
         message = {k: v for k, v in message.items() if v is not None}
-        self.socket.send(json.dumps(message))
+        super().send(message)
         return message.get("id")
 
     def receive(self, seconds=20):
         """The next message; alerts of a busy host are passed over."""
         while True:
-            message = json.loads(self.socket.recv(timeout=seconds))
+            message = super().receive(seconds)
             if message["type"] != "system:alert" or message["payload"]["category"] != "resource":
                 break
         assert uuid.UUID(message["id"]).version == 4, message
@@ -117,3 +115,33 @@ def check_refusal(ack, number):
     assert payload["code"] == number, payload
     assert payload["error"].startswith(f"{number} {NAMES[number]}: "), payload
     return payload
+
+
+@pytest.fixture(scope="module")
+def board():
+    server = Server(*LISTEN, "--limits", "off")
+    yield server
+    assert server.is_well() and server.stop() == 0
+
+
+@pytest.fixture
+def client(board):
+    with Dashboard(board) as client:
+        yield client
+
+
+def closing(client, seconds=20):
+    """The close code and reason, once the server has closed."""
+    with pytest.raises(ConnectionClosed) as raised:
+        while True:
+            client.socket.recv(timeout=seconds)
+    return raised.value.rcvd.code, raised.value.rcvd.reason
+
+
+def state(pid):
+    """The kernel's letter for a process; None when it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rsplit(")", 1)[1].split()[0]

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from conftest import check_envelope, check_error, new_task, wait_for_end
+from conftest import check_error, new_task, wait_for_end
 
 GHOST = str(uuid.uuid4())
 

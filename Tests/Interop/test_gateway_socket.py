@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import struct
-import threading
 import time
 import uuid
 

@@ -1,7 +1,6 @@
 """What clients can make the server hold is bounded, whoever they are."""
 
 import json
-import time
 
 from conftest import check_envelope, new_task, wait_until
 

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from conftest import Server, new_task, wait_for_end, wait_until
+from conftest import new_task, wait_until
 
 
 def request(server, method="GET", path="/api/v1/tasks?limit=1", fields=(), body=b"", host="127.0.0.1", token=None):

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import BIN, check_envelope, check_error
+from conftest import BIN, check_error
 from test_workflows import create, ended, execute, task
 
 COSTLY = "while :; do echo '::maos cost=0.02'; sleep 0.1; done"

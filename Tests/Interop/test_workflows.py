@@ -1,6 +1,5 @@
 """Workflows, executions and approvals: the REST interface through httpx, events over the WebSocket."""
 
-import json
 import time
 
 import pytest
