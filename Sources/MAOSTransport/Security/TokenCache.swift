@@ -3,14 +3,15 @@ internal import MAOSSystem
 /// Remembers tokens that were found right, so that the same one again costs a comparison instead of a signature.
 ///
 /// Only tokens with a right signature enter, their times are checked on every use, and the table has a fixed size: a newer
-/// token takes the place of an older one. Confined to one loop.
+/// token takes the place of an older one. Confined to one loop. It is for requests, each of which bears its token; whoever says
+/// once for a connection who they are is checked by ``TokenCredentials``.
 package final class TokenCache {
     private struct Entry {
         var token: [UInt8]
         var verified: VerifiedToken
     }
 
-    private var verifier: TokenVerifier
+    private let verifier: TokenVerifier
     private var entries: [Entry?]
     private let seed: UInt64
 
@@ -24,12 +25,6 @@ package final class TokenCache {
         self.verifier = verifier
         entries = Array(repeating: nil, count: capacity)
         seed = SystemRandom.bytes(8).reduce(0) { $0 << 8 | UInt64($1) } | 1
-    }
-
-    /// Takes another verifier, for a new key, and forgets everything.
-    package func replaceVerifier(_ verifier: TokenVerifier) {
-        self.verifier = verifier
-        for index in entries.indices { entries[index] = nil }
     }
 
     /// Checks a token.
