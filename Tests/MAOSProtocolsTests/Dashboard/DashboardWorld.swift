@@ -175,12 +175,7 @@ final class DashboardWorld {
             case .pace:
                 Issue.record("nobody is to be waited for")
             case .submit(let command, let principal, let token):
-                let result: Result<Reply, Rejection>
-                do throws(Rejection) {
-                    result = .success(try await orchestrator.submit(command, as: principal))
-                } catch {
-                    result = .failure(error)
-                }
+                let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 // Events come before replies, as they do from the orchestrator.
                 let events: [Event] = collectors[loop].take()
                 waiting += dialects[loop].receive(events, at: now)

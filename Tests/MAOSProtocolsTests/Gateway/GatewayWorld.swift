@@ -258,12 +258,7 @@ final class GatewayWorld {
             case .respond, .awaitEnd, .stream, .attach:
                 return action
             case .submit(let command, let principal, let pending):
-                let result: Result<Reply, Rejection>
-                do throws(Rejection) {
-                    result = .success(try await orchestrator.submit(command, as: principal))
-                } catch {
-                    result = .failure(error)
-                }
+                let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 action = rest.complete(pending, with: result, at: now)
             case .read(let read, let pending):
                 reads.append(read)
@@ -327,4 +322,15 @@ final class GatewayWorld {
 
     /// Gives the WebSocket dialect what has happened since the last call.
     func pumpSockets() -> [SocketOutput] { sockets.receive(collector.take(), at: now) }
+}
+
+extension Orchestrator {
+    /// What becomes of a command.
+    func outcome(of command: Command, as principal: Principal) async -> Result<Reply, Rejection> {
+        do throws(Rejection) {
+            return .success(try await submit(command, as: principal))
+        } catch {
+            return .failure(error)
+        }
+    }
 }

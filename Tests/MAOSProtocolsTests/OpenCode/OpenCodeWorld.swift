@@ -203,12 +203,7 @@ final class OpenCodeWorld {
             case .pace:
                 Issue.record("nobody is to be waited for")
             case .submit(let command, let principal, let token):
-                let result: Result<Reply, Rejection>
-                do throws(Rejection) {
-                    result = .success(try await orchestrator.submit(command, as: principal))
-                } catch {
-                    result = .failure(error)
-                }
+                let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 outputs += dialect.complete(token, with: .reply(result), at: now)
             case .perform(.read(let read), let token):
                 outputs += dialect.complete(
