@@ -31,15 +31,12 @@ struct Setting {
 
     /// The variable that sets it: `MAOS_`, then the key with words apart, up to a name that the operator chooses.
     var variable: String {
-        var name: String = "MAOS_"
-        for character: Character in key.split(separator: ".*").first ?? "" {
-            if character == "." {
-                name.append("_")
-            } else if character.isUppercase {
-                name.append("_")
-                name.append(character)
-            } else {
-                name.append(Character(character.uppercased()))
+        var name: String = "MAOS"
+        for part: Substring in key.split(separator: ".").prefix(while: { $0 != "*" }) {
+            name.append("_")
+            for character: Character in part {
+                if character.isUppercase { name.append("_") }
+                name.append(contentsOf: character.uppercased())
             }
         }
         return name

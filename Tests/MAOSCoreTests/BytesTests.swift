@@ -197,3 +197,22 @@ import Testing
         }
     }
 }
+
+@Suite("Texts in texts") struct ContainedTextTests {
+    @Test(
+        "a text is found wherever it stands",
+        arguments: [
+            ("abc", "abc"), ("abc", "a"), ("abc", "c"), ("aab", "ab"), ("abababc", "ababc"), ("né€😀", "€😀"), ("", ""),
+            ("a", ""),
+        ])
+    func isFound(whole: String, part: String) {
+        #expect(whole.contains(text: part))
+    }
+
+    @Test(
+        "what does not stand there is not found",
+        arguments: [("abc", "abcd"), ("abc", "ac"), ("", "a"), ("aaa", "ab"), ("ABC", "b"), ("e\u{301}", "é")])
+    func isNotFound(whole: String, part: String) {
+        #expect(!whole.contains(text: part))
+    }
+}

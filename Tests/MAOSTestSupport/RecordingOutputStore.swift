@@ -97,7 +97,7 @@ package final class RecordingOutputStore: OutputStore {
     /// Waits until a stream holds a text.
     package func wait(for text: String, in owner: OutputOwner, _ stream: OutputStream = .stdout) async throws {
         let key = Key(owner: owner, stream: stream)
-        try await streams.wait(for: "\"\(text)\"") { $0[key]?.text.contains(text) ?? false }
+        try await streams.wait(for: "\"\(text)\"") { $0[key]?.text.contains(text: text) ?? false }
     }
 
     /// Not kept in entries, so there is nothing to read.

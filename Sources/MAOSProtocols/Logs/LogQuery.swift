@@ -28,10 +28,10 @@ package struct LogFilter: Sendable, Hashable {
         guard matches(level: entry.level, time: entry.time), agents.isEmpty || agents.contains(entry.agent) else {
             return false
         }
-        if let messageContains, !entry.message.lowercased().contains(messageContains) { return false }
+        if let messageContains, !entry.message.lowercased().contains(text: messageContains) { return false }
         if let sourceFile, entry.sourceFile != sourceFile[...] { return false }
         guard let detailsContains else { return true }
-        return JSONText(.object(entry.details)).description.lowercased().contains(detailsContains)
+        return JSONText(.object(entry.details)).description.lowercased().contains(text: detailsContains)
     }
 
     /// Whether what an item says can be like that, as far as its text is not looked at.

@@ -196,7 +196,7 @@ extension OpenCodeMessages {
         let problem: String
         if pattern.hasPrefix("/") {
             problem = "must not begin with /"
-        } else if pattern.split(separator: "/").contains(where: { $0.contains("..") }) {
+        } else if pattern.contains(text: "..") {
             problem = "must not contain .."
         } else {
             return

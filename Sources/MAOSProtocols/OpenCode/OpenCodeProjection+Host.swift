@@ -25,8 +25,8 @@ package struct OpenCodeProcessFilter: Sendable, Hashable {
         let memory: Double = host.memoryPercent(of: process)
         if let leastMemory, memory < leastMemory { return false }
         if let mostMemory, memory > mostMemory { return false }
-        if let nameContains, !process.name.lowercased().contains(nameContains) { return false }
-        if let commandContains, !process.commandLine.lowercased().contains(commandContains) { return false }
+        if let nameContains, !process.name.lowercased().contains(text: nameContains) { return false }
+        if let commandContains, !process.commandLine.lowercased().contains(text: commandContains) { return false }
         if let workingDirectory, process.workingDirectory != workingDirectory { return false }
         if let createdAfter, process.startedAt <= createdAfter { return false }
         return true
@@ -365,11 +365,11 @@ enum SecretMask {
 
     private static func mayHoldSecret(_ text: String) -> Bool {
         let lowered: String = text.lowercased()
-        return lowered.contains("sk-") || lowered.contains("sess_") || words.contains { lowered.contains($0) }
+        return lowered.contains(text: "sk-") || lowered.contains(text: "sess_") || words.contains { lowered.contains(text: $0) }
     }
 
     private static func isSecret(_ name: Substring) -> Bool {
         let lowered: String = name.lowercased()
-        return words.contains { lowered.contains($0) }
+        return words.contains { lowered.contains(text: $0) }
     }
 }

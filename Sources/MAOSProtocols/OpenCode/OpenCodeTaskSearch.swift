@@ -39,7 +39,7 @@ package struct OpenCodeTaskFilter: Sendable, Hashable {
             let percent = Double(OpenCodeVocabulary.percent(task.state))
             guard (leastProgress ?? 0)...max(leastProgress ?? 0, mostProgress ?? 100) ~= percent else { return false }
         }
-        if let descriptionContains, !specification.description.lowercased().contains(descriptionContains) {
+        if let descriptionContains, !specification.description.lowercased().contains(text: descriptionContains) {
             return false
         }
         guard let filesPattern else { return true }

@@ -35,7 +35,7 @@ struct Refusal {
             return members.compactMap { member in
                 let value: String = member.value.stringValue ?? JSONText(member.value).description
                 // What the message says need not be said again.
-                return message.contains(value) ? nil : DisplayText.line("\(member.key): \(value)")
+                return message.contains(text: value) ? nil : DisplayText.line("\(member.key): \(value)")
             }
         default:
             return []
@@ -69,8 +69,8 @@ struct Refusal {
         case 403:
             return ["make a token that may with \(Program.name) token create --permission NAME, or --role operator"]
         case 404:
-            if action.contains("task") { return ["\(Program.name) task list shows the tasks there are"] }
-            if action.contains("agent") { return ["\(Program.name) agent list shows the agents there are"] }
+            if action.contains(text: "task") { return ["\(Program.name) task list shows the tasks there are"] }
+            if action.contains(text: "agent") { return ["\(Program.name) agent list shows the agents there are"] }
             return []
         case 429:
             let seconds: String? = retryAfter ?? body?["retryAfter"].map { "\($0)" }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MAOSCore
 
 /// Standard output or standard error, and what can be shown there.
 struct Channel: Sendable {
@@ -84,7 +85,7 @@ struct Channel: Sendable {
         let locale: String? =
             Environment.variable("LC_ALL") ?? Environment.variable("LC_CTYPE") ?? Environment.variable("LANG")
         guard let name: String = locale?.lowercased() else { return false }
-        return name.contains("utf-8") || name.contains("utf8")
+        return name.contains(text: "utf-8") || name.contains(text: "utf8")
     }()
 }
 

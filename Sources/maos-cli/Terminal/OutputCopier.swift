@@ -1,3 +1,5 @@
+internal import MAOSCore
+
 /// Copies a task's output to our own, without the lines that only tell progress.
 final class OutputCopier {
     private static let mark: String = "::maos "
@@ -25,7 +27,7 @@ final class OutputCopier {
             if !tail.isEmpty { tails[entry.stream] = String(tail) }
             text = String(text[..<end])
         }
-        if text.contains(OutputCopier.mark) {
+        if text.contains(text: OutputCopier.mark) {
             // With their ends, so that what is left is what was written.
             var kept: String = ""
             var rest: Substring = text[...]

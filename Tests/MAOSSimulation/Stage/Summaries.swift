@@ -25,7 +25,7 @@ extension Command {
                     "\(id) \(pools[id].map { "\($0.minimum)…\($0.maximum)" } ?? "")"
                 }.joined(separator: ", ")
         case .workflow(.put(let id, let definition)): return "put workflow \(id): \(definition.document)"
-        default: return String("\(self)".replacing("MAOSCore.", with: "").prefix(160))
+        default: return String("\(self)".prefix(200))
         }
     }
 }
