@@ -1,5 +1,6 @@
 """The hive feed, heard by clients that other people wrote."""
 
+import asyncio
 import concurrent.futures
 import json
 import socket
@@ -9,6 +10,7 @@ import time
 import httpx
 import pytest
 import websocket
+from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -286,6 +288,32 @@ def test_a_stalled_listener_delays_nobody(hive):
                 assert time.monotonic() - begin < 10
     finally:
         stalled.close()
+
+
+def test_tells_a_crowd_everything_in_order(hive):
+    """HIVE-MSG-04, X-08: what is told to many is collected while they are told of what was before it."""
+    crowd, count = 250, 200
+
+    async def listen():
+        url = f"ws://127.0.0.1:{hive.ports['hive']}/ws?types=task_created"
+        listeners = await asyncio.gather(*(connect_async(url, compression=None) for _ in range(crowd)))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool, hive.client() as http:
+            made = [pool.submit(http.post, "/api/v1/tasks", json=new_task()) for _ in range(count)]
+
+            async def hear(listener):
+                return [await listener.recv() for _ in range(count)]
+
+            heard = await asyncio.wait_for(asyncio.gather(*(hear(listener) for listener in listeners)), 120)
+            tasks = {answer.result().json()["data"]["taskId"] for answer in made}
+        await asyncio.gather(*(listener.close() for listener in listeners))
+        return heard, tasks
+
+    heard, tasks = asyncio.run(listen())
+    frames = [json.loads(message) for message in heard[0]]
+    assert {frame["data"]["task"]["id"] for frame in frames} == tasks
+    sequences = [frame["sequence"] for frame in frames]
+    assert sequences == sorted(set(sequences))
+    assert all(others == heard[0] for others in heard)
 
 
 def test_says_goodbye(make_server):

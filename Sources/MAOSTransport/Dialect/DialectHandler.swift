@@ -30,6 +30,8 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     private let interest = Atomic<Int>(0)
     /// What happened here, for other threads to read.
     let measures = DialectMeasures()
+    /// Passes events on; what it holds back comes before anything else that happens to the dialect.
+    private lazy var teller = EventTeller(on: loop, measures: measures) { [unowned self] events in tell(events) }
 
     init(_ services: DialectServices, resources: LoopResources) {
         self.services = services
@@ -76,6 +78,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
 
     /// The connection is ready: the dialect begins with it.
     func open(_ socket: DialectSocket, _ arrival: SocketArrival) {
+        teller.tellHeld()
         carryOut(dialect.open(socket.peer, arrival, at: now))
     }
 
@@ -115,21 +118,27 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     func receive(_ text: [UInt8], from peer: PeerID) {
         measures.messagesIn.add()
         if services.tracesMessages { trace("received", text, peer) }
+        teller.tellHeld()
         carryOut(dialect.receive(text, from: peer, at: now))
     }
 
     func receiveBinary(_ bytes: [UInt8], from peer: PeerID) {
         measures.messagesIn.add()
+        teller.tellHeld()
         carryOut(dialect.receiveBinary(bytes, from: peer, at: now))
     }
 
-    func drained(_ peer: PeerID) { carryOut(dialect.drained(peer, at: now)) }
+    func drained(_ peer: PeerID) {
+        teller.tellHeld()
+        carryOut(dialect.drained(peer, at: now))
+    }
 
     func signOfLife(from peer: PeerID) { dialect.sign(ofLifeFrom: peer, at: now) }
 
     package override func deadlineReached() {
         guard count > 0 || dialect.listensAlways else { return }
         setDeadline(after: DialectHandler.tickInterval)
+        teller.tellHeld()
         carryOut(dialect.tick(at: now))
         measures.queuedBytes.value = sockets.reduce(0) { $0 + ($1?.backlog ?? 0) }
         measures.resumptions.value = dialect.resumptions
@@ -139,6 +148,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     func sayGoodbye() {
         guard !hasSaidGoodbye else { return }
         hasSaidGoodbye = true
+        teller.tellHeld()
         carryOut(dialect.drain(at: now))
     }
 
@@ -200,7 +210,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     }
 
     /// Bytes of messages that go out as one.
-    private static let runLimit: Int = 32_768
+    private static let runLimit: Int = 131_072
 
     /// The payloads of a delivery and of those right behind it that go to the same peers by the same rules.
     private static func run(
@@ -235,6 +245,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     }
 
     private func complete(_ token: SocketToken, with outcome: SocketOutcome) {
+        teller.tellHeld()
         carryOut(dialect.complete(token, with: outcome, at: now))
     }
 
@@ -271,18 +282,22 @@ extension DialectHandler: EventSink {
     func receive(_ events: [Event]) {
         guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
         let published: Int64 = SystemClock.monotonicNanoseconds()
-        loop.execute { [self] in
-            let outputs: [SocketOutput] = dialect.receive(events, at: now)
-            guard !outputs.isEmpty else { return }
-            carryOut(outputs)
-            measures.latencies.add(nanoseconds: SystemClock.monotonicNanoseconds() - published)
-        }
+        loop.execute { [self] in teller.accept(events, publishedAt: published) }
+    }
+
+    private func tell(_ events: [Event]) -> Bool {
+        let outputs: [SocketOutput] = dialect.receive(events, at: now)
+        carryOut(outputs)
+        return !outputs.isEmpty
     }
 }
 
 extension DialectHandler: OutputObserver {
     func stored(_ entries: [OutputEntry]) {
         guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        loop.execute { [self] in carryOut(dialect.receive(entries, at: now)) }
+        loop.execute { [self] in
+            teller.tellHeld()
+            carryOut(dialect.receive(entries, at: now))
+        }
     }
 }
