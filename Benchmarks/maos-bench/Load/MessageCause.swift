@@ -27,9 +27,14 @@ final class BareCause: MessageCause {
 
 /// Causes events of the server: tasks that wait are cancelled one by one, in requests that do not wait for their answers.
 final class CancellationCause: MessageCause {
-    private let socket: Descriptor
+    /// Connections; the server works on no more than 32 requests of each at a time.
+    private static let connectionCount: Int = 8
+
+    private let connections: [Connection]
     private let requests: [[UInt8]]
     private var next: Int = 0
+    /// The connection whose turn it is.
+    private var turn: Int = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 262_144, alignment: 16)
 
     /// Creates so many tasks, and connects.
@@ -54,10 +59,7 @@ final class CancellationCause: MessageCause {
             page += 1
         }
         requests = found
-        let connected: Descriptor = try Socket.connect(to: server.address, timeout: 5_000)
-        try Socket.setNoDelay(connected)
-        try connected.setNonBlocking(true)
-        socket = connected
+        connections = try (0..<CancellationCause.connectionCount).map { _ in try Connection(to: server.address) }
     }
 
     deinit { scratch.deallocate() }
@@ -66,20 +68,48 @@ final class CancellationCause: MessageCause {
     var left: Int { requests.count - next }
 
     func cause(_ count: Int) throws {
-        while case .count(let count) = socket.receive(into: scratch), count > 0 {}
         guard left >= count else { throw BenchError("there are no tasks left to cancel") }
-        var bytes: [UInt8] = []
-        for request: [UInt8] in requests[next..<(next + count)] { bytes += request }
+        // Neighbours on one connection, as few connections as it takes.
+        let share: Int = max(8, (count + connections.count - 1) / connections.count)
+        var first: Int = next
         next += count
-        var sent: Int = 0
-        while sent < bytes.count {
-            switch bytes[sent...].withUnsafeBytes({ socket.send($0) }) {
-            case .count(let count): sent += count
-            case .wouldBlock:
-                while case .count(let count) = socket.receive(into: scratch), count > 0 {}
-                usleep(100)
-            case .failed(let error): throw BenchError("requests could not be sent: \(error)")
+        while first < next {
+            let end: Int = min(first + share, next)
+            try connections[turn].send(requests[first..<end], scratch)
+            turn = (turn + 1) % connections.count
+            first = end
+        }
+    }
+
+    /// One of the connections that requests are sent on, and answers thrown away.
+    private final class Connection {
+        private let socket: Descriptor
+
+        init(to address: SocketAddress) throws {
+            let connected: Descriptor = try Socket.connect(to: address, timeout: 5_000)
+            try Socket.setNoDelay(connected)
+            try connected.setNonBlocking(true)
+            socket = connected
+        }
+
+        func send(_ requests: ArraySlice<[UInt8]>, _ scratch: UnsafeMutableRawBufferPointer) throws {
+            discardAnswers(scratch)
+            var bytes: [UInt8] = []
+            for request: [UInt8] in requests { bytes += request }
+            var sent: Int = 0
+            while sent < bytes.count {
+                switch bytes[sent...].withUnsafeBytes({ socket.send($0) }) {
+                case .count(let count): sent += count
+                case .wouldBlock:
+                    discardAnswers(scratch)
+                    usleep(100)
+                case .failed(let error): throw BenchError("requests could not be sent: \(error)")
+                }
             }
+        }
+
+        private func discardAnswers(_ scratch: UnsafeMutableRawBufferPointer) {
+            while case .count(let count) = socket.receive(into: scratch), count > 0 {}
         }
     }
 }

@@ -29,6 +29,7 @@ enum FanoutScenario {
         var full: [Window] = []
         var bare: [Window] = []
         var steady: [Window] = []
+        var bareSteady: [Window] = []
         var size: Int = 0
         for _ in 0..<options.runs {
             let folder: WorkFolder = try WorkFolder(in: options.folder)
@@ -55,31 +56,36 @@ enum FanoutScenario {
             for _ in 0..<subscribers { try bareFleet.connect(to: address, handshake: nil) }
             _ = try burst(bareFleet, trigger, child.probe, warmUpEvents)
             bare.append(try burst(bareFleet, trigger, child.probe, events))
+            bareSteady.append(try pace(bareFleet, trigger, child.probe, steadyEvents))
             child.stop()
         }
-        return ScenarioResult(scenario: .fanout, figures: figures(full, bare, steady, size))
+        return ScenarioResult(scenario: .fanout, figures: figures(full, steady, (bare, bareSteady), size))
     }
 
-    private static func figures(_ full: [Window], _ bare: [Window], _ steady: [Window], _ size: Int) -> [Figure] {
-        func yardstick(_ value: (Window) -> Double) -> Figure.Yardstick {
-            Figure.Yardstick(name: "bare epoll loop", values: bare.map(value))
+    private static func figures(
+        _ full: [Window], _ steady: [Window], _ bare: (full: [Window], steady: [Window]), _ size: Int
+    ) -> [Figure] {
+        func yardstick(_ windows: [Window], _ value: (Window) -> Double) -> Figure.Yardstick {
+            Figure.Yardstick(name: "bare epoll loop", values: windows.map(value))
         }
+        func latency(_ window: Window) -> Double { Double(window.latencies.quantile(0.99)) / 1e6 }
         return [
             Figure(
-                name: "deliveries", unit: .perSecond, values: full.map(\.rate), yardstick: yardstick(\.rate),
+                name: "deliveries", unit: .perSecond, values: full.map(\.rate), yardstick: yardstick(bare.full, \.rate),
                 targets: [.atLeast(1_000_000)]),
             Figure(
                 name: "deliveries per CPU-second", unit: .perSecond, values: full.map(\.ratePerCPUSecond),
-                yardstick: yardstick(\.ratePerCPUSecond), targets: [.ratioAtLeast(0.6)]),
+                yardstick: yardstick(bare.full, \.ratePerCPUSecond), targets: [.ratioAtLeast(0.6)]),
             Figure(
                 name: "server CPU per delivery", unit: .microseconds, values: full.map(\.secondsPerMillion),
-                yardstick: yardstick(\.secondsPerMillion)),
+                yardstick: yardstick(bare.full, \.secondsPerMillion)),
             Figure(
                 name: "at \(steadyRate) events/s: server CPU per delivery", unit: .microseconds,
-                values: steady.map(\.secondsPerMillion), targets: [.atMost(5)]),
+                values: steady.map(\.secondsPerMillion), yardstick: yardstick(bare.steady, \.secondsPerMillion),
+                targets: [.atMost(5)]),
             Figure(
                 name: "at \(steadyRate) events/s: delivery, 99 %", unit: .milliseconds,
-                values: steady.map { Double($0.latencies.quantile(0.99)) / 1e6 }, targets: [.atMost(10)]),
+                values: steady.map(latency), yardstick: yardstick(bare.steady, latency), targets: [.atMost(10)]),
             Figure(name: "bytes of a message", unit: .count, values: [Double(size)]),
         ]
     }
