@@ -365,7 +365,8 @@ enum SecretMask {
 
     private static func mayHoldSecret(_ text: String) -> Bool {
         let lowered: String = text.lowercased()
-        return lowered.contains(text: "sk-") || lowered.contains(text: "sess_") || words.contains { lowered.contains(text: $0) }
+        return lowered.contains(text: "sk-") || lowered.contains(text: "sess_")
+            || words.contains { lowered.contains(text: $0) }
     }
 
     private static func isSecret(_ name: Substring) -> Bool {

@@ -30,7 +30,9 @@ struct Endpoint: Sendable {
         guard let url = ClientURL(text) else {
             var hints: [String] = ["expected http://HOST[:PORT]"]
             if text.hasPrefix("https:") { hints = ["TLS is not spoken here; go through a proxy on this machine"] }
-            if !text.contains(text: "://"), ClientURL("http://" + text) != nil { hints = ["did you mean http://\(text)?"] }
+            if !text.contains(text: "://"), ClientURL("http://" + text) != nil {
+                hints = ["did you mean http://\(text)?"]
+            }
             throw .usage("\"\(text)\" is no URL of a server", hints: hints)
         }
         self.url = url
