@@ -71,6 +71,10 @@ public struct Permissions: OptionSet, Hashable, Sendable {
     public static let metricsSubscribe = named("metrics:subscribe")
     /// Read logs.
     public static let logsRead = named("logs:read")
+    /// See the processes of the machine.
+    public static let processesRead = named("processes:read")
+    /// End them.
+    public static let processesKill = named("processes:kill")
     /// See resources, allocations and quotas.
     public static let resourcesRead = named("resources:read")
     /// Allocate resources.

@@ -180,9 +180,3 @@ final class OpenCodeSession {
         return names
     }
 }
-
-extension Permissions {
-    static let processesRead = Permissions(name: "processes:read")
-    static let processesKill = Permissions(name: "processes:kill")
-    static let logsRead = Permissions(name: "logs:read")
-}

@@ -16,8 +16,7 @@ package struct APIKey: Sendable, Hashable {
         package var permissions: Permissions {
             switch self {
             case .read: .viewer
-            case .write:
-                Permissions.operator.subtracting(.viewer).subtracting(Permissions(name: "processes:kill"))
+            case .write: Permissions.operator.subtracting(.viewer).subtracting(.processesKill)
             case .admin: .all
             }
         }

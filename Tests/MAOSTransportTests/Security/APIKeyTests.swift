@@ -42,7 +42,7 @@ struct APIKeyTests {
         #expect(try check(reader).get().principal.permissions == .viewer)
         let write = try check(writer).get().principal.permissions
         #expect(write.isSuperset(of: [.tasksCreate, .tasksList, .agentsCreate]))
-        #expect(write.isDisjoint(with: [.systemAdmin, Permissions(name: "processes:kill")]))
+        #expect(write.isDisjoint(with: [.systemAdmin, .processesKill]))
         #expect(try check(admin).get().principal.permissions == .all)
         #expect(try check(admin).get().principal.subject == "key:ci")
         let stored = String(decoding: try #require(try SecretFile.read(path)), as: UTF8.self)
