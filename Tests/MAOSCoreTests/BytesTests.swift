@@ -7,7 +7,6 @@ import Testing
         var writer = ByteWriter()
         writer.uint8(0xAB)
         writer.uint64(.max)
-        writer.int64(.min)
         writer.double(-0.1)
         writer.boolean(true)
         for value in [0, 1, 127, 128, 16_383, 16_384, UInt64.max] {
@@ -23,7 +22,6 @@ import Testing
         writer.optionalZigzag(-5)
         writer.optional(7 as UInt64?) { $0.varint($1) }
         writer.list(["a", "bc"]) { $0.string($1) }
-        writer.raw([9, 9])
         return writer.take()
     }
 
@@ -31,7 +29,6 @@ import Testing
         var reader = ByteReader(bytes)
         #expect(try reader.uint8() == 0xAB)
         #expect(try reader.uint64() == .max)
-        #expect(try reader.int64() == .min)
         #expect(try reader.double() == -0.1)
         #expect(try reader.boolean())
         for value in [0, 1, 127, 128, 16_383, 16_384, UInt64.max] {
@@ -48,7 +45,6 @@ import Testing
         #expect(try reader.optional { (reader) throws(ByteReaderError) in try reader.varint() } == 7)
         #expect(
             try reader.list(minimumSize: 1) { (reader) throws(ByteReaderError) in try reader.string() } == ["a", "bc"])
-        #expect(Array(try reader.raw(2)) == [9, 9])
         #expect(reader.isAtEnd)
     }
 
@@ -67,7 +63,9 @@ import Testing
     /// Reads the sample's shape without looking at the values.
     private func walk(_ bytes: [UInt8]) throws(ByteReaderError) {
         var reader = ByteReader(bytes)
-        _ = try reader.raw(31)
+        _ = try reader.uint8()
+        _ = try reader.uint64()
+        _ = try reader.double()
         _ = try reader.boolean()
         for _ in 0..<7 { _ = try reader.varint() }
         for _ in 0..<8 { _ = try reader.zigzag() }
@@ -78,7 +76,6 @@ import Testing
         _ = try reader.optionalZigzag()
         _ = try reader.optional { (reader) throws(ByteReaderError) in try reader.varint() }
         _ = try reader.list(minimumSize: 1) { (reader) throws(ByteReaderError) in try reader.string() }
-        _ = try reader.raw(2)
     }
 
     @Test("mutations never crash")

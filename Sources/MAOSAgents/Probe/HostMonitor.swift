@@ -14,7 +14,6 @@ package final class HostMonitor: HostInformation {
         var reading = HostReading()
         var scan = ProcessScan()
         var usage: [AgentID: ProcessUsage] = [:]
-        var alerts: [ResourceAlert] = []
     }
 
     private let instruments: Locked<Instruments>
@@ -48,7 +47,6 @@ package final class HostMonitor: HostInformation {
             found.usage = finding.usage
             found.reading.processes = finding.scan.processes.count
             let changes: [ResourceAlert] = instruments.watch.look(at: found.reading)
-            found.alerts = instruments.watch.alerts
             return (found, changes)
         }
         // What was newest before is let go outside the lock.
@@ -65,8 +63,6 @@ package final class HostMonitor: HostInformation {
     package var reading: HostReading { newest.withLock { $0.reading } }
 
     package var scan: ProcessScan { newest.withLock { $0.scan } }
-
-    package var alerts: [ResourceAlert] { newest.withLock { $0.alerts } }
 
     package func usage(of agent: AgentID) -> ProcessUsage? { newest.withLock { $0.usage[agent] } }
 

@@ -47,11 +47,6 @@ package struct ByteReader: Sendable {
         try fixed(byteCount: 8)
     }
 
-    /// Reads eight bytes, two's complement.
-    package mutating func int64() throws(ByteReaderError) -> Int64 {
-        Int64(bitPattern: try fixed(byteCount: 8))
-    }
-
     /// Reads eight bytes, IEEE 754.
     package mutating func double() throws(ByteReaderError) -> Double {
         Double(bitPattern: try fixed(byteCount: 8))
@@ -109,13 +104,6 @@ package struct ByteReader: Sendable {
     /// Reads bytes by their length, without copying them.
     package mutating func data() throws(ByteReaderError) -> ArraySlice<UInt8> {
         let count = try count(minimumSize: 1)
-        defer { position += count }
-        return bytes[position..<(position + count)]
-    }
-
-    /// Reads so many bytes, at least 0, without copying them.
-    package mutating func raw(_ count: Int) throws(ByteReaderError) -> ArraySlice<UInt8> {
-        guard count <= remaining else { throw .truncated(offset: offset) }
         defer { position += count }
         return bytes[position..<(position + count)]
     }

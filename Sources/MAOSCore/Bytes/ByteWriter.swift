@@ -34,11 +34,6 @@ package struct ByteWriter: Sendable {
         fixed(value, byteCount: 8)
     }
 
-    /// Writes eight bytes, two's complement.
-    package mutating func int64(_ value: Int64) {
-        fixed(UInt64(bitPattern: value), byteCount: 8)
-    }
-
     /// Writes eight bytes, IEEE 754.
     package mutating func double(_ value: Double) {
         fixed(value.bitPattern, byteCount: 8)
@@ -91,17 +86,6 @@ package struct ByteWriter: Sendable {
     /// Writes the length and the bytes.
     package mutating func data(_ value: [UInt8]) {
         varint(UInt64(value.count))
-        bytes.append(contentsOf: value)
-    }
-
-    /// Writes the length and the bytes.
-    package mutating func data(_ value: ArraySlice<UInt8>) {
-        varint(UInt64(value.count))
-        bytes.append(contentsOf: value)
-    }
-
-    /// Writes bytes as they are, without a length.
-    package mutating func raw(_ value: [UInt8]) {
         bytes.append(contentsOf: value)
     }
 

@@ -3,7 +3,6 @@ struct Heap<Element: Comparable & Sendable>: Sendable {
     private var elements: [Element] = []
 
     var count: Int { elements.count }
-    var isEmpty: Bool { elements.isEmpty }
     var first: Element? { elements.first }
     /// The elements, in no order that means anything.
     var unordered: [Element] { elements }

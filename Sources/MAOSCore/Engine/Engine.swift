@@ -224,11 +224,6 @@ package struct Engine: Sendable {
         batch.events.append(Event(sequence: state.lastSequence, time: state.now, body: body))
     }
 
-    /// Notes that a live task changed; its record is stored with the batch.
-    mutating func noteChange(of id: TaskID) {
-        if state.tasks[id]?.note(in: batchNumber) == true { changedTasks.append(id) }
-    }
-
     /// Notes that an agent changed; its record is stored with the batch.
     mutating func noteChange(of id: AgentID) {
         if state.agents[id]?.note(in: batchNumber) == true { changedAgents.append(id) }

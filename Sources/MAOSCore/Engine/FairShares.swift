@@ -48,9 +48,6 @@ struct FairShares: Sendable {
     private var activeWeight: Int64 = 0
     private var tasks: Int = 0
 
-    /// Projects that are remembered.
-    var count: Int { index.count + (unnamed == nil ? 0 : 1) }
-
     /// Notes that a project has one more task in the queue; makes it known if it is not.
     ///
     /// - Parameters:

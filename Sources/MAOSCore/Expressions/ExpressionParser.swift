@@ -1,7 +1,5 @@
 /// Reads expressions by recursive descent, one method for each level of precedence.
 struct ExpressionParser: Sendable {
-    private typealias Token = ExpressionLexer.Token
-
     private var lexer: ExpressionLexer
     private var token: ExpressionLexer.Token
     /// Where the token begins.

@@ -8,9 +8,6 @@ package protocol HostInformation: AnyObject, Sendable {
     /// The newest look at its processes; does not block.
     var scan: ProcessScan { get }
 
-    /// What runs short now, as it was announced last; does not block.
-    var alerts: [ResourceAlert] { get }
-
     /// What the processes of an agent use; `nil` when it has none, or they were not looked at yet; does not block.
     func usage(of agent: AgentID) -> ProcessUsage?
 
@@ -31,9 +28,4 @@ package protocol HostInformation: AnyObject, Sendable {
     func signal(
         _ process: ProcessIdentity, _ signal: ProcessSignal, allowsForeign: Bool
     ) async -> ProcessSignalOutcome
-}
-
-extension HostInformation {
-    /// Nobody watches.
-    package var alerts: [ResourceAlert] { [] }
 }

@@ -148,9 +148,6 @@ package struct ResourceWatch: Sendable {
         self.thresholds = thresholds
     }
 
-    /// What runs short now, as it was told last.
-    package var alerts: [ResourceAlert] { HostResource.allCases.compactMap { gauges[$0]?.alert } }
-
     /// Takes a look at the machine.
     ///
     /// - Returns: What there is to tell.

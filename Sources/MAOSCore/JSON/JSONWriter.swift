@@ -47,11 +47,6 @@ public struct JSONWriter: Sendable {
         depth = 0
     }
 
-    /// Makes room for that many more bytes.
-    public mutating func reserveCapacity(_ additional: Int) {
-        buffer.reserveCapacity(buffer.count + additional)
-    }
-
     // MARK: Structure
 
     /// Begins an object as the next value.

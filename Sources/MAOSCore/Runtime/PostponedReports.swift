@@ -7,8 +7,6 @@ struct PostponedReports {
     /// Where the newest progress of an attempt stands.
     private var progress: [AttemptID: Int] = [:]
 
-    var count: Int { waiting.count }
-
     mutating func append(_ submission: Submission) {
         switch submission.request.command {
         case .agentsAlive, .tick:

@@ -289,12 +289,6 @@ package final class DashboardDialect: SocketDialect {
         outputs.append(.send(bytes, to: connection.peer))
     }
 
-    /// Sends the same message to many.
-    func send(_ bytes: [UInt8], to peers: [PeerID]) {
-        guard !peers.isEmpty else { return }
-        outputs.append(.deliver(SocketDelivery(payload: bytes, peers: peers)))
-    }
-
     func close(_ connection: DashboardConnection, code: UInt16, reason: String) {
         guard !connection.isClosing else { return }
         connection.isClosing = true

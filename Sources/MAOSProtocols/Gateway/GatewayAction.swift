@@ -84,9 +84,6 @@ package struct GatewayPending: Sendable {
     /// The thing that the request names; empty where it names none.
     let id: String
     let context: GatewayContext
-
-    /// The request's identifier, for logs.
-    package var requestID: String { context.requestID }
 }
 
 /// Which output a client wants, and how.

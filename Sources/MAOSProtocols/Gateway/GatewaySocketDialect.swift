@@ -27,9 +27,6 @@ package final class GatewaySocketDialect: SocketDialect {
         self.configuration = configuration
     }
 
-    /// The session of a connection.
-    func session(_ peer: PeerID) -> GatewayWebSocketSession? { sessions[peer] }
-
     package func open(_ peer: PeerID, _ arrival: SocketArrival, at now: Instant) -> [SocketOutput] {
         guard let caller: SocketCaller = arrival.caller else {
             return [.close(peer, code: 1008, reason: GatewayFailure.authenticationRequired.message)]

@@ -20,15 +20,6 @@ struct HTTP1Input: Sendable {
         bytes.append(contentsOf: more)
     }
 
-    mutating func append(_ more: Span<UInt8>) {
-        makeRoom()
-        bytes.append(addingCapacity: more.count) { output in
-            for index in more.indices {
-                output.append(more[index])
-            }
-        }
-    }
-
     private mutating func makeRoom() {
         guard position > 0 else { return }
         if position == bytes.count {

@@ -95,11 +95,6 @@ package struct HTTP1RequestParser: Sendable {
         input.append(bytes[...])
     }
 
-    /// Stores borrowed bytes for ``next()``.
-    package mutating func receive(_ bytes: Span<UInt8>) {
-        input.append(bytes)
-    }
-
     /// Gives up parsing and returns what has not been turned into events: the first bytes of what a connection is upgraded to.
     package mutating func takeRemaining() -> [UInt8] {
         state = .closed

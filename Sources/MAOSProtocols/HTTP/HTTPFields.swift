@@ -35,9 +35,6 @@ package struct HTTPFields: Sendable {
     /// The number of fields.
     package var count: Int { entries.count }
 
-    /// Whether there are no fields.
-    package var isEmpty: Bool { entries.isEmpty }
-
     // MARK: Reading
 
     /// The value of the first field of that name; bytes that are not UTF-8 become U+FFFD.

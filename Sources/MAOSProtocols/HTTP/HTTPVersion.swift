@@ -4,6 +4,4 @@ package enum HTTPVersion: Sendable, Hashable, Comparable {
     case http10
     /// HTTP/1.1 (RFC 9112).
     case http11
-    /// HTTP/2 (RFC 9113).
-    case http2
 }

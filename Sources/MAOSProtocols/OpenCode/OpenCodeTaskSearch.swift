@@ -60,8 +60,6 @@ package struct OpenCodeTaskFilter: Sendable, Hashable {
         }
         return TaskKind(type)
     }
-
-    fileprivate var isEmpty: Bool { self == OpenCodeTaskFilter() }
 }
 
 /// Finds a page of tasks, read by read, so that others get their turns between them.

@@ -167,9 +167,6 @@ package struct WebSocketConnection: Sendable {
 
     // MARK: Sending
 
-    /// Whether messages can still be sent.
-    package var canSend: Bool { state == .open }
-
     /// Writes a text message, whose bytes are UTF-8; nothing once the connection is being closed.
     package mutating func sendText(_ text: [UInt8], isCompressed: Bool = false, to output: inout [UInt8]) {
         send(.text, text[...], isCompressed: isCompressed, to: &output)

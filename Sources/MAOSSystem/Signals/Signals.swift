@@ -9,8 +9,6 @@ package enum Signals {
     package static let interrupt: CInt = SIGINT
     /// Ask to read certificates and configuration again.
     package static let hangUp: CInt = SIGHUP
-    /// A child process changed its state.
-    package static let child: CInt = SIGCHLD
 
     /// Blocks signals in this thread and in all threads that it starts, so that a ``SignalSource`` can receive them.
     ///

@@ -71,11 +71,6 @@ package final class HTTPClient {
         return HTTPClientStream(connection, ClientResponse(head, body: []))
     }
 
-    /// Closes the kept connection.
-    package func close() {
-        connection = nil
-    }
-
     private func request(
         _ method: HTTPMethod, _ path: String, _ fields: HTTPFields, _ body: [UInt8]?
     ) -> [UInt8] {

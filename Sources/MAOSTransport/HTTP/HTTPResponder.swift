@@ -23,14 +23,8 @@ package struct HTTPResponder: Sendable {
         case closed
     }
 
-    /// The loop on which to answer.
-    package var loop: EventLoop { connection.loop }
-
     /// Who asks.
     package var peer: SocketAddress { connection.peer }
-
-    /// Whether the answer can still reach somebody.
-    package var isOpen: Bool { connection.isAwaiting(number) }
 
     /// Answers with a whole body, and with the field `x-request-id` if there is an identifier.
     package func respond(

@@ -96,7 +96,6 @@ enum Style: Int, Sendable {
     case red = 31
     case green = 32
     case yellow = 33
-    case blue = 34
     case cyan = 36
 }
 

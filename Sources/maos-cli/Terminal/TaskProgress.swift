@@ -60,12 +60,6 @@ final class TaskProgress {
         write()
     }
 
-    /// Takes the lines away.
-    func clear() {
-        block?.clear()
-        block?.finish()
-    }
-
     /// Leaves the lines as they are.
     func finish() { block?.finish() }
 

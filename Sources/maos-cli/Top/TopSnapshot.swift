@@ -48,9 +48,6 @@ package struct TopSnapshot: Sendable {
     /// How many tasks there are that have not ended, by status.
     var taskCounts: [(status: String, count: Int)] = []
     var agentCounts: [(status: String, count: Int)] = []
-    /// Tasks that ended since the server was started.
-    var completed: Double?
-    var failed: Double?
 
     /// Reads what the server answered; what is not there is not known.
     ///

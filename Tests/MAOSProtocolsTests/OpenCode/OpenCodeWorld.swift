@@ -10,7 +10,6 @@ final class MadeUpHost: HostInformation {
 
     var reading: HostReading { state.withLock { $0.reading } }
     var scan: ProcessScan { state.withLock { $0.scan } }
-    let alerts: [ResourceAlert] = []
     var signals: [ProcessSignal] { state.withLock { $0.signals } }
 
     func set(_ reading: HostReading) { state.withLock { $0.reading = reading } }
