@@ -208,7 +208,7 @@ public struct JSONWriter: Sendable {
         buffer.append(0x22)
         let start = buffer.count
         buffer.append(contentsOf: string.utf8)
-        let special = firstSpecial(from: start)
+        let special = JSONWriter.firstSpecial(in: buffer.span, from: start)
         if special < buffer.count {
             escape(from: special)
         }
@@ -216,8 +216,7 @@ public struct JSONWriter: Sendable {
     }
 
     /// The next byte that needs an escape, or the end.
-    private func firstSpecial(from start: Int) -> Int {
-        let span = buffer.span
+    private static func firstSpecial(in span: Span<UInt8>, from start: Int) -> Int {
         var index = start
         while index < span.count {
             let byte = span[index]
@@ -230,12 +229,14 @@ public struct JSONWriter: Sendable {
     private mutating func escape(from first: Int) {
         let rest = Array(buffer[first...])
         buffer.removeLast(rest.count)
-        buffer.reserveCapacity(buffer.count + rest.count + 16)
-        for byte in rest {
-            guard byte < 0x20 || byte == 0x22 || byte == 0x5C else {
-                buffer.append(byte)
-                continue
-            }
+        buffer.reserveCapacity(buffer.count + rest.count + rest.count / 16 + 16)
+        var start = 0
+        while start < rest.count {
+            let end = JSONWriter.firstSpecial(in: rest.span, from: start)
+            buffer.append(contentsOf: rest[start..<end])
+            guard end < rest.count else { break }
+            let byte = rest[end]
+            start = end + 1
             buffer.append(0x5C)
             switch byte {
             case 0x22, 0x5C: buffer.append(byte)

@@ -35,21 +35,29 @@ package enum ServerSentEventEncoder {
             output.append(HTTPCharacter.lineFeed)
         }
         output.append(contentsOf: "data: ".utf8)
-        var index = data.startIndex
-        while index < data.endIndex {
-            let byte = data[index]
-            index += 1
-            if byte == HTTPCharacter.carriageReturn || byte == HTTPCharacter.lineFeed {
-                if byte == HTTPCharacter.carriageReturn, index < data.endIndex, data[index] == HTTPCharacter.lineFeed {
-                    index += 1
-                }
-                output.append(contentsOf: "\ndata: ".utf8)
-            } else {
-                output.append(byte)
-            }
+        var start: Int = data.startIndex
+        while start < data.endIndex {
+            let end: Int = lineEnd(in: data, from: start)
+            output.append(contentsOf: data[start..<end])
+            guard end < data.endIndex else { break }
+            output.append(contentsOf: "\ndata: ".utf8)
+            let isPair: Bool =
+                data[end] == HTTPCharacter.carriageReturn
+                && end + 1 < data.endIndex && data[end + 1] == HTTPCharacter.lineFeed
+            start = end + (isPair ? 2 : 1)
         }
         output.append(HTTPCharacter.lineFeed)
         output.append(HTTPCharacter.lineFeed)
+    }
+
+    /// The place of the next line end, or the end.
+    private static func lineEnd(in data: ArraySlice<UInt8>, from start: Int) -> Int {
+        let span: Span<UInt8> = data.span
+        var index: Int = start - data.startIndex
+        while index < span.count, span[index] != HTTPCharacter.lineFeed, span[index] != HTTPCharacter.carriageReturn {
+            index += 1
+        }
+        return data.startIndex + index
     }
 
     /// Writes an event whose data is JSON.
