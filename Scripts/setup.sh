@@ -4,7 +4,11 @@ set -euo pipefail
 
 packages=(libsqlite3-dev libssl-dev zlib1g-dev libnghttp2-dev pkg-config tzdata)
 if [ "${1:-}" = "--tests" ]; then
-    packages+=(python3 python3-venv curl)
+    packages+=(python3 python3-venv curl util-linux)
+    # The documents' clients run under node; one that knows no WebSocket gets Debian's.
+    command -v node >/dev/null || packages+=(nodejs)
+    has='process.exit(typeof WebSocket === "function" ? 0 : 1)'
+    node -e "$has" 2>/dev/null || node --experimental-websocket -e "$has" 2>/dev/null || packages+=(node-ws)
 fi
 
 missing=()

@@ -20,9 +20,10 @@ def may_unshare():
 
 
 def node():
-    """node with a global WebSocket, which some have behind a switch; None where there is none."""
+    """node with a global WebSocket: its own, perhaps behind a switch, or Debian's; None where there is none."""
     program = shutil.which("node")
-    for flags in ([], ["--experimental-websocket"]) if program else []:
+    ways = ([], ["--experimental-websocket"], ["--require", str(HERE / "websocket_of_debian.js")])
+    for flags in ways if program else []:
         probe = [program, *flags, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"]
         if subprocess.run(probe, capture_output=True).returncode == 0:
             return [program, *flags]
