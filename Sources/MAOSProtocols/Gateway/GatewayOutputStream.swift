@@ -100,7 +100,7 @@ package final class GatewayOutputStream {
             writer.member("from", next)
             writer.member("to", page.firstSequence - 1)
             writer.endObject()
-            ServerSentEventEncoder.append(id: nil, event: "gap", data: writer.take()[...], to: &bytes)
+            ServerSentEventEncoder.append(id: nil, event: "gap", data: writer.takeText(), to: &bytes)
         }
         for entry: OutputEntry in page.entries where entry.sequence >= next { append(entry, to: &bytes) }
         // Something has come since the page was asked for: it is worth asking again at once.
@@ -116,7 +116,7 @@ package final class GatewayOutputStream {
         if !bytes.isEmpty { send(bytes, peer, at: now, to: &outputs) }
         if isCaughtUp, !isEnded {
             mode = .live
-        } else if underWay == 0, !isStuck || isCaughtUp {
+        } else if underWay < budget, !isStuck || isCaughtUp {
             // Otherwise it goes on when the connection has drained, or with the next tick.
             read(peer, to: &outputs)
         }
@@ -150,7 +150,7 @@ package final class GatewayOutputStream {
             writer.beginObject()
             writer.member("nextSequence", next)
             writer.endObject()
-            ServerSentEventEncoder.append(id: nil, event: "end", data: writer.take()[...], to: &bytes)
+            ServerSentEventEncoder.append(id: nil, event: "end", data: writer.takeText(), to: &bytes)
         }
         if !bytes.isEmpty { send(bytes, peer, at: now, to: &outputs) }
         outputs.append(.finish(peer))
@@ -164,7 +164,7 @@ package final class GatewayOutputStream {
         var writer = JSONWriter(reservingCapacity: entry.data.count + 128)
         GatewayProjection.write(entry, to: &writer)
         ServerSentEventEncoder.append(
-            id: Int64(clamping: entry.sequence), event: nil, data: writer.take()[...], to: &bytes)
+            id: Int64(clamping: entry.sequence), event: nil, data: writer.takeText(), to: &bytes)
     }
 
     private func send(_ bytes: [UInt8], _ peer: PeerID, at now: Instant, to outputs: inout [GatewayOutput]) {

@@ -24,17 +24,7 @@ package enum ServerSentEventEncoder {
 
     /// Writes an event; `id` and `event` must have no line ends, data is split at each of them.
     package static func append(id: Int64?, event: String?, data: ArraySlice<UInt8>, to output: inout [UInt8]) {
-        if let id {
-            output.append(contentsOf: "id: ".utf8)
-            Decimal.append(id, to: &output)
-            output.append(HTTPCharacter.lineFeed)
-        }
-        if let event {
-            output.append(contentsOf: "event: ".utf8)
-            output.append(contentsOf: event.utf8)
-            output.append(HTTPCharacter.lineFeed)
-        }
-        output.append(contentsOf: "data: ".utf8)
+        appendHead(id: id, event: event, to: &output)
         var start: Int = data.startIndex
         while start < data.endIndex {
             let end: Int = lineEnd(in: data, from: start)
@@ -60,9 +50,26 @@ package enum ServerSentEventEncoder {
         return data.startIndex + index
     }
 
-    /// Writes an event whose data is JSON.
+    /// Writes an event whose data is JSON, as ``JSONWriter`` writes it: one line.
     package static func append(id: Int64?, event: String?, data: JSONText, to output: inout [UInt8]) {
-        append(id: id, event: event, data: data.utf8[...], to: &output)
+        appendHead(id: id, event: event, to: &output)
+        output.append(contentsOf: data.utf8)
+        output.append(HTTPCharacter.lineFeed)
+        output.append(HTTPCharacter.lineFeed)
+    }
+
+    private static func appendHead(id: Int64?, event: String?, to output: inout [UInt8]) {
+        if let id {
+            output.append(contentsOf: "id: ".utf8)
+            Decimal.append(id, to: &output)
+            output.append(HTTPCharacter.lineFeed)
+        }
+        if let event {
+            output.append(contentsOf: "event: ".utf8)
+            output.append(contentsOf: event.utf8)
+            output.append(HTTPCharacter.lineFeed)
+        }
+        output.append(contentsOf: "data: ".utf8)
     }
 
     /// Writes a comment, which keeps an idle connection open and which readers skip.
