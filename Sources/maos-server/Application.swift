@@ -407,6 +407,7 @@ final class Application {
         gateway.onDemand = configuration.engine.onDemand
         gateway.workspaceRoot = configuration.workspaceRoot
         gateway.publicURL = url
+        gateway.requestTime = configuration.requestTime
         return gateway
     }
 }

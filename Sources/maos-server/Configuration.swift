@@ -46,6 +46,7 @@ struct Configuration {
     var deny: [AddressRange]
     var tokenLeeway: Int64
     var drainTime: Milliseconds
+    var requestTime: Milliseconds
     var eventsDays: Int
     var tasksDays: Int
     var outputBytesPerTask: Int
@@ -111,6 +112,7 @@ struct Configuration {
         deny = try Configuration.ranges(values, "deny")
         tokenLeeway = Configuration.number(values, "jwt.leewaySeconds")
         drainTime = .seconds(Configuration.number(values, "drainSeconds"))
+        requestTime = .seconds(Configuration.number(values, "gateway.requestSeconds"))
         eventsDays = Int(Configuration.number(values, "retention.eventsDays"))
         tasksDays = Int(Configuration.number(values, "retention.tasksDays"))
         outputBytesPerTask = Int(Configuration.number(values, "retention.outputBytesPerTask"))

@@ -174,6 +174,9 @@ struct Setting {
             key: "gateway.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the gateway need a token"),
         Setting(
+            key: "gateway.requestSeconds", flag: nil, form: .number(10...3_600), fallback: 30,
+            summary: "seconds after which a REST request that is not answered yet is answered with 504"),
+        Setting(
             key: "opencode.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "loopback",
             summary: "whether loopback callers of the OpenCode surface need a key or token"),
         Setting(

@@ -24,7 +24,7 @@ extension GatewayHandler {
         // Before anything is looked at, so that no event falls between looking and hearing.
         interest.add(1, ordering: .sequentiallyConsistent)
         peers[id] = make(id)
-        if peers.count == 1 { setDeadline(after: GatewayHandler.tickInterval) }
+        lookAgain()
         return id
     }
 
@@ -34,9 +34,18 @@ extension GatewayHandler {
         hub.close(id)
     }
 
+    /// Sees to it that there is a tick within a second.
+    func lookAgain() {
+        if deadline == .max { setDeadline(after: GatewayHandler.tickInterval) }
+    }
+
     func tick() {
-        guard !peers.isEmpty else { return }
-        setDeadline(after: GatewayHandler.tickInterval)
+        giveUpOnOverdue()
+        guard !peers.isEmpty else {
+            if hasWaiting { lookAgain() }
+            return
+        }
+        lookAgain()
         carryOut(hub.tick(at: now))
         measures.terminals.queuedBytes.value = peers.values.reduce(0) { (sum: Int, peer: GatewayPeer) in
             if case .terminal(let socket) = peer { sum + socket.backlog } else { sum }

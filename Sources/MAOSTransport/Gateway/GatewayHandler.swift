@@ -297,8 +297,24 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     private func wait(_ request: Waiting) -> UInt64 {
         lastToken += 1
         waiting[lastToken] = request
+        lookAgain()
         return lastToken
     }
+
+    /// Answers those that have waited longer than a request may; what becomes of their actions is heard by nobody.
+    func giveUpOnOverdue() {
+        let latest: Int64 = SystemClock.monotonicNanoseconds() - services.configuration.requestTime.count * 1_000_000
+        var overdue: [UInt64] = []
+        for (token, request) in waiting where request.request.begin <= latest { overdue.append(token) }
+        overdue.sort()
+        for token: UInt64 in overdue {
+            guard let request: Waiting = waiting.removeValue(forKey: token) else { continue }
+            send(rest.expire(request.pending, at: now), request.request, to: request.responder)
+        }
+    }
+
+    /// Whether requests wait for the outcome of an action.
+    var hasWaiting: Bool { !waiting.isEmpty }
 
     func goOn(_ request: Waiting, _ action: consuming GatewayAction) {
         carryOut(action, request.request, request.responder)
@@ -330,6 +346,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         }
     }
 
+    /// Goes on with a request, unless its time was up before.
     private func finish(_ token: UInt64, _ next: (GatewayPending) -> GatewayAction) {
         guard let request: Waiting = waiting.removeValue(forKey: token) else { return }
         goOn(request, next(request.pending))
