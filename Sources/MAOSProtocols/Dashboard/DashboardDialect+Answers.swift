@@ -8,6 +8,7 @@ struct DashboardRequest {
     /// The client's own id, by which its repetition is known.
     var clientID: String?
     var correlation: String
+    var isUrgent: Bool
     var kind: DashboardMessages.Kind
 }
 
@@ -18,23 +19,29 @@ extension DashboardDialect {
         _ connection: DashboardConnection, _ message: DashboardMessage?, _ failure: DashboardFailure, at now: Instant
     ) {
         let id: String = message?.id ?? makeID()
-        refuse(connection, id: id, correlation: message?.correlation ?? id, failure, at: now)
+        refuse(
+            connection, id: id, correlation: message?.correlation ?? id, isUrgent: message?.isUrgent ?? false, failure,
+            at: now)
         if let clientID: String = message?.clientID { connection.session?.forget(clientID) }
     }
 
     func refuse(
-        _ connection: DashboardConnection, id: String, correlation: String, _ failure: DashboardFailure, at now: Instant
+        _ connection: DashboardConnection, id: String, correlation: String, isUrgent: Bool = false,
+        _ failure: DashboardFailure, at now: Instant
     ) {
         hub.count(failure.code)
-        send(acknowledgement(of: id, correlation, failure, at: now), to: connection)
+        send(
+            acknowledgement(of: id, correlation, isUrgent: isUrgent, failure, at: now), to: connection,
+            isUrgent: isUrgent)
     }
 
     /// The text of an acknowledgement; a success where there is no failure.
     func acknowledgement(
-        of id: String, _ correlation: String, _ failure: DashboardFailure?, at now: Instant,
+        of id: String, _ correlation: String, isUrgent: Bool = false, _ failure: DashboardFailure?, at now: Instant,
         members: (inout JSONWriter) -> Void = { _ in }
     ) -> [UInt8] {
-        DashboardText("ack", id: makeID(), at: now, correlation: correlation) { (writer: inout JSONWriter) in
+        DashboardText("ack", id: makeID(), at: now, correlation: correlation, isUrgent: isUrgent) {
+            (writer: inout JSONWriter) in
             writer.member("messageId", id)
             writer.member("success", failure == nil)
             if let failure {
@@ -49,7 +56,7 @@ extension DashboardDialect {
         guard let session: DashboardSession = connection.session else { return nil }
         return DashboardRequest(
             peer: connection.peer, session: session, id: message.id, clientID: message.clientID,
-            correlation: message.correlation, kind: message.kind)
+            correlation: message.correlation, isUrgent: message.isUrgent, kind: message.kind)
     }
 
     /// Answers a message, as often as it has come; remembers the answer for when it comes again.
@@ -58,13 +65,16 @@ extension DashboardDialect {
         members: (inout JSONWriter) -> Void = { _ in }
     ) {
         if let failure { hub.count(failure.code) }
-        let text: [UInt8] = acknowledgement(of: request.id, request.correlation, failure, at: now, members: members)
+        let text: [UInt8] = acknowledgement(
+            of: request.id, request.correlation, isUrgent: request.isUrgent, failure, at: now, members: members)
         if let clientID: String = request.clientID { request.session.remember(text, for: clientID) }
         guard let connection: DashboardConnection = connections[request.peer], connection.session === request.session
         else { return }
-        send(text, to: connection)
+        send(text, to: connection, isUrgent: request.isUrgent)
         guard let clientID: String = request.clientID else { return }
-        for _ in 0..<(connection.repeated.removeValue(forKey: clientID) ?? 0) { send(text, to: connection) }
+        for _ in 0..<(connection.repeated.removeValue(forKey: clientID) ?? 0) {
+            send(text, to: connection, isUrgent: request.isUrgent)
+        }
     }
 
     // MARK: Holding back

@@ -180,12 +180,10 @@ package final class DashboardDialect: SocketDialect {
             }
         } catch {
             let id: String = error.id ?? makeID()
-            if mayTake(from: connection, at: now) {
-                refuse(connection, id: id, correlation: id, error.failure, at: now)
-            } else {
-                let failure = DashboardFailure(.rateLimitExceeded, "There are too many messages")
-                refuse(connection, id: id, correlation: id, failure, at: now)
-            }
+            let failure: DashboardFailure =
+                mayTake(from: connection, at: now)
+                ? error.failure : DashboardFailure(.rateLimitExceeded, "There are too many messages")
+            refuse(connection, id: id, correlation: id, isUrgent: error.isUrgent, failure, at: now)
         }
         return take()
     }
@@ -202,7 +200,7 @@ package final class DashboardDialect: SocketDialect {
         case .auth: return authenticate(connection, message, at: now)
         case .pong: return
         case .ping where connection.session != nil:
-            return send(pong(to: message, at: now), to: connection)
+            return send(pong(to: message, at: now), to: connection, isUrgent: message.isUrgent)
         default: break
         }
         if connection.session == nil {
@@ -215,19 +213,19 @@ package final class DashboardDialect: SocketDialect {
         guard connection.expires > now else {
             return refuse(connection, message, DashboardFailure(.tokenExpired, "The token has expired"), at: now)
         }
-        if let id: String = message.clientID, !isNew(id, connection) { return }
+        if let id: String = message.clientID, !isNew(id, message, connection) { return }
         handle(message, from: connection, at: now)
     }
 
     /// Whether a message has not come before; one that has gets its answer again, and nothing else.
-    private func isNew(_ id: String, _ connection: DashboardConnection) -> Bool {
+    private func isNew(_ id: String, _ message: DashboardMessage, _ connection: DashboardConnection) -> Bool {
         let known: DashboardSession.Answer? = connection.session?.withState { (state: inout DashboardSession.State) in
             if let known: DashboardSession.Answer = state.answers[id] { return known }
             state.begin(id)
             return nil
         }
         switch known {
-        case .given(let answer)?: send(answer, to: connection)
+        case .given(let answer)?: send(answer, to: connection, isUrgent: message.isUrgent)
         case .open?: connection.repeated[id, default: 0] += 1
         case nil: return true
         }
@@ -236,8 +234,9 @@ package final class DashboardDialect: SocketDialect {
 
     private func pong(to message: DashboardMessage, at now: Instant) -> [UInt8] {
         let timestamp: JSONValue? = message.payload["timestamp"]
-        return DashboardText("pong", id: makeID(), at: now, correlation: message.correlation) {
-            (writer: inout JSONWriter) in
+        return DashboardText(
+            "pong", id: makeID(), at: now, correlation: message.correlation, isUrgent: message.isUrgent
+        ) { (writer: inout JSONWriter) in
             writer.member("timestamp", timestamp ?? .integer(now.milliseconds))
         }.bytes
     }
@@ -284,9 +283,12 @@ package final class DashboardDialect: SocketDialect {
 
     func makeID() -> String { identifiers.next() }
 
-    func send(_ bytes: [UInt8], to connection: DashboardConnection) {
+    /// Sends a message; one that is urgent goes before those that the client has not taken yet.
+    ///
+    /// What a session tells by its history is never urgent: a client that comes back goes on after its last message.
+    func send(_ bytes: [UInt8], to connection: DashboardConnection, isUrgent: Bool = false) {
         guard !connection.isClosing else { return }
-        outputs.append(.send(bytes, to: connection.peer))
+        outputs.append(isUrgent ? .sendAhead(bytes, to: connection.peer) : .send(bytes, to: connection.peer))
     }
 
     func close(_ connection: DashboardConnection, code: UInt16, reason: String) {

@@ -37,7 +37,13 @@ enum DashboardFrames {
     }
 
     private static let requestMetadata = MessageSchema(
-        "DashboardRequestMetadata", [.optional("correlationId", .text, "What answers carry instead of the id.")])
+        "DashboardRequestMetadata",
+        [
+            .optional("correlationId", .text, "What answers carry instead of the id."),
+            .optional(
+                "priority", .enumeration(DashboardMessages.priorities),
+                "Of a message that is high, the answer leaves before what waits for the client."),
+        ])
 
     // MARK: What they are sent
 
@@ -83,6 +89,7 @@ enum DashboardFrames {
             .optional("agentId", .text, "The agent that it is about."),
             .optional("correlationId", .text, "The message of the client that it answers."),
             .optional("subscriptionId", .text, "The subscription that it comes by."),
+            .optional("priority", .constant(DashboardMessages.urgent), "In the answer to a message that said so."),
         ])
 
     private static let agentID: Field = .required("agentId", .text, "The agent.")

@@ -32,6 +32,10 @@ package enum DashboardMessages {
         }
     }
 
+    /// The priority of messages whose answers leave first.
+    static let urgent: String = "high"
+    /// What a message may say of its priority.
+    static let priorities: [String] = ["low", "normal", urgent]
     /// Bytes of a command at most.
     package static let commandLimit: Int = 65_536
     /// The models that agents are created for.
@@ -114,10 +118,13 @@ struct DashboardMessage {
     var payload: JSONValue
     /// What answers carry to tell what they belong to.
     var correlation: String
+    /// Whether its answers leave before what waits for the client.
+    var isUrgent: Bool
 
     /// Why a message cannot be told apart; with what is known of its id.
     struct Refusal: Error {
         var id: String?
+        var isUrgent = false
         var failure: DashboardFailure
     }
 
@@ -144,8 +151,9 @@ struct DashboardMessage {
                 failure: DashboardFailure(
                     .invalidMessage, "id must be a string of 1 to \(DashboardMessage.idLimit) bytes"))
         }
+        var isUrgent = false
         func refusal(_ code: DashboardErrorCode, _ message: String) -> Refusal {
-            Refusal(id: given, failure: DashboardFailure(code, message))
+            Refusal(id: given, isUrgent: isUrgent, failure: DashboardFailure(code, message))
         }
         guard let type: String = members["type"]?.stringValue else {
             throw refusal(.invalidMessage, "type must be a string")
@@ -165,6 +173,7 @@ struct DashboardMessage {
             correlation = metadata["correlationId"]?.stringValue.flatMap {
                 $0.utf8.count <= DashboardMessage.idLimit ? $0 : nil
             }
+            isUrgent = metadata["priority"]?.stringValue == DashboardMessages.urgent
         default: throw refusal(.invalidMessage, "metadata must be an object")
         }
         switch members["payload"] {
@@ -180,6 +189,7 @@ struct DashboardMessage {
         clientID = given
         id = given ?? makeID()
         self.correlation = correlation ?? id
+        self.isUrgent = isUrgent
         if let issue: ValidationIssue = kind.schema.issues(in: payload).first {
             throw refusal(.invalidMessage, DashboardFailure(issue).message)
         }

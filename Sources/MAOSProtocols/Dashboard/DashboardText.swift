@@ -19,12 +19,14 @@ struct DashboardText: Sendable {
     ///   - time: When what it tells happened.
     ///   - agent: The agent that it is about.
     ///   - correlation: What it answers.
+    ///   - isUrgent: Whether it says that it leaves before others.
     ///   - capacity: Bytes that it will take, roughly.
     ///   - namesSubscription: Whether the payload names the subscription too.
     ///   - payload: Writes the members of the payload.
     init(
         _ type: String, id: String, at time: Instant, agent: AgentID? = nil, correlation: String? = nil,
-        capacity: Int = 320, namesSubscription: Bool = false, payload: (inout JSONWriter) -> Void
+        isUrgent: Bool = false, capacity: Int = 320, namesSubscription: Bool = false,
+        payload: (inout JSONWriter) -> Void
     ) {
         var writer = JSONWriter(reservingCapacity: capacity)
         writer.beginObject()
@@ -38,7 +40,8 @@ struct DashboardText: Sendable {
         writer.beginObject("metadata")
         if let agent { writer.member("agentId", agent.rawValue) }
         writer.memberIfPresent("correlationId", correlation)
-        hasMetadata = agent != nil || correlation != nil
+        if isUrgent { writer.member("priority", DashboardMessages.urgent) }
+        hasMetadata = agent != nil || correlation != nil || isUrgent
         metadataEnd = writer.count
         writer.endObject()
         writer.endObject()

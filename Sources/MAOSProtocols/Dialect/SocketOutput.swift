@@ -4,6 +4,8 @@ package import MAOSCore
 package enum SocketOutput: Sendable {
     /// Send this text message, whose bytes are UTF-8.
     case send([UInt8], to: PeerID)
+    /// Send this text message before those that the client has not taken yet, except others that were sent this way.
+    case sendAhead([UInt8], to: PeerID)
     /// Send one text message to many.
     case deliver(SocketDelivery)
     /// Say so by ``SocketDialect/drained(_:at:)`` once the client has taken everything that it was given.

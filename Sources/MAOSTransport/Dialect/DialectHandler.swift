@@ -163,6 +163,9 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
             case .send(let text, let peer):
                 if services.tracesMessages { trace("sent", text, peer) }
                 socket(peer)?.send(text)
+            case .sendAhead(let text, let peer):
+                if services.tracesMessages { trace("sent", text, peer) }
+                socket(peer)?.send(text, isUrgent: true)
             case .deliver(let delivery):
                 let payloads: [[UInt8]] = DialectHandler.run(of: delivery, in: outputs, from: &place)
                 if services.tracesMessages {

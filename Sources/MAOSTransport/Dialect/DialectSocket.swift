@@ -78,11 +78,11 @@ final class DialectSocket: WebSocketDelegate {
         if case .full = connection.send(message) { isFull = true }
     }
 
-    func send(_ text: [UInt8]) {
+    func send(_ text: [UInt8], isUrgent: Bool = false) {
         guard undecided == nil else { return deliver(SharedMessage(text: text), superseding: nil) }
         guard let connection else { return }
         handler.measures.messagesOut.add()
-        if case .full = connection.sendText(text) { isFull = true }
+        if case .full = connection.sendText(text, isUrgent: isUrgent) { isFull = true }
     }
 
     // MARK: What comes

@@ -38,6 +38,8 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
 
     @exclusivity(unchecked) private var queue: [[UInt8]] = []
     @exclusivity(unchecked) private var queueStart = 0
+    /// The place in the queue behind what goes out before the rest.
+    @exclusivity(unchecked) private var urgentEnd = 0
     /// Bytes of the first frame that are sent.
     @exclusivity(unchecked) private var frameStart = 0
     /// Bytes that wait to be sent.
@@ -72,6 +74,8 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         machine = .server(messageLimit: settings.messageLimit, allowsCompression: acceptance.deflate != nil)
         super.init(descriptor, resources: resources, limit: limit)
         enqueue(output)
+        // Nothing goes before the handshake.
+        urgentEnd = queue.count
     }
 
     /// Begins to read.
@@ -109,9 +113,14 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     }
 
     /// Sends a text message, whose bytes are UTF-8.
+    ///
+    /// - Parameters:
+    ///   - text: The message.
+    ///   - isUrgent: Whether it goes before what waits, behind the frame that has begun and behind what is urgent too.
+    /// - Returns: How much waits now.
     @discardableResult
-    package func sendText(_ text: [UInt8]) -> Backlog {
-        send(.text, text)
+    package func sendText(_ text: [UInt8], isUrgent: Bool = false) -> Backlog {
+        send(.text, text, isUrgent: isUrgent)
     }
 
     /// Sends a binary message.
@@ -120,7 +129,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         send(.binary, bytes)
     }
 
-    private func send(_ opcode: WebSocketOpcode, _ payload: [UInt8]) -> Backlog {
+    private func send(_ opcode: WebSocketOpcode, _ payload: [UInt8], isUrgent: Bool = false) -> Backlog {
         guard canSend else { return .closed }
         var frame: [UInt8] = []
         if let windowBits, payload.count >= settings.compressionThreshold {
@@ -132,7 +141,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
             }
         }
         if frame.isEmpty { WebSocketFrameEncoder.append(opcode, payload[...], to: &frame) }
-        enqueue(frame)
+        if isUrgent { enqueueUrgent(frame) } else { enqueue(frame) }
         return checkBacklog()
     }
 
@@ -167,6 +176,14 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         guard !bytes.isEmpty else { return }
         queue.append(bytes)
         backlog += bytes.count
+        loop.flushLater(self)
+    }
+
+    private func enqueueUrgent(_ frame: [UInt8]) {
+        let place: Int = min(max(urgentEnd, frameStart > 0 ? queueStart + 1 : queueStart), queue.count)
+        queue.insert(frame, at: place)
+        urgentEnd = place + 1
+        backlog += frame.count
         loop.flushLater(self)
     }
 
@@ -232,8 +249,10 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         if queueStart == queue.count {
             queue.removeAll(keepingCapacity: queue.capacity <= 16)
             queueStart = 0
+            urgentEnd = 0
         } else if queueStart > 256, queueStart > queue.count / 2 {
             queue.removeSubrange(..<queueStart)
+            urgentEnd = max(0, urgentEnd - queueStart)
             queueStart = 0
         }
     }

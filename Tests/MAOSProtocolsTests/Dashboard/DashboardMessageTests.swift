@@ -62,6 +62,36 @@ struct DashboardMessageTests {
         #expect(ack.json["metadata"]?["correlationId"]?.stringValue == id)
     }
 
+    @Test(
+        "DASH-MSG-05: the answer to a message of high priority leaves before what waits; other values change nothing",
+        arguments: [
+            (#""high""#, true), (#""normal""#, false), (#""low""#, false), (#""urgent""#, false), ("7", false),
+            ("null", false),
+        ])
+    func priority(_ value: String, _ isUrgent: Bool) async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agent: AgentID = try await world.createAgent(from: peer)
+        let metadata = #""metadata":{"priority":\#(value)}"#
+        for type: String in ["ping", "unsubscribe", "agent:pause"] {
+            try await world.sendText(
+                #"{"id":"\#(type)","type":"\#(type)","payload":{"agentId":"\#(agent)"},\#(metadata)}"#, from: peer)
+        }
+        // One that comes again is answered as urgently as it asks for this time.
+        try await world.send("agent:pause", #"{"agentId":"\#(agent)"}"#, id: "agent:pause", from: peer)
+        try await world.print(Array("line\n".utf8), by: agent)
+        let replies: [DashboardReply] = world.take(peer)
+        let answers: [DashboardReply] = replies.filter { $0.type == "ack" || $0.type == "pong" }
+        #expect(answers.map(\.type) == ["pong", "ack", "ack", "ack"])
+        let urgent: [JSONValue] = (world.urgent[peer] ?? []).map(\.json)
+        #expect(urgent == (isUrgent ? answers.prefix(3).map(\.json) : []))
+        for answer: DashboardReply in answers.prefix(3) {
+            #expect(answer.json["metadata"]?["priority"] == (isUrgent ? "high" : nil))
+        }
+        // What is told of the agent keeps its order, whatever the client asks for.
+        #expect(replies.contains { $0.type == "agent:output" })
+    }
+
     @Test("DASH-ERR-14: numbers stay in their class")
     func classes() {
         for code: DashboardErrorCode in DashboardErrorCode.allCases {

@@ -48,6 +48,8 @@ final class DashboardWorld {
     let dialects: [DashboardDialect]
     /// What each connection was sent and has not been looked at.
     private var received: [PeerID: [DashboardReply]] = [:]
+    /// What was to go before what waits.
+    private(set) var urgent: [PeerID: [DashboardReply]] = [:]
     private(set) var closed: [PeerID: UInt16] = [:]
     /// What was to be typed.
     private(set) var typed: [(AgentID, [UInt8])] = []
@@ -166,6 +168,9 @@ final class DashboardWorld {
             switch next {
             case .send(let bytes, let peer):
                 received[peer, default: []].append(try DashboardReply(bytes))
+            case .sendAhead(let bytes, let peer):
+                received[peer, default: []].append(try DashboardReply(bytes))
+                urgent[peer, default: []].append(try DashboardReply(bytes))
             case .deliver(let delivery):
                 for peer: PeerID in delivery.peers {
                     received[peer, default: []].append(try DashboardReply(delivery.payload))

@@ -139,7 +139,7 @@ final class HiveWorld {
                 loops[loop].reads.append((read, token))
             case .pace(let peer):
                 loops[loop].paced.append(peer)
-            case .submit, .perform:
+            case .submit, .perform, .sendAhead:
                 Issue.record("the hive wants nothing of that kind: \(output)")
             }
         }

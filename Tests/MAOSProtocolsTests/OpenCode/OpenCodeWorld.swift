@@ -199,8 +199,8 @@ final class OpenCodeWorld {
                 for peer in delivery.peers { inboxes[peer, default: []].append(message) }
             case .close(let peer, let code, _):
                 closed[peer] = code
-            case .pace:
-                Issue.record("nobody is to be waited for")
+            case .pace, .sendAhead:
+                Issue.record("nobody is to be waited for, and nothing is urgent")
             case .submit(let command, let principal, let token):
                 let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 outputs += dialect.complete(token, with: .reply(result), at: now)

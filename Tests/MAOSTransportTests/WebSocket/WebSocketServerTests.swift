@@ -17,6 +17,11 @@ final class EchoDelegate: WebSocketDelegate {
         switch String(decoding: text, as: UTF8.self) {
         case "close": socket.close(.policyViolation, reason: "asked for")
         case "flood": flood(socket)
+        case "alarm":
+            flood(socket)
+            socket.sendText(Array("first".utf8), isUrgent: true)
+            // Some of the flood has gone out by then.
+            socket.loop.execute { socket.sendText(Array("second".utf8), isUrgent: true) }
         case "overflow":
             var backlog = WebSocketServerConnection.Backlog.open
             let frame = WebSocketFrameEncoder.serverFrame(.binary, [UInt8](repeating: 1, count: 10_000))
@@ -311,6 +316,33 @@ struct WebSocketServerTests {
         try await eventually("nobody is told that there is room again") { log.all.contains("drained") }
         try peer.send(frame(.text, Array("still here".utf8)))
         #expect(try peer.frame().text == "still here")
+    }
+
+    @Test("what is urgent goes before what waits, in its own order and between whole frames (DASH-MSG-05)")
+    func urgency() async throws {
+        let log = Log()
+        let server = try makeServer(
+            WebSocketSettings(pingInterval: nil, sendBudget: 8_000_000, sendLimit: 50_000_000), log: log)
+        let peer = try server.connect(receiveBuffer: 65_536)
+        try peer.send(Array(handshake("/").utf8) + frame(.text, Array("alarm".utf8)))
+        #expect(try peer.response().status == 101)
+        try await eventually("the budget is never used up") { log.all.contains("full") }
+        var texts: [String] = []
+        var places: [Int] = []
+        var count = 0
+        while texts.count < 3 {
+            let frame = try peer.frame()
+            if frame.first == 0x81 {
+                texts.append(frame.text)
+                places.append(count)
+            } else {
+                #expect(frame.payload == [UInt8](repeating: 2, count: 20_000))
+                count += 1
+            }
+        }
+        #expect(texts == ["first", "second", "\(count)"])
+        #expect(places[0] <= 1)
+        #expect(places[1] < count)
     }
 
     @Test("what a delegate does not want yet waits, in order, and a peer that waits for it is not cut off")
