@@ -171,13 +171,14 @@ final class Application {
         }
         try tell(ofPools: results[2])
         environment.isReady = true
+        // What the machine is like is known before the first client asks.
+        metrics.start(on: reader, clock: SystemTimeSource(worker: writer))
         for (listener, surfaces) in listeners {
             listener.start()
             say("listening \(listener.address) \(surfaces)")
         }
         say("ready")
         log(.info, "ready", ["version": Version.text])
-        metrics.start(on: reader, clock: SystemTimeSource(worker: writer))
         keepTidy()
     }
 
@@ -262,7 +263,8 @@ final class Application {
     /// The settings that are followed without a new start.
     private static let liveSettings: Set<String> = [
         "runners", "limits", "origins", "hosts", "drainSeconds", "logLevel", "opencode.auth", "opencode.pushDefault",
-        "opencode.killForeign", "alerts.cpuPercent", "alerts.memoryPercent", "alerts.diskPercent",
+        "opencode.killForeign", "opencode.shrinkAbovePercent", "alerts.cpuPercent", "alerts.memoryPercent",
+        "alerts.diskPercent",
     ]
 
     /// Stops accepting, lets work end, and closes everything in order.
@@ -341,7 +343,7 @@ final class Application {
 
     private static func text(of error: JournalError, in directory: String) -> String {
         switch error {
-        case .unavailable(let reason):
+        case .unavailable(let reason), .full(let reason):
             "cannot use the data directory \(directory): \(reason)"
         case .corrupt(let reason):
             "the database in \(directory) is damaged (\(reason)); nothing was changed, restore it from a backup or move it away"

@@ -7,6 +7,7 @@ extension Configuration {
         var configuration = OpenCodeConfiguration()
         configuration.pushesEverything = values["opencode.pushDefault"]?.stringValue == "all"
         configuration.killsForeign = values["opencode.killForeign"]?.boolValue ?? false
+        configuration.shrinksAbove = Double(Configuration.number(values, "opencode.shrinkAbovePercent"))
         switch values["limits"] {
         case .string("off"): configuration.limits = nil
         case .object(let dialects):

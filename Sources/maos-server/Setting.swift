@@ -186,6 +186,9 @@ struct Setting {
             key: "opencode.killForeign", flag: nil, form: .flag, fallback: false,
             summary: "whether kill_process may end OpenCode and Claude processes that were not started here"),
         Setting(
+            key: "opencode.shrinkAbovePercent", flag: nil, form: .number(1...100), fallback: 100,
+            summary: "usage of the processors above which the limits of OpenCode clients shrink; 100 for never"),
+        Setting(
             key: "dashboard.auth", flag: nil, form: .words(["required", "loopback"]), fallback: "required",
             summary: "whether loopback callers of the dashboard need a token"),
         Setting(

@@ -356,7 +356,7 @@ extension Rejection {
         case .conflict(_, let message): message
         case .exhausted(let shortage): shortage.message
         case .limitReached(let name, let limit): "the limit of \(limit) \(name) is reached"
-        case .unavailable(let reason): reason
+        case .unavailable(let reason), .diskFull(let reason): reason
         }
     }
 }

@@ -45,6 +45,8 @@ public enum Rejection: Error, Hashable, Sendable {
     case limitReached(String, limit: Int)
     /// Nothing can be stored at the moment.
     case unavailable(String)
+    /// Nothing can be stored because the disk has no room.
+    case diskFull(String)
 }
 
 extension Rejection {

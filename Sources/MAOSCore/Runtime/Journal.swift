@@ -23,8 +23,10 @@ public protocol Journal: AnyObject, Sendable {
 
 /// Why something could not be stored or read.
 public enum JournalError: Error, Hashable, Sendable {
-    /// No space, or a failing disk: nothing was stored, and a later try may succeed.
+    /// A failing disk: nothing was stored, and a later try may succeed.
     case unavailable(String)
+    /// No space: nothing was stored, and a later try may succeed.
+    case full(String)
     /// What is stored is damaged.
     case corrupt(String)
     /// Made by a newer version; nothing was changed.

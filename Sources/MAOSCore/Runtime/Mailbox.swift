@@ -123,7 +123,7 @@ struct ReplyBatch {
     mutating func add(_ result: Result<Reply, Rejection>, for target: ReplyTarget) {
         switch result {
         case .success: accepted += 1
-        case .failure(.unavailable), .failure(.limitReached): failed += 1
+        case .failure(.unavailable), .failure(.diskFull), .failure(.limitReached): failed += 1
         case .failure: refused += 1
         }
         switch target {

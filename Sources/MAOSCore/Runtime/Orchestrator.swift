@@ -23,6 +23,8 @@ public actor Orchestrator {
     private var engine: Engine
     /// Reports that could not be stored yet.
     private var postponed = PostponedReports()
+    /// What those are told whose commands cannot be stored.
+    private var degradation = Rejection.unavailable("")
     private var retryDelay: Milliseconds = 250
     /// When the time source has been asked to wake it, the next time last: an earlier one is asked for, a later one never.
     private var pendingWakes: [Instant] = []
@@ -142,9 +144,9 @@ public actor Orchestrator {
     }
 
     private func turn(_ submissions: [Submission]) {
-        if case .degraded(let reason) = currentCondition {
+        if case .degraded = currentCondition {
             for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
-            refuse(submissions.filter { !$0.isReport }, because: .unavailable(reason))
+            refuse(submissions.filter { !$0.isReport }, because: degradation)
             return
         }
         do throws(JournalError) {
@@ -278,10 +280,10 @@ public actor Orchestrator {
 
     /// The engine is ahead of its journal: goes back to what is stored, and refuses writes until storing works again.
     private func fail(_ submissions: [Submission], _ error: JournalError) {
-        let reason: String = error.summary
-        condition.withLock { $0 = .degraded(reason) }
+        degradation = error.rejection
+        condition.withLock { $0 = .degraded(error.summary) }
         for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
-        refuse(submissions.filter { !$0.isReport }, because: .unavailable(reason))
+        refuse(submissions.filter { !$0.isReport }, because: degradation)
         let delay: Milliseconds = retryDelay
         retryDelay = Milliseconds(min(retryDelay.count * 2, 2_000))
         time.wake(at: time.now() + delay) { [weak self] in self?.tryAgain() }
@@ -352,9 +354,15 @@ extension JournalError {
     public var summary: String {
         switch self {
         case .unavailable: "Storage is not available at the moment"
+        case .full: "The disk is full"
         case .corrupt: "Stored data is damaged"
         case .newerVersion: "Stored data was made by a newer version"
         case .locked: "Storage is in use by another process"
         }
+    }
+
+    /// What whoever wanted something stored is told.
+    var rejection: Rejection {
+        if case .full = self { .diskFull(summary) } else { .unavailable(summary) }
     }
 }

@@ -85,7 +85,7 @@ struct DashboardFailure: Error, Hashable {
             self.init(.agentLimitExceeded, "There are \(limit) agents, which is the limit")
         case .limitReached(let what, let limit):
             self.init(.resourceExhausted, "There are \(limit) \(what), which is the limit")
-        case .unavailable(let reason):
+        case .unavailable(let reason), .diskFull(let reason):
             self.init(.serviceUnavailable, reason)
         }
     }

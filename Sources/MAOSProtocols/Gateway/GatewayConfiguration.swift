@@ -12,8 +12,9 @@ package struct GatewayConfiguration: Sendable {
     package var publicURL: String = ""
     /// How long the cancellation of a running task is waited for.
     package var cancellationWait: Milliseconds = .seconds(5)
-    /// How long a request may wait for the journal, the disk or the engine before it is answered that it took too long. Longer
-    /// than ``cancellationWait``; streams are not bound by it.
+    /// How long a request may wait for the disk or the engine before it is answered that it took too long.
+    ///
+    /// Longer than ``cancellationWait``; streams are not bound by it.
     package var requestTime: Milliseconds = .seconds(30)
     /// Silence after which a stream sends a comment.
     package var heartbeat: Milliseconds = .seconds(15)

@@ -176,7 +176,7 @@ extension GatewayFailure {
             self.init(
                 .unavailable, "The limit of \(limit) \(name) is reached",
                 details: .members(["limit": .string(name), "maximum": JSONValue(limit)]), retryAfter: 1)
-        case .unavailable(let reason):
+        case .unavailable(let reason), .diskFull(let reason):
             self.init(.unavailable, reason, retryAfter: 1)
         }
     }
@@ -184,7 +184,7 @@ extension GatewayFailure {
     /// What a failure of the disk looks like to clients: nothing of it but that it is there.
     package init(_ error: JournalError) {
         switch error {
-        case .unavailable, .locked: self.init(.unavailable, error.summary, retryAfter: 1)
+        case .unavailable, .full, .locked: self.init(.unavailable, error.summary, retryAfter: 1)
         case .corrupt, .newerVersion: self = .internalError
         }
     }

@@ -11,11 +11,21 @@ package struct OpenCodeConfiguration: Sendable, Hashable {
     /// Limits of single clients, by subject or address, in place of those; `nil` for none.
     package var clients: [String: OpenCodeLimits?] = [:]
 
+    /// The usage of the processors above which limits shrink, in percent; 100 for never.
+    package var shrinksAbove: Double = 100
+
     /// The version of the document that is followed.
     package static let apiVersion = "1.4.0"
 
     /// What holds where nothing is set.
     package init() {}
+
+    /// The part of the limits that holds at a usage of the processors: all up to the threshold, from there on steadily less,
+    /// half when there is nothing left.
+    func share(at usage: Double) -> Double {
+        guard usage > shrinksAbove, shrinksAbove < 100 else { return 1 }
+        return 1 - 0.5 * min(1, (usage - shrinksAbove) / (100 - shrinksAbove))
+    }
 }
 
 /// The limits of the document, by the names that settings and answers have for them.
@@ -82,6 +92,16 @@ package struct OpenCodeLimits: Sendable, Hashable {
     package subscript(_ name: OpenCodeLimitName) -> Int {
         get { max(1, counts[name] ?? 1) }
         set { counts[name] = newValue }
+    }
+
+    /// A part of the limits of what clients send, but at least once; as many may be connected as ever.
+    func shrunk(to share: Double) -> OpenCodeLimits {
+        guard share < 1 else { return self }
+        var limits: OpenCodeLimits = self
+        for (name, count) in counts where name != .connections {
+            limits.counts[name] = max(1, Int((Double(count) * share).rounded()))
+        }
+        return limits
     }
 
     /// The limit as a window that slides.

@@ -77,7 +77,7 @@ extension OpenCodeDialect {
             ("event", .string(event)), ("client_ip", .string(session.arrival.address)),
         ]
         for (name, value) in members { details.append((name, .string(OpenCodeFailure.cut(value, to: 200)))) }
-        let isFailure: Bool = event != "authentication_success"
+        let isFailure: Bool = event != "authentication_success" && event != "connection_lost"
         surroundings.audit(
             LogEntry(
                 time: now, level: isFailure ? .warn : .info, message: "OpenCode: \(event)", agent: "maos-server",
@@ -93,6 +93,16 @@ extension OpenCodeDialect {
             [
                 ("subject", session.caller?.principal.subject ?? ""),
                 ("limit", failure.details["limit"]?.stringValue ?? ""),
+            ], at: now)
+    }
+
+    /// One log entry for a connection that ended without a word.
+    func noteLoss(_ session: OpenCodeSession, at now: Instant) {
+        announce(
+            "connection_lost", session,
+            [
+                ("subject", session.caller?.principal.subject ?? ""), ("code", "CONNECTION_LOST"),
+                ("close_code", "\(session.closeCode ?? 1_006)"),
             ], at: now)
     }
 

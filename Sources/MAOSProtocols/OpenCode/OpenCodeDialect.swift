@@ -32,9 +32,20 @@ package final class OpenCodeDialect: SocketDialect {
 
     var view: CommittedView { surroundings.view }
 
-    /// The limits of a client: its own, or those of all.
+    /// The limits of a client as they are now: lower while the machine is busier than it should be.
     func limits(of session: OpenCodeSession) -> OpenCodeLimits? {
         let configuration: OpenCodeConfiguration = shared.configuration
+        guard let limits: OpenCodeLimits = OpenCodeDialect.limits(of: session, configuration) else { return nil }
+        guard configuration.shrinksAbove < 100, let usage: Double = surroundings.host?.reading.processor.percent else {
+            return limits
+        }
+        return limits.shrunk(to: configuration.share(at: usage))
+    }
+
+    /// The limits of a client: its own, or those of all.
+    private static func limits(
+        of session: OpenCodeSession, _ configuration: OpenCodeConfiguration
+    ) -> OpenCodeLimits? {
         guard !configuration.clients.isEmpty else { return configuration.limits }
         if let subject: String = session.caller?.principal.subject, let own = configuration.clients[subject] {
             return own
@@ -133,6 +144,7 @@ package final class OpenCodeDialect: SocketDialect {
         }
         if case .open = session.stage {
             let isOrderly: Bool = [1_000, 1_001, 1_005].contains(session.closeCode ?? 1_005)
+            if !isOrderly { noteLoss(session, at: now) }
             shared.close(session.arrival.address, isBroken: !isOrderly, at: now)
         }
         return taken()

@@ -31,6 +31,7 @@ package enum OpenCodeErrorCode: String, Sendable, CaseIterable {
     case connectionLimitExceeded = "CONNECTION_LIMIT_EXCEEDED"
     case serverOverload = "SERVER_OVERLOAD"
     case memoryLimitExceeded = "MEMORY_LIMIT_EXCEEDED"
+    case diskSpaceExceeded = "DISK_SPACE_EXCEEDED"
     case heartbeatTimeout = "HEARTBEAT_TIMEOUT"
     case subscriptionError = "SUBSCRIPTION_ERROR"
     case filterValidationError = "FILTER_VALIDATION_ERROR"
@@ -137,6 +138,8 @@ extension OpenCodeFailure {
 
     static func database(_ error: JournalError) -> OpenCodeFailure {
         switch error {
+        case .full:
+            OpenCodeFailure(.diskSpaceExceeded, "The database cannot be read: its disk is full")
         case .unavailable, .locked:
             OpenCodeFailure(
                 .databaseConnectionError, "The database cannot be read at the moment", ["database_host": "localhost"])
@@ -197,6 +200,8 @@ extension OpenCodeFailure {
             self = OpenCodeFailure(
                 .serverOverload, "Server temporarily overloaded: no more than \(limit) \(what)",
                 ["limit": JSONValue(limit)])
+        case .diskFull(let reason):
+            self = OpenCodeFailure(.diskSpaceExceeded, "Nothing can be stored at the moment: \(reason)")
         case .unavailable(let reason):
             self =
                 isReady

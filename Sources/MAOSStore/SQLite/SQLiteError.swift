@@ -31,6 +31,8 @@ struct SQLiteError: Error, Hashable, Sendable {
             return .corrupt("\(message) (SQLite error \(code))")
         case SQLITE_MISUSE, SQLITE_RANGE:
             preconditionFailure("SQLite misused: \(message)")
+        case SQLITE_FULL:
+            return .full("\(message) (SQLite error \(code))")
         default:
             return .unavailable("\(message) (SQLite error \(code))")
         }

@@ -10,7 +10,7 @@ package struct TokenClaims: Hashable, Sendable {
     package var name: String?
     /// Names of permission sets.
     package var roles: [String]
-    /// Permissions as `noun:verb`, `noun:*` or `admin:*`.
+    /// Permissions as `noun:verb`, `noun:*` or `admin:*`, or the scopes of API keys: `read`, `write`, `admin`.
     package var permissions: [String]
     /// The projects that the bearer may use; empty for all.
     package var projects: [String]
@@ -29,10 +29,14 @@ package struct TokenClaims: Hashable, Sendable {
     /// What tells the token from others that say the same.
     package var jti: String?
 
+    /// What this program calls itself as a maker of tokens.
+    package static let issuer: String = "maos"
+
     /// Makes claims.
     package init(
         sub: String, email: String = "", name: String? = nil, roles: [String] = [], permissions: [String] = [],
-        projects: [String] = [], team: String? = nil, iss: String? = "maos", iat: Int64? = nil, nbf: Int64? = nil,
+        projects: [String] = [], team: String? = nil, iss: String? = TokenClaims.issuer, iat: Int64? = nil,
+        nbf: Int64? = nil,
         exp: Int64? = nil, task: String? = nil, jti: String? = nil
     ) {
         self.sub = sub
@@ -106,7 +110,10 @@ package struct TokenClaims: Hashable, Sendable {
     package var principal: Principal {
         var granted: Permissions = []
         for role in roles { granted.formUnion(Permissions(role: role)) }
-        for permission in permissions { granted.formUnion(Permissions(name: permission)) }
+        for permission in permissions {
+            // The OpenCode document names them by what an API key may be good for.
+            granted.formUnion(APIKey.Scope(rawValue: permission)?.permissions ?? Permissions(name: permission))
+        }
         return Principal(
             subject: sub, permissions: granted, projects: projects, team: team, task: task.flatMap { TaskID($0) })
     }

@@ -14,6 +14,8 @@ package enum TokenError: Error, Hashable, Sendable, CustomStringConvertible {
     case missingClaim(String)
     /// A claim has another type than it should.
     case wrongType(String)
+    /// Made by somebody else for somebody else.
+    case foreignIssuer
     /// `exp` has passed.
     case expired
     /// `nbf` has not come yet.
@@ -29,6 +31,7 @@ package enum TokenError: Error, Hashable, Sendable, CustomStringConvertible {
         case .signature: "the token's signature is wrong"
         case .missingClaim(let name): "the token has no claim \(name)"
         case .wrongType(let name): "the token's claim \(name) has the wrong type"
+        case .foreignIssuer: "the token was issued by somebody else"
         case .expired: "the token has expired"
         case .notYetValid: "the token is not valid yet"
         }

@@ -33,6 +33,9 @@ package struct TokenVerifier: Sendable {
     private let leeway: Int64
     private let allowsAdminWithoutExpiry: Bool
 
+    /// Who may call itself the issuer: this program, and the one of the OpenCode document, for tokens made by hand.
+    private static let issuers: [String] = [TokenClaims.issuer, "opencode-server"]
+
     /// Makes a verifier.
     ///
     /// - Parameters:
@@ -56,6 +59,7 @@ package struct TokenVerifier: Sendable {
     package func verify(_ token: ArraySlice<UInt8>, at now: Int64) throws(TokenError) -> VerifiedToken {
         let payload = try CompactSignature.verify(token, with: key)
         let claims = try TokenClaims(payload: payload)
+        if let issuer: String = claims.iss, !TokenVerifier.issuers.contains(issuer) { throw .foreignIssuer }
         let verified = VerifiedToken(claims: claims, leeway: leeway)
         if claims.exp == nil {
             guard allowsAdminWithoutExpiry, verified.principal.permissions == .all else { throw .missingClaim("exp") }

@@ -1,3 +1,4 @@
+import Foundation
 import MAOSCore
 import MAOSProtocols
 import Testing
@@ -8,9 +9,10 @@ struct OpenCodeFailureTests {
         OpenCodeFailure(rejection, task: "t", isReady: isReady).code
     }
 
-    @Test("what the engine refuses has a code (OC-ERR-18, OC-ERR-25, OC-ERR-31, OC-ERR-32)")
+    @Test("what the engine refuses has a code (OC-ERR-18, OC-ERR-25, OC-ERR-31, OC-ERR-32, OC-ERR-33)")
     func rejections() {
-        #expect(code(.unavailable("the disk is full")) == .databaseError)
+        #expect(code(.unavailable("the disk does not answer")) == .databaseError)
+        #expect(code(.diskFull("The disk is full")) == .diskSpaceExceeded)
         #expect(code(.unavailable("draining"), isReady: false) == .serviceUnavailable)
         #expect(code(.limitReached("live tasks", limit: 5)) == .serverOverload)
         #expect(code(.limitReached("bytes of live tasks", limit: 5)) == .memoryLimitExceeded)
@@ -23,6 +25,55 @@ struct OpenCodeFailureTests {
         #expect(code(.invalid(.init(field: "schedule.timeZone", value: "x", expected: "e"))) == .invalidRecurringConfig)
         #expect(code(.invalid(.init(field: "schedule.at", value: "x", expected: "e"))) == .invalidScheduleTime)
         #expect(code(.invalid(.init(field: "id", value: "x", expected: "e"))) == .invalidFieldValue)
+    }
+
+    @Test(
+        "codes without a cause are not declared, and the page says why (OC-ERR-20, OC-ERR-21, OC-ERR-22, OC-ERR-24, OC-ERR-38, OC-ERR-39)"
+    )
+    func absentCodes() throws {
+        let absent: [String] = [
+            "PROCESS_ALREADY_EXISTS", "FILESYSTEM_ERROR", "FILE_NOT_FOUND", "FILE_PERMISSION_DENIED",
+            "CONFIGURATION_ERROR", "METRICS_UNAVAILABLE", "HEALTH_CHECK_FAILED", "CONNECTION_LOST",
+        ]
+        // The document's table has 38, and a sample one more.
+        #expect(OpenCodeErrorCode.allCases.count + absent.count == 39)
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
+        let page = try String(contentsOf: root.appending(path: "Docs/Protocols/OpenCode.md"), encoding: .utf8)
+        let reasons: Substring = try #require(page.split(separator: "do not occur:").last)
+        for name: String in absent {
+            #expect(OpenCodeErrorCode(rawValue: name) == nil)
+            #expect(reasons.contains("`\(name)`"), "nothing says why \(name) does not occur")
+        }
+        for code: OpenCodeErrorCode in OpenCodeErrorCode.allCases {
+            #expect(page.contains("`\(code.rawValue)`"), "the page does not name \(code.rawValue)")
+            #expect(!reasons.contains("`\(code.rawValue)`"))
+        }
+    }
+
+    @Test("a task whose process runs is not begun twice: its id is taken, and it is not tried again (OC-ERR-11)")
+    func runningProcess() async throws {
+        let world = try await OpenCodeWorld()
+        let peer = try await world.join()
+        _ = try await world.spawnAgent()
+        try await world.start("a", from: peer)
+        _ = try await world.begin("a")
+        let start = #"{"type":"start_task","task":\#(OpenCodeWorld.task("a"))}"#
+        #expect(try await world.refusal(start, from: peer) == "TASK_ALREADY_EXISTS")
+        #expect(try await world.refusal(#"{"type":"retry_task","task_id":"a"}"#, from: peer) == "INVALID_FIELD_VALUE")
+        #expect(world.runtime.launches.count == 1)
+    }
+
+    @Test("a connection that ends without a word is a line in the log, one that says goodbye is none (OC-ERR-34)")
+    func lostConnection() async throws {
+        let world = try await OpenCodeWorld()
+        for code: UInt16 in [1_000, 1_001, 1_005] { try await world.disconnect(try await world.join(), code: code) }
+        func lines() -> [LogEntry] {
+            world.logs.entries(after: 0).entries.filter { $0.details["code"] == "CONNECTION_LOST" }
+        }
+        #expect(lines().isEmpty)
+        try await world.disconnect(try await world.join(), code: 1_006)
+        #expect(lines().count == 1)
+        #expect(lines().first?.details["client_ip"] == "127.0.0.1")
     }
 
     /// A history that cannot be read.
@@ -57,6 +108,8 @@ struct OpenCodeFailureTests {
         let peer = try await world.join()
         world.history = BrokenHistory(.unavailable("no disk"))
         #expect(try await world.refusal(#"{"type":"list_tasks"}"#, from: peer) == "DATABASE_CONNECTION_ERROR")
+        world.history = BrokenHistory(.full("no space"))
+        #expect(try await world.refusal(#"{"type":"list_tasks"}"#, from: peer) == "DISK_SPACE_EXCEEDED")
         world.history = BrokenHistory(.corrupt("odd"))
         #expect(try await world.refusal(#"{"type":"get_task_status","task_id":"x"}"#, from: peer) == "DATABASE_ERROR")
         world.readOutputs = BrokenOutputs()

@@ -56,6 +56,26 @@ struct TokenTests {
         #expect(verified.principal.task == TaskID("task_1"))
     }
 
+    @Test(
+        "the payload of the OpenCode document is understood, and no other issuer's (OC-SEC-03, C-82)",
+        arguments: [
+            ("opencode-server", true), ("maos", true), (nil, true), ("", false), ("somebody-else", false),
+            ("opencode-server ", false),
+        ])
+    func openCodePayload(issuer: String?, isAccepted: Bool) throws {
+        let claim: String = issuer.map { #","iss":"\#($0)""# } ?? ""
+        let payload: String =
+            #"{"sub":"client-1","name":"Client","permissions":["read","write"],"exp":\#(now + 60),"iat":\#(now)\#(claim)}"#
+        let bytes: [UInt8] = token(payload: payload, key: try key())
+        let verifier = TokenVerifier(key: try key())
+        guard isAccepted else { return #expect(failure(verifier, bytes) == .foreignIssuer) }
+        let verified = try verifier.verify(bytes[...], at: now)
+        #expect(verified.claims.name == "Client")
+        #expect(verified.principal.subject == "client-1")
+        #expect(verified.principal.permissions.isSuperset(of: [.tasksRead, .logsRead, .tasksCreate, .tasksCancel]))
+        #expect(verified.principal.permissions.isDisjoint(with: [.processesKill, .systemAdmin]))
+    }
+
     @Test("times are kept to the second, with leeway only where it is configured")
     func times() throws {
         let signer = TokenSigner(key: try key())
