@@ -77,6 +77,23 @@ def test_payloads_are_schemas(everything, listener):
         jsonschema.Draft7Validator.check_schema(schema)
 
 
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_examples_are_what_they_stand_for(everything, listener):
+    """Each message of JSON has an example, which is that message and no other of its direction."""
+    document = fetch(everything, listener).json()
+    description = Description(document)
+    for name in document["channels"]:
+        channel = description.channel(name)
+        for messages, check in ((channel.received, channel.check_request), (channel.sent, channel.check)):
+            for message, schema in messages.items():
+                declared = document["components"]["messages"][f"{name}.{message}"]
+                if schema is None:
+                    assert "examples" not in declared
+                else:
+                    (example,) = declared["examples"]
+                    assert check(example["payload"]) == message
+
+
 def test_same_bytes_each_time(everything):
     assert fetch(everything, "all").content == fetch(everything, "all").content
 

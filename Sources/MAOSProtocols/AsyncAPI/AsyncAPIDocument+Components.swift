@@ -68,7 +68,14 @@ extension AsyncAPIDocument {
         case .json(let schema):
             writer.key("payload")
             schemas.write(schema, to: &writer)
+            writer.beginArray("examples")
+            writer.beginObject()
+            writer.key("payload")
+            JSONExampleWriter().write(schema, to: &writer)
+            writer.endObject()
+            writer.endArray()
         case .bytes:
+            // No example: the specification has them as objects (AsyncAPI 3.0.0, Message Example Object).
             writer.member("contentType", "application/octet-stream")
             writer.beginObject("payload")
             writer.member("type", "string")

@@ -63,6 +63,7 @@ extension TextFormat {
     /// A channel's name.
     static let gatewayChannel = TextFormat(
         expected: "task:{id}, tasks:all, agent:{id}, agents:all, system:{type}, system:all or metrics:all",
+        example: "tasks:all",
         pattern: "^((task|agent):[A-Za-z0-9_-]{1,100}|(tasks|agents|metrics):all|system:[a-z0-9_]{1,64})$"
     ) { GatewayChannel(name: $0) != nil }
 }

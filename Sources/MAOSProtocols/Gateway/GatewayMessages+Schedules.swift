@@ -200,11 +200,13 @@ extension GatewayMessages {
 extension TextFormat {
     /// `09:30` or `09:30:15`.
     static let timeOfDay = TextFormat(
-        expected: "a time of day such as 09:30 or 09:30:15", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+        expected: "a time of day such as 09:30 or 09:30:15", example: "09:30",
+        pattern: "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
     ) { TimeOfDay($0) != nil }
 
     /// A time in UTC, or a local time.
     static let instantOrLocal = TextFormat(
-        expected: "a time in UTC such as 2030-01-31T08:00:00Z, or a local time such as 2030-01-31T09:00"
+        expected: "a time in UTC such as 2030-01-31T08:00:00Z, or a local time such as 2030-01-31T09:00",
+        example: "2030-01-31T08:00:00Z"
     ) { LocalTime($0) != nil || ISO8601.parse($0) != nil }
 }

@@ -341,7 +341,7 @@ extension DeclaredChannel {
 
 extension TextFormat {
     /// A whole number from zero on, in a query.
-    static let wholeNumber = TextFormat(expected: "a whole number", pattern: "^[0-9]+$") {
+    static let wholeNumber = TextFormat(expected: "a whole number", example: "1", pattern: "^[0-9]+$") {
         !$0.isEmpty && $0.utf8.allSatisfy { $0 &- 0x30 < 10 }
     }
 }

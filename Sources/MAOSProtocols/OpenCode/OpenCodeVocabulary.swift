@@ -123,7 +123,8 @@ enum OpenCodeTime {
 extension TextFormat {
     /// A date and time with its offset from UTC.
     static let openCodeTimestamp = TextFormat(
-        expected: "an ISO 8601 date and time such as 2030-01-01T00:00:00Z", schemaName: "date-time"
+        expected: "an ISO 8601 date and time such as 2030-01-01T00:00:00Z", example: "2030-01-01T00:00:00Z",
+        schemaName: "date-time"
     ) { OpenCodeTime.parse($0) != nil }
 
     /// The name of a task.
@@ -132,11 +133,14 @@ extension TextFormat {
     ) { TaskID($0) != nil }
 
     /// A pattern for names of files.
-    static let filesPattern = TextFormat(expected: "a glob pattern such as **/*.test.js") { GlobSyntax.isValid($0) }
+    static let filesPattern = TextFormat(
+        expected: "a glob pattern such as **/*.test.js", example: "**/*.test.js"
+    ) { GlobSyntax.isValid($0) }
 
     /// A length of time such as `1h`.
     static let metricsRange = TextFormat(
-        expected: "a number and s, m, h or d, such as 1h, at most 30d", pattern: "^[1-9][0-9]{0,6}[smhd]$"
+        expected: "a number and s, m, h or d, such as 1h, at most 30d", example: "1h",
+        pattern: "^[1-9][0-9]{0,6}[smhd]$"
     ) { OpenCodeMessages.rangeLength($0) != nil }
 }
 

@@ -72,6 +72,39 @@ import Testing
         #expect(DeclaredChannel.dashboard.received.count == DashboardMessages.Kind.allCases.count)
     }
 
+    @Test("every message of JSON has an example that is as it is declared, and no other message")
+    func examples() throws {
+        let document: JSONValue = try document()
+        let components: JSONValue = try #require(document["components"]?["messages"])
+        var count: Int = 0
+        for dialect: AsyncAPIDocument.Dialect in AsyncAPIDocument.Dialect.allCases {
+            let channel: DeclaredChannel = dialect.channel
+            for message: DeclaredMessage in channel.messages {
+                let name: String = "\(channel.name).\(message.title)"
+                guard let schema: MessageSchema = message.schema else {
+                    #expect(components[name]?["examples"] == nil, "\(name)")
+                    continue
+                }
+                let examples: [JSONValue] = try #require(components[name]?["examples"]?.arrayValue, "\(name)")
+                #expect(examples.count == 1, "\(name)")
+                let payload: JSONValue = try #require(examples[0]["payload"], "\(name)")
+                let issues: [ValidationIssue] = schema.issues(in: payload)
+                #expect(issues.isEmpty, "\(name): \(issues) in \(payload)")
+                #expect(payload.objectValue?.members.map(\.key) == schema.fields.map(\.name), "\(name)")
+                count += 1
+            }
+            for message: DeclaredMessage in channel.sent {
+                guard
+                    let payload: JSONValue = components["\(channel.name).\(message.title)"]?["examples"]?[0]?[
+                        "payload"],
+                    message.schema != nil
+                else { continue }
+                channel.check(payload)
+            }
+        }
+        #expect(count > 100)
+    }
+
     @Test("schemas of one name are one schema")
     func names() {
         var known: [String: MessageSchema] = [:]
