@@ -1,5 +1,6 @@
 internal import MAOSCore
 internal import MAOSProtocols
+internal import MAOSStore
 internal import MAOSSystem
 internal import Synchronization
 
@@ -13,12 +14,12 @@ final class ServerEnvironment: DialectEnvironment {
     let startedAt: Instant
     let version: String = Version.text
     private let ready = Atomic(false)
-    private let outputs: any OutputStore
+    private let outputs: OutputLog
     private let orchestrator = Locked<Orchestrator?>(nil)
     private let shownBoard = Locked<MetricsBoard?>(nil)
     private let hostInformation = Locked<(any HostInformation)?>(nil)
 
-    init(startedAt: Instant, outputs: any OutputStore) {
+    init(startedAt: Instant, outputs: OutputLog) {
         self.startedAt = startedAt
         self.outputs = outputs
     }
@@ -47,16 +48,27 @@ final class ServerEnvironment: DialectEnvironment {
             storage.status = .unhealthy
             storage.message = reason
         }
-        let waitsForDisk: Bool = outputs.pendingBytes > 64 << 20
+        let execution: String? = ServerEnvironment.problem(of: outputs)
         let journal = HealthComponent.Dependency(name: "storage", status: storage.status)
         return [
             HealthComponent(name: "orchestration", status: storage.status, lastCheck: now, dependencies: [journal]),
             HealthComponent(
-                name: "execution", status: waitsForDisk ? .degraded : .healthy,
-                message: waitsForDisk ? "output waits for the disk" : nil, lastCheck: now),
+                name: "execution", status: execution == nil ? .healthy : .degraded, message: execution, lastCheck: now),
             HealthComponent(name: "communication", status: isReady ? .healthy : .degraded, lastCheck: now),
             storage,
         ]
+    }
+
+    /// How long it is told that output was lost, in milliseconds.
+    private static let lossMemory: Int64 = 300_000
+
+    /// What is wrong with the output of agents, for people.
+    private static func problem(of outputs: OutputLog) -> String? {
+        let losses: OutputLosses = outputs.losses
+        if let last: Int64 = losses.last, SystemClock.monotonicMilliseconds() - last < lossMemory {
+            return "output was lost, because the disk refused it: \(losses.entries) pieces since the start"
+        }
+        return outputs.pendingBytes > 64 << 20 ? "output waits for the disk" : nil
     }
 
     func usage(of agent: AgentID) -> AgentUsage? {

@@ -15,7 +15,18 @@ struct DiskTests {
         let filler: String = disk.path + "/filler"
         try await exercise(
             ServerProcess(directory: disk.path + "/data"), fill: { _ in SmallDisk.fill(filler) },
-            release: { _ in try FileManager.default.removeItem(atPath: filler) })
+            release: { _ in try FileManager.default.removeItem(atPath: filler) },
+            finally: { client in
+                // What was printed meanwhile is gone, and that can be seen.
+                let metrics: String = String(
+                    decoding: try client.call(.get, "/metrics").head.body, as: UTF8.self)
+                let line: Substring? = metrics.split(separator: "\n").first { $0.hasPrefix("maos_output_lost_total") }
+                let count: Double? = line?.split(separator: " ").last.flatMap { Double($0) }
+                #expect(count ?? 0 >= 1, "\(line ?? "there is no such series")")
+                let health: JSONValue? = try client.call(.get, "/api/v1/health").data
+                let execution: JSONValue? = health?["components"]?.arrayValue?.first { $0["name"] == "execution" }
+                #expect(execution?["status"] == "degraded" && execution?["message"] != nil, "\(health ?? .null)")
+            })
     }
 
     @Test("in the form of a limit on the size of files does the same")
@@ -29,7 +40,8 @@ struct DiskTests {
     }
 
     private func exercise(
-        _ server: ServerProcess, fill: (ServerProcess) throws -> Void, release: (ServerProcess) throws -> Void
+        _ server: ServerProcess, fill: (ServerProcess) throws -> Void, release: (ServerProcess) throws -> Void,
+        finally: (APIClient) throws -> Void = { _ in }
     ) async throws {
         let folder: String = try TemporaryFolder.make()
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -83,6 +95,7 @@ struct DiskTests {
         let ended: JSONValue = try await client.ended(running)
         #expect(ended["status"] == "completed" && ended["attempt"] == 1, "\(ended)")
         try await waitUntil("it is healthy") { try client.call(.get, "/api/v1/health").status == 200 }
+        try finally(client)
         #expect(try await client.run(["/bin/echo", "new"])["result"]?["stdout"] == "new\n")
 
         // The same after a restart: what was acknowledged is there, what was refused is not.

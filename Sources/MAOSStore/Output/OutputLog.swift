@@ -38,7 +38,7 @@ package final class OutputLog: OutputStore {
     private let queue = Locked(Queue())
     private let observers = Locked<[WeakObserver]>([])
     private let pending = Atomic<Int>(0)
-    private let droppedCount = Atomic<Int>(0)
+    private let lost = Locked(OutputLosses())
     private let worker: WorkerThread
     /// Only the worker takes it, and whoever closes the log.
     private let writer: Locked<OutputWriter>
@@ -110,8 +110,8 @@ package final class OutputLog: OutputStore {
     /// Bytes taken and not yet written.
     package var pendingBytes: Int { pending.load(ordering: .relaxed) }
 
-    /// Entries that could not be stored since the start.
-    package var droppedEntries: Int { droppedCount.load(ordering: .relaxed) }
+    /// What could not be stored since the start.
+    package var losses: OutputLosses { lost.withLock { $0 } }
 
     /// Calls a body, on the log's thread, when everything appended before has been written and observers were told.
     package func whenWritten(_ body: @escaping @Sendable () -> Void) {
@@ -144,10 +144,10 @@ package final class OutputLog: OutputStore {
                 end += 1
             }
             let slice: ArraySlice<OutputChunk> = chunks[start..<end]
-            let (entries, dropped): ([OutputEntry], Int) = writer.withLock { writer in
-                (writer.write(slice), writer.dropped.entries)
+            let (entries, dropped): ([OutputEntry], (entries: Int, bytes: Int)) = writer.withLock { writer in
+                (writer.write(slice), writer.dropped)
             }
-            droppedCount.store(dropped, ordering: .relaxed)
+            lost.withLock { $0.note(dropped, at: SystemClock.monotonicMilliseconds()) }
             if !entries.isEmpty { tell(entries) }
             pending.wrappingSubtract(bytes, ordering: .relaxed)
             start = end

@@ -2,6 +2,7 @@ internal import Glibc
 internal import MAOSAgents
 internal import MAOSCore
 internal import MAOSProtocols
+internal import MAOSStore
 internal import MAOSSystem
 internal import MAOSTransport
 
@@ -12,7 +13,7 @@ final class ServerMetrics: Sendable {
         var orchestrator: Orchestrator
         var journal: MeasuredJournal
         var events: EventMeasures
-        var outputs: any OutputStore
+        var outputs: OutputLog
         var gateway: Gateway
         var dialects: [(name: String, surface: DialectSurface)]
         var opencode: OpenCodeShared
@@ -254,6 +255,12 @@ final class ServerMetrics: Sendable {
         builder.add(
             MetricSeries("maos_output_pending_bytes", .gauge, of: .storage, "Output that waits for the disk")
         ) { .number(Double(outputs.pendingBytes)) }
+        builder.add(
+            MetricSeries("maos_output_lost_total", .counter, of: .storage, "Pieces of output that the disk has refused")
+        ) { .number(Double(outputs.losses.entries)) }
+        builder.add(
+            MetricSeries("maos_output_lost_bytes_total", .counter, of: .storage, "Output that the disk has refused")
+        ) { .number(Double(outputs.losses.bytes)) }
         builder.add(
             MetricSeries("maos_database_bytes", .gauge, of: .storage, "Size of the database file, without its log")
         ) { look.databaseBytes.map { .number($0) } ?? .unknown }
