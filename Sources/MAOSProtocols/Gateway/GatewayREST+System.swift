@@ -81,6 +81,7 @@ extension GatewayREST {
             writer.endArray()
             writer.member("nextSequence", page.nextSequence)
             writer.member("oldestSequence", page.oldestSequence)
+            writer.member("lastSequence", max(bus.lastSequence, page.events.last?.sequence ?? 0))
             writer.endObject()
         }
     }

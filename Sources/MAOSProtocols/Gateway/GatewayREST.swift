@@ -7,6 +7,7 @@ package import MAOSCore
 /// the contract: limits (which the transport counts), token, permission, existence, validity.
 package final class GatewayREST {
     let view: CommittedView
+    let bus: EventBus
     let configuration: GatewayConfiguration
     let environment: any DialectEnvironment
     let projection: GatewayProjection
@@ -16,13 +17,16 @@ package final class GatewayREST {
     ///
     /// - Parameters:
     ///   - view: What is committed.
+    ///   - bus: The events that are at hand.
     ///   - configuration: What the operator has set.
     ///   - environment: The server around it.
     ///   - seed: Where the identifiers of requests get their randomness from; different on every loop.
     package init(
-        view: CommittedView, configuration: GatewayConfiguration, environment: any DialectEnvironment, seed: UInt64
+        view: CommittedView, bus: EventBus, configuration: GatewayConfiguration, environment: any DialectEnvironment,
+        seed: UInt64
     ) {
         self.view = view
+        self.bus = bus
         self.configuration = configuration
         self.environment = environment
         projection = GatewayProjection(view: view, configuration: configuration, environment: environment)

@@ -65,7 +65,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         self.resources = resources
         var random = SystemRandomNumberGenerator()
         rest = GatewayREST(
-            view: services.orchestrator.view, configuration: services.configuration,
+            view: services.orchestrator.view, bus: services.orchestrator.events, configuration: services.configuration,
             environment: services.environment, seed: random.next())
         hub = GatewayHub(
             view: services.orchestrator.view, bus: services.orchestrator.events,

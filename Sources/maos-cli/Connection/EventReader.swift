@@ -49,26 +49,10 @@ struct EventReader {
 
     /// The newest sequence number; 0 when nothing has happened yet.
     ///
-    /// Nobody tells it, but whether there is an event at some number can be asked: it is found by halving.
-    ///
     /// - Throws: ``Failure`` if the server says no.
     func lastSequence() throws(Failure) -> Int {
-        var known: Int = 0
-        var beyond: Int = 1
-        while try exists(beyond) {
-            known = beyond
-            beyond *= 16
-        }
-        while beyond - known > 1 {
-            let middle: Int = known + (beyond - known) / 2
-            if try exists(middle) { known = middle } else { beyond = middle }
-        }
-        return known
-    }
-
-    private func exists(_ sequence: Int) throws(Failure) -> Bool {
-        let data: JSONValue = try page(from: sequence, limit: 1, types: nil)
-        return (data["nextSequence"]?.intValue ?? 0) > sequence
+        let data: JSONValue = try page(from: .max, limit: 1, types: nil)
+        return data["lastSequence"]?.intValue ?? 0
     }
 
     private func page(from first: Int, limit: Int, types: String?) throws(Failure) -> JSONValue {

@@ -57,6 +57,14 @@ import Testing
         let all = try await world.send(.get, "/api/v1/events")
         let events: [JSONValue] = all.data["events"]?.arrayValue ?? []
         #expect(events.compactMap { $0["sequence"]?.intValue } == Array(1...events.count))
+        #expect(all.data["oldestSequence"] == 1)
+        let last: Int = events.count
+        #expect(all.data["lastSequence"]?.intValue == last)
+        // The same from anywhere, also from behind the end.
+        for query: String in ["since=2&limit=1", "types=task_failed", "since=\(last + 1)", "since=\(Int.max)"] {
+            let page = try await world.send(.get, "/api/v1/events?\(query)")
+            #expect(page.data["lastSequence"]?.intValue == last, "\(query)")
+        }
         #expect(events.first?["type"] == "task_created")
         #expect(events.first?["timestamp"] == "2030-01-01T00:00:00.000Z")
         for name in ["taskId", "taskType", "status", "coreStatus", "priority", "progress", "attempt", "owner"] {

@@ -213,7 +213,8 @@ final class GatewayWorld {
         configure(&configuration)
         self.configuration = configuration
         rest = GatewayREST(
-            view: orchestrator.view, configuration: configuration, environment: environment, seed: 1)
+            view: orchestrator.view, bus: orchestrator.events, configuration: configuration,
+            environment: environment, seed: 1)
         hub = GatewayHub(
             view: orchestrator.view, bus: orchestrator.events, configuration: configuration,
             environment: environment)
