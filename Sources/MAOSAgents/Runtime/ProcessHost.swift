@@ -80,6 +80,7 @@ final class ProcessHost: @unchecked Sendable {
     // MARK: - Agents
 
     private func start(_ agent: AgentRecord) {
+        // Silence is ours, not the process's: one that was given up for it is still looked after, and goes on.
         if let resident: AgentProcess = agents[agent.id]?.resident {
             outbox.report(.agentStarted(agent.id, process: resident.identity))
             return

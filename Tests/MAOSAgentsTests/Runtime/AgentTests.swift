@@ -42,6 +42,28 @@ struct AgentTests {
         await harness.runtime.shutDown()
     }
 
+    @Test("that was given up for its silence goes on with the process it has, and never has two")
+    func silence() async throws {
+        let harness = try RuntimeHarness()
+        let first: ProcessIdentity = try await startTerminal(harness)
+        let agent: AgentRecord = RuntimeHarness.agent("a1") { $0.resident = .terminal }
+        // What the engine asks for when its wait is over.
+        harness.runtime.perform([.startAgent(agent)])
+        let all: [Command] = try await harness.sink.commands.wait(for: "the second start of the agent") { commands in
+            commands.count { if case .agentStarted(agent.id, _) = $0 { true } else { false } } == 2
+        }
+        let started: [ProcessIdentity?] = all.compactMap {
+            if case .agentStarted(agent.id, let process) = $0 { .some(process) } else { nil }
+        }
+        #expect(started == [first, first])
+        #expect(await harness.runtime.type(Array("echo still=$((40 + 2))\n".utf8), to: agent.id))
+        try await harness.store.wait(for: "still=42", in: .agent(agent.id), .terminal)
+        harness.runtime.perform([.stopAgent(agent.id, graceful: true)])
+        try await wait(harness, for: "stop") { if case .agentStopped(agent.id) = $0 { true } else { false } }
+        #expect(!Host.lives(first.pid))
+        await harness.runtime.shutDown()
+    }
+
     @Test("with a terminal is a shell where no runner says otherwise, and takes what is typed")
     func terminal() async throws {
         let harness = try RuntimeHarness()
