@@ -21,16 +21,16 @@ import Testing
         ServerSentEventEncoder.appendRetry(milliseconds: 500, to: &stream)
         ServerSentEventEncoder.append(id: 7, event: nil, data: try JSONText("{\"a\":1}"), to: &stream)
         ServerSentEventEncoder.appendKeepAlive(to: &stream)
-        ServerSentEventEncoder.append(id: nil, event: "end", data: Array("x\ny\r\nz\r".utf8)[...], to: &stream)
-        ServerSentEventEncoder.append(id: 8, event: nil, data: [], to: &stream)
+        ServerSentEventEncoder.append(id: nil, event: "end", data: try JSONText("[\"x\\n\"]"), to: &stream)
+        ServerSentEventEncoder.append(id: 8, event: nil, data: try JSONText("{}"), to: &stream)
         return stream
     }
 
     @Test("what is written is read, however it is cut")
     func roundTrip() throws {
         let expected = [
-            ServerSentEvent(id: "7", data: "{\"a\":1}"), ServerSentEvent(id: "7", event: "end", data: "x\ny\nz\n"),
-            ServerSentEvent(id: "8", data: ""),
+            ServerSentEvent(id: "7", data: "{\"a\":1}"), ServerSentEvent(id: "7", event: "end", data: "[\"x\\n\"]"),
+            ServerSentEvent(id: "8", data: "{}"),
         ]
         try everySplit(of: try stream()) { pieces in
             let events = try read(pieces)

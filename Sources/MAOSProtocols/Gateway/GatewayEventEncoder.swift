@@ -44,7 +44,7 @@ final class GatewayEventEncoder {
         var writer = JSONWriter(reservingCapacity: 512)
         projection.write(event, for: principal, to: &writer)
         ServerSentEventEncoder.append(
-            id: Int64(clamping: event.sequence), event: nil, data: writer.take()[...], to: &bytes)
+            id: Int64(clamping: event.sequence), event: nil, data: writer.takeText(), to: &bytes)
     }
 
     /// The event as a WebSocket message, for those who may see everything: flat members, and the same under `payload`.

@@ -93,7 +93,7 @@ package final class GatewayEventStream {
             writer.member("from", next)
             writer.member("to", page.oldestSequence - 1)
             writer.endObject()
-            ServerSentEventEncoder.append(id: nil, event: "gap", data: writer.take()[...], to: &bytes)
+            ServerSentEventEncoder.append(id: nil, event: "gap", data: writer.takeText(), to: &bytes)
         }
         for event: Event in page.events where event.sequence >= next { append(event, to: &bytes) }
         let isStuck: Bool = page.nextSequence <= next && bytes.isEmpty

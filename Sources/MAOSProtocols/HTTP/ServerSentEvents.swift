@@ -22,43 +22,8 @@ package enum ServerSentEventEncoder {
     /// The value of the `Content-Type` field.
     package static let contentType = "text/event-stream; charset=utf-8"
 
-    /// Writes an event; `id` and `event` must have no line ends, data is split at each of them.
-    package static func append(id: Int64?, event: String?, data: ArraySlice<UInt8>, to output: inout [UInt8]) {
-        appendHead(id: id, event: event, to: &output)
-        var start: Int = data.startIndex
-        while start < data.endIndex {
-            let end: Int = lineEnd(in: data, from: start)
-            output.append(contentsOf: data[start..<end])
-            guard end < data.endIndex else { break }
-            output.append(contentsOf: "\ndata: ".utf8)
-            let isPair: Bool =
-                data[end] == HTTPCharacter.carriageReturn
-                && end + 1 < data.endIndex && data[end + 1] == HTTPCharacter.lineFeed
-            start = end + (isPair ? 2 : 1)
-        }
-        output.append(HTTPCharacter.lineFeed)
-        output.append(HTTPCharacter.lineFeed)
-    }
-
-    /// The place of the next line end, or the end.
-    private static func lineEnd(in data: ArraySlice<UInt8>, from start: Int) -> Int {
-        let span: Span<UInt8> = data.span
-        var index: Int = start - data.startIndex
-        while index < span.count, span[index] != HTTPCharacter.lineFeed, span[index] != HTTPCharacter.carriageReturn {
-            index += 1
-        }
-        return data.startIndex + index
-    }
-
-    /// Writes an event whose data is JSON, as ``JSONWriter`` writes it: one line.
+    /// Writes an event whose data is JSON, as ``JSONWriter`` writes it: one line. `event` must have no line end.
     package static func append(id: Int64?, event: String?, data: JSONText, to output: inout [UInt8]) {
-        appendHead(id: id, event: event, to: &output)
-        output.append(contentsOf: data.utf8)
-        output.append(HTTPCharacter.lineFeed)
-        output.append(HTTPCharacter.lineFeed)
-    }
-
-    private static func appendHead(id: Int64?, event: String?, to output: inout [UInt8]) {
         if let id {
             output.append(contentsOf: "id: ".utf8)
             Decimal.append(id, to: &output)
@@ -70,6 +35,9 @@ package enum ServerSentEventEncoder {
             output.append(HTTPCharacter.lineFeed)
         }
         output.append(contentsOf: "data: ".utf8)
+        output.append(contentsOf: data.utf8)
+        output.append(HTTPCharacter.lineFeed)
+        output.append(HTTPCharacter.lineFeed)
     }
 
     /// Writes a comment, which keeps an idle connection open and which readers skip.

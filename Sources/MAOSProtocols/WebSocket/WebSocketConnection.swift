@@ -47,7 +47,7 @@ package struct WebSocketConnection: Sendable {
     private let role: WebSocketRole
     private var decoder: WebSocketFrameDecoder
     private var assembler: WebSocketMessageAssembler
-    private var maskState: UInt64
+    private var masks: SeededRandom
     /// The control frame whose payload is arriving.
     private var control: WebSocketOpcode?
     private var controlPayload: [UInt8] = []
@@ -72,7 +72,7 @@ package struct WebSocketConnection: Sendable {
         decoder = WebSocketFrameDecoder(
             role: role, payloadLimit: messageLimit, allowsCompression: allowsCompression)
         assembler = WebSocketMessageAssembler(limit: messageLimit)
-        maskState = maskSeed
+        masks = SeededRandom(seed: maskSeed)
     }
 
     // MARK: Receiving
@@ -210,13 +210,8 @@ package struct WebSocketConnection: Sendable {
         WebSocketFrameEncoder.append(opcode, payload, mask: nextMask(), to: &output)
     }
 
-    /// A client's next mask, SplitMix64 over the seed.
+    /// A client's next mask.
     private mutating func nextMask() -> UInt32? {
-        guard role == .client else { return nil }
-        maskState &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = maskState
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return UInt32(truncatingIfNeeded: (mixed ^ mixed >> 31) >> 32)
+        role == .client ? UInt32(truncatingIfNeeded: masks.next() >> 32) : nil
     }
 }
