@@ -1,5 +1,5 @@
 import MAOSCore
-import MAOSProtocols
+@testable import MAOSProtocols
 import Testing
 
 @Suite("Messages of the dashboard")
@@ -163,6 +163,27 @@ struct DashboardMessageTests {
             try await world.send("agent:pause", #"{"agentId":"nobody"}"#, from: peer)
             #expect(world.take(peer).last?.code == (code == 1003 && token.hasPrefix("vera") ? 1003 : 2001))
         }
+    }
+
+    @Test("DASH-ERR-10: what nobody has reckoned with is an internal error, which names nothing of the inside")
+    func internalErrors() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agent: AgentID = try await world.createAgent(from: peer)
+        world.inputFailure = "The system refuses it"
+        try await world.send("agent:command", #"{"agentId":"\#(agent)","command":"x","interactive":true}"#, from: peer)
+        let ack: DashboardReply = try #require(world.take(peer).first)
+        #expect(ack.code == 3003)
+        #expect(ack.payload["error"] == "3003 INTERNAL_ERROR: The system refuses it")
+        for rejection: Rejection in [.notFound(.execution, id: "inner"), .notFound(.pool, id: "inner")] {
+            let failure = DashboardFailure(rejection)
+            #expect(failure.code == .internalError)
+            #expect(!failure.text.contains("inner"))
+        }
+        // The agent goes on.
+        world.inputFailure = nil
+        try await world.send("agent:command", #"{"agentId":"\#(agent)","command":"x","interactive":true}"#, from: peer)
+        #expect(world.take(peer).first?.payload["success"] == true)
     }
 
     @Test("DASH-CONN-06: trusted callers of this host need not say who they are")

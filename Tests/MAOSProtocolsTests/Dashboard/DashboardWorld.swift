@@ -55,6 +55,8 @@ final class DashboardWorld {
     private(set) var typed: [(AgentID, [UInt8])] = []
     /// Whether agents take what is typed.
     var takesInput = true
+    /// What the system says instead of taking it.
+    var inputFailure: String?
     private var lastPeer: UInt64 = 0
     private var loops: [PeerID: Int] = [:]
 
@@ -190,7 +192,8 @@ final class DashboardWorld {
                 waiting += dialects[loop].complete(token, with: .read(result), at: now)
             case .perform(.host(.type(let agent, let bytes)), let token):
                 typed.append((agent, bytes))
-                waiting += dialects[loop].complete(token, with: .host(takesInput ? .done : .noSuchProcess), at: now)
+                let answer: HostAnswer = inputFailure.map { .failed($0) } ?? (takesInput ? .done : .noSuchProcess)
+                waiting += dialects[loop].complete(token, with: .host(answer), at: now)
             case .perform(.host, let token):
                 waiting += dialects[loop].complete(token, with: .host(.noSuchProcess), at: now)
             }

@@ -57,6 +57,38 @@ struct OpenCodeMessageTests {
         #expect(Set(texts.map { OpenCodeMessages.decode(Array($0.utf8), at: now).type }).count == 18)
     }
 
+    @Test(
+        "what each version of the document brought is there: requests, their filters, and what is sent",
+        arguments: [
+            // OC-VER-02: subscriptions, resources, progress, recovery.
+            (
+                ["subscribe_to_updates", "unsubscribe_from_updates", "request_system_resources", "retry_task"],
+                ["resource_update", "task_progress_update", "task_retried"]
+            ),
+            // OC-VER-03: errors, limits, heartbeat, health of connections.
+            (["ping"], ["error", "rate_limit_info", "pong", "connection_status"]),
+            // OC-VER-04: processes, filters, channel filters, detailed progress.
+            (
+                ["request_process_list", "kill_process", "request_claude_processes"],
+                ["process_list", "process_killed", "detailed_process_scan", "task_status_update"]
+            ),
+        ])
+    func versions(requests: [String], answers: [String]) throws {
+        let declared: [String] = OpenCodeMessages.schemas.map { $0.0 }
+        let sent: [String] = DeclaredChannel.openCode.sent.compactMap { (message: DeclaredMessage) in
+            guard let type = message.schema?.fields.first(where: { $0.name == "type" }),
+                case .enumeration(let names) = type.constraint
+            else { return nil }
+            return names.first
+        }
+        for request: String in requests { #expect(declared.contains(request)) }
+        for answer: String in answers { #expect(sent.contains(answer), "\(answer)") }
+        for name: String in ["list_tasks", "request_process_list", "request_log_entries", "subscribe_to_updates"] {
+            let schema: MessageSchema = try #require(OpenCodeMessages.schemas.first { $0.0 == name }?.1)
+            #expect(schema.fields.contains { $0.name.hasPrefix("filter") }, "\(name)")
+        }
+    }
+
     @Test("a request's own name is kept, text or number (OC-CONN-03)")
     func requestID() {
         #expect(OpenCodeMessages.decode(Array(#"{"type":"ping","request_id":"r1"}"#.utf8), at: now).requestID == "r1")
