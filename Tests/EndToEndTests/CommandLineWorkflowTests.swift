@@ -29,19 +29,28 @@ struct CommandLineWorkflowTests {
         )
         let applied: ProgramOutcome = try run("workflow", "apply", first)
         #expect(applied.status == 0, "\(applied.errors)")
-        #expect(applied.output == "say-it-\n")
+        #expect(applied.output == "say-it\n")
         let executed: ProgramOutcome = try run(
-            "workflow", "execute", "say-it-", "--param", "what=hello", "--wait")
+            "workflow", "execute", "say-it", "--param", "what=hello", "--wait")
         #expect(executed.status == 0, "\(executed.errors)")
         #expect(executed.output.contains("say  completed  "))
-        let list: ProgramOutcome = try run("execution", "list", "--workflow", "say-it-", "--json")
+        let list: ProgramOutcome = try run("execution", "list", "--workflow", "say-it", "--json")
         let id: String = try #require(list.json?["executions"]?[0]?["id"]?.stringValue)
         let shown: ProgramOutcome = try run("execution", "get", id)
         #expect(shown.output.hasSuffix("\n\nhello\n"), "\(shown.output)")
-        #expect(try run("workflow", "get", "say-it-", "--json").json?["version"] == 1)
+        let definition: ProgramOutcome = try run("workflow", "get", "say-it", "--json")
+        #expect(definition.json?["version"] == 1)
+        #expect(try run("workflow", "apply", try file(definition.output)).output == "say-it\n")
+        #expect(
+            try run("workflow", "get", "say-it", "--json").json?["version"] == 1, "what is shown can be applied again")
+        let outline: String = try run("workflow", "get", "say-it").output
+        #expect(outline.hasSuffix("\n  say  echo ${parameters.what}\n"), "\(outline)")
+        let task: String = try #require(
+            try run("execution", "get", id, "--json").json?["steps"]?[0]?["taskId"]?.stringValue)
+        #expect(try run("task", "get", task).output.contains("of step"))
         #expect(try run("workflow", "list").output.contains("Say It!"))
-        #expect(try run("workflow", "delete", "say-it-").output == "say-it-  deleted\n")
-        #expect(try run("workflow", "execute", "say-it-").status == 1)
+        #expect(try run("workflow", "delete", "say-it").output == "say-it  deleted\n")
+        #expect(try run("workflow", "execute", "say-it").status == 1)
     }
 
     @Test("mistakes of a file are told with their places, and files that are none are wrong usage")
@@ -54,6 +63,11 @@ struct CommandLineWorkflowTests {
         #expect(try run("workflow", "apply", try file("{")).status == 2)
         #expect(try run("workflow", "apply", try file(#"{"steps":[]}"#)).status == 2)
         #expect(try run("workflow", "apply", "/nonexistent").status == 2)
+        for path: String in ["/nonexistent", try file("["), try file("[]")] {
+            let outcome: ProgramOutcome = try run("workflow", "execute", "x", "--params", path)
+            #expect(outcome.status == 2 && outcome.errors.contains(path), "\(outcome.errors)")
+        }
+        #expect(try run("workflow", "execute", "x", "--params", "/nonexistent").errors.contains("No such file"))
     }
 
     @Test("a failing execution gives 1, and is started over from where it failed")
@@ -68,6 +82,8 @@ struct CommandLineWorkflowTests {
         #expect(failed.output.contains("failed  Step a: exited with code 1"))
         let id: String = try #require(
             try run("execution", "list", "--status", "failed", "--json").json?["executions"]?[0]?["id"]?.stringValue)
+        let shown: ProgramOutcome = try run("execution", "get", id)
+        #expect(shown.output.contains("logs of a  maos-cli task logs "), "\(shown.output)")
         #expect(FileManager.default.createFile(atPath: flag, contents: nil))
         #expect(try run("execution", "retry", id).output == "\(id)  started over\n")
         #expect(try run("execution", "watch", id).status == 0)

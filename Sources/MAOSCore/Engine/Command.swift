@@ -162,6 +162,7 @@ public enum Reply: Sendable {
     case pools(PoolConfigurationReport)
     case resources(ResourceReport)
     case quotas(QuotaReport)
+    case limits(LimitReport)
     /// Why the task has not started.
     case waiting(TaskRecord, [WaitingReason])
     /// Accounts of projects, in order of the projects' names.

@@ -39,7 +39,9 @@ extension Engine {
             principal.reaches(project: approval.project)
         else { throw .notFound(.approval, id: id.rawValue) }
         let isNamed: Bool = approval.approvers.isEmpty || approval.approvers.contains(principal.subject)
-        guard isNamed || principal.permissions.contains(.systemAdmin) else { throw .forbidden(.approvalsAnswer) }
+        guard isNamed || principal.permissions.contains(.systemAdmin) else {
+            throw .denied("Approval \(id) is for \(approval.approvers.joined(separator: ", ")) to answer")
+        }
         if let comment, comment.count > 10_000 {
             throw .invalid(
                 Rejection.Issue(

@@ -7,6 +7,7 @@ extension Engine {
         case .setQuotas(let limits): try setQuotas(limits, by: principal)
         case .showUsage: try showUsage(to: principal)
         case .showQuotas: try showQuotas(to: principal)
+        case .showLimits: try showLimits(to: principal)
         }
     }
 
@@ -97,9 +98,11 @@ extension Engine {
     private func requireAlone(_ request: AllocationRequest) throws(Rejection) {
         guard let other: AllocationID = state.resources.exclusive else {
             guard request.isExclusive, state.resources.allocations > 0 else { return }
+            let count: Int = state.resources.allocations
             throw .conflict(
                 reason: "exclusive",
-                message: "An exclusive allocation is asked for, and there are \(state.resources.allocations) others")
+                message: "An exclusive allocation is asked for, and there "
+                    + (count == 1 ? "is another one" : "are \(count) others"))
         }
         throw .conflict(reason: "exclusive", message: "The allocation \(other) is exclusive")
     }

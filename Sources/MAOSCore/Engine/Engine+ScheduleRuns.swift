@@ -352,6 +352,7 @@ extension Rejection {
         switch self {
         case .invalid(let issue): "\(issue.field) \(issue.value): must be \(issue.expected)"
         case .forbidden(let permission): "missing permission \(permission.name)"
+        case .denied(let reason): reason
         case .notFound(let entity, let id): "no \(entity.rawValue) has the id \(id)"
         case .conflict(_, let message): message
         case .exhausted(let shortage): shortage.message

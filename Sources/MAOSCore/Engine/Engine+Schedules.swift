@@ -108,6 +108,10 @@ extension Engine {
         if let after, after.runs == before, after.waiting.count == record.waiting.count {
             throw .unavailable(after.error ?? "The run could not be started")
         }
+        // The last run that it may have leaves no time to wait for.
+        if let after, after.nextRun != nil, after.specification.maximumRuns == after.runs + after.waiting.count {
+            plan(id, after: state.now)
+        }
         completeIfDone(id)
         return try reply(with: id)
     }

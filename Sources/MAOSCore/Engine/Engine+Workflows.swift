@@ -84,7 +84,7 @@ extension Engine {
     private func checked(
         _ wanted: WorkflowDefinition, by principal: Principal
     ) throws(Rejection) -> (WorkflowDefinition, CompiledWorkflow) {
-        let (compiled, issues) = WorkflowCompiler.compile(wanted)
+        let (compiled, issues) = WorkflowCompiler.compile(wanted, isNew: true)
         guard let compiled else {
             throw Rejection(issues: issues) ?? refusal("steps", "", expected: "a workflow")
         }
@@ -180,9 +180,13 @@ extension Engine {
         do throws(Rejection) {
             head = try workflow(wanted.workflow, by: principal)
         } catch {
-            throw refusal("workflowId", wanted.workflow.rawValue, expected: "the id of a workflow")
+            throw refusal("execution.workflowId", wanted.workflow.rawValue, expected: "the id of a workflow")
         }
-        _ = try compiledWorkflow(WorkflowPartID(head.id, version: head.version), overrides: wanted.overrides)
+        do throws(Rejection) {
+            _ = try compiledWorkflow(WorkflowPartID(head.id, version: head.version), overrides: wanted.overrides)
+        } catch .invalid(let issue) {
+            throw .invalid(issue.within("execution"))
+        }
         return head.project
     }
 
@@ -222,8 +226,8 @@ extension Engine {
         let definition: WorkflowDefinition = try version.definition.applying(overrides)
         let (compiled, issues) = WorkflowCompiler.compile(definition)
         guard let compiled else {
-            let found: [Rejection.Issue] = overrides.isEmpty ? issues : issues.map { $0.within("overrides") }
-            throw Rejection(issues: found) ?? refusal("overrides", "", expected: "a workflow")
+            throw Rejection(issues: issues.map { definition.issue($0, in: overrides) })
+                ?? refusal("overrides", "", expected: "a workflow")
         }
         return compiled
     }

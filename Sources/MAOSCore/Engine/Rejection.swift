@@ -36,6 +36,8 @@ public enum Rejection: Error, Hashable, Sendable {
     case invalid(Issue)
     /// The permission that is missing.
     case forbidden(Permissions)
+    /// The permission is there, but this one thing is for others; why, for people.
+    case denied(String)
     case notFound(Entity, id: String)
     /// The thing is in no state for this; the reason is a word of lower-case letters and `_`.
     case conflict(reason: String, message: String)

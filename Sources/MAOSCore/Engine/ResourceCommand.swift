@@ -8,6 +8,8 @@ public enum ResourceCommand: Sendable {
     case showUsage
     /// Asks for all quotas and what is taken of them; changes nothing.
     case showQuotas
+    /// Asks what concurrency keys and projects keep to, and how many tasks they hold back; changes nothing.
+    case showLimits
 }
 
 /// Something is not given because it would be too much.

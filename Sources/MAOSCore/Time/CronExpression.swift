@@ -1,7 +1,7 @@
 /// Five fields that say at which minutes something happens: minute, hour, day of month, month, day of week.
 ///
 /// A field is `*` or a list of values and ranges, each range or `*` with an optional step; months and weekdays also have
-/// names. Sunday is 0 and 7. Where both day fields are restricted, that is, neither begins with `*`, a day needs to match only
+/// names. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` stand for the expressions that are usual for them. Sunday is 0 and 7. Where both day fields are restricted, that is, neither begins with `*`, a day needs to match only
 /// one of them; otherwise it must match both.
 public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong with a text.
@@ -29,6 +29,11 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// Whether every hour matches, so that the minutes are counted by time gone by and not by the time of day.
     let isHourly: Bool
 
+    /// Names that stand for expressions.
+    private static let names: [String: String] = [
+        "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
+        "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
+    ]
     /// Longer texts are refused before they are read.
     static let lengthLimit: Int = 200
 
@@ -41,11 +46,14 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
                 field: "expression", value: "\(text.utf8.count) bytes",
                 expected: "at most \(CronExpression.lengthLimit) bytes")
         }
-        let fields: [Substring] = text.split { $0 == " " || $0 == "\t" }
+        var fields: [Substring] = text.split { $0 == " " || $0 == "\t" }
+        if fields.count == 1, let meant: String = CronExpression.names[fields[0].lowercased()] {
+            fields = meant.split(separator: " ")
+        }
         guard fields.count == 5 else {
             throw Failure(
                 field: "expression", value: text,
-                expected: "five fields: minute, hour, day of month, month and day of week")
+                expected: "five fields: minute, hour, day of month, month and day of week, or a name such as @daily")
         }
         minutes = try CronField(name: "minute", range: 0...59).mask(fields[0])
         hours = try CronField(name: "hour", range: 0...23).mask(fields[1])

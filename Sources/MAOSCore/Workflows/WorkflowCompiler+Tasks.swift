@@ -1,6 +1,11 @@
 /// Task steps: what is run, what is asked of people, and what undoes it.
 extension WorkflowCompiler {
     private static let ownMembers: Set<String> = ["approval", "compensation", "weight"]
+    /// Members of a task alone, with what says the same of a step.
+    private static let foreignMembers: [(name: String, instead: String)] = [
+        ("schedule", "a schedule can begin the whole workflow"),
+        ("dependencies", "the workflow's own dependencies say what waits for what"),
+    ]
 
     /// Reads the configuration of a task step.
     mutating func plan(_ configuration: JSONObject, of index: Int) -> CompiledWorkflow.TaskPlan? {
@@ -35,6 +40,9 @@ extension WorkflowCompiler {
         var own: JSONObject = configuration
         for member: String in WorkflowCompiler.ownMembers { own[member] = nil }
         let object: JSONObject = WorkflowCompiler.merge(own, over: defaults)
+        for (member, instead) in WorkflowCompiler.foreignMembers where isNew && !(object[member]?.isNull ?? true) {
+            refuse("\(path).\(member)", object[member] ?? .null, "nothing in a step: \(instead)", step: id)
+        }
         guard let template = template(.object(object), at: path, of: id) else { return nil }
         let unknown: Set<String> = WorkflowCompiler.unknownMembers(of: template)
         let reader = WorkflowTaskReader(object, step: id, retryPolicy: retryPolicy, path: path, unknown: unknown)

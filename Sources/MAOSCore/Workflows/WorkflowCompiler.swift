@@ -15,11 +15,20 @@ struct WorkflowCompiler {
     var parameters = JSONObject()
     var issues: [Rejection.Issue] = []
 
+    /// Whether nobody has used it yet, so that what would mean nothing can be refused.
+    var isNew = false
+
     /// Reads a definition.
     ///
+    /// - Parameters:
+    ///   - definition: The definition.
+    ///   - isNew: Whether it is not stored yet.
     /// - Returns: The workflow, or `nil` with what is wrong.
-    static func compile(_ definition: WorkflowDefinition) -> (workflow: CompiledWorkflow?, issues: [Rejection.Issue]) {
+    static func compile(
+        _ definition: WorkflowDefinition, isNew: Bool = false
+    ) -> (workflow: CompiledWorkflow?, issues: [Rejection.Issue]) {
         var compiler = WorkflowCompiler()
+        compiler.isNew = isNew
         compiler.check(definition)
         guard compiler.issues.isEmpty, case .object(let document) = definition.document.value() else {
             return (nil, compiler.issues)

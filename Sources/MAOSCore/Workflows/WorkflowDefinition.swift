@@ -32,7 +32,7 @@ public struct WorkflowDefinition: Hashable, Sendable {
     }
 
     /// Everything that is wrong with it, each with the step and the member; empty for a good one.
-    public func issues() -> [Rejection.Issue] { WorkflowCompiler.compile(self).issues }
+    public func issues() -> [Rejection.Issue] { WorkflowCompiler.compile(self, isNew: true).issues }
 }
 
 /// What becomes of an execution when a step fails and nothing in the workflow deals with it.

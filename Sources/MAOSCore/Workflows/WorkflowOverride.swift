@@ -48,6 +48,30 @@ extension WorkflowDefinition {
         return changed
     }
 
+    /// A mistake in the definition that overrides have made of another, with the field of the override that made it.
+    func issue(_ issue: Rejection.Issue, in overrides: [WorkflowOverride]) -> Rejection.Issue {
+        let path: [Substring] = issue.field.split(separator: ".")
+        var value: JSONValue = document.value()
+        for (place, name) in path.enumerated() {
+            switch value {
+            case .object(let object): value = object[String(name)] ?? .null
+            case .array(let elements):
+                guard let index = Int(name), elements.indices.contains(index) else { return issue }
+                value = elements[index]
+            default: return issue
+            }
+            // Steps are named by their places: steps.1.configuration.steps.0.configuration.timeout.
+            guard Int(name) != nil, path.dropFirst(place + 1).first == "configuration",
+                !path.dropFirst(place + 2).starts(with: ["steps"]),
+                let index: Int = overrides.firstIndex(where: { $0.step == value["id"]?.stringValue })
+            else { continue }
+            var found: Rejection.Issue = issue
+            found.field = (["overrides", "\(index)"] + path.dropFirst(place + 1)).joined(separator: ".")
+            return found
+        }
+        return issue
+    }
+
     private static func apply(_ overrides: inout [String: JSONObject], to value: JSONValue) -> JSONValue {
         guard case .array(let elements) = value else { return value }
         return .array(

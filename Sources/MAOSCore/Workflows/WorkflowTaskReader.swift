@@ -109,8 +109,7 @@ struct WorkflowTaskReader {
             switch member.key {
             case "command":
                 guard let command: RunnerCommand = WorkflowTaskReader.command(member.value) else {
-                    refuse(
-                        "context.command", member.value, "program and arguments as an array of strings, or one string")
+                    refuseCommand(member.value)
                     continue
                 }
                 specification.command = command
@@ -155,6 +154,14 @@ struct WorkflowTaskReader {
             return words[0].isEmpty ? nil : .arguments(words)
         default: return nil
         }
+    }
+
+    /// Names the argument that is none, where it is one: mostly an expression that has found nothing.
+    private mutating func refuseCommand(_ value: JSONValue) {
+        if case .array(let elements) = value, let index: Int = elements.firstIndex(where: \.isNull) {
+            return refuse("context.command.\(index)", .null, "a string; an expression that finds nothing gives null")
+        }
+        refuse("context.command", value, "program and arguments as an array of strings, or one string")
     }
 
     private static func strings(_ value: JSONValue) -> [String: String]? {

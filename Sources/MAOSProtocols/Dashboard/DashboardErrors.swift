@@ -73,6 +73,8 @@ struct DashboardFailure: Error, Hashable {
             self.init(.invalidMessage, "\(issue.field) must be \(issue.expected)")
         case .forbidden(let permission):
             self.init(.insufficientPermissions, "The permission \(permission.name) is needed")
+        case .denied(let reason):
+            self.init(.insufficientPermissions, reason)
         case .notFound(.agent, let id):
             self = .noSuchAgent(id)
         case .notFound:

@@ -138,6 +138,16 @@ package struct GatewayFailure: Error, Sendable, Hashable {
             .notFound, message, details: .members(["resource": .string(resource), "id": .string(short)]))
     }
 
+    /// A name in the path under which no workflow can be made (400).
+    static func badWorkflowID(_ text: String) -> GatewayFailure {
+        let expected: String = TextFormat.identifier.expected
+        return invalid([
+            ValidationIssue(
+                path: [.key("workflowId")], code: .format, message: "must be \(expected)", expected: expected,
+                value: .string(String(text.prefix(100))))
+        ])
+    }
+
     /// A path that exists, for other methods (405); `allowed` is the value of the field `Allow`.
     package static func methodNotAllowed(_ method: HTTPMethod, allowed: String) -> GatewayFailure {
         let name: String = String(method.name.prefix(32))
@@ -166,6 +176,8 @@ extension GatewayFailure {
             self = .invalid(([issue] + issue.others).map(ValidationIssue.init))
         case .forbidden(let permission):
             self = .forbidden(permission)
+        case .denied(let reason):
+            self.init(.authorization, reason)
         case .notFound(let entity, let id):
             self = .notFound(entity.rawValue, id: id)
         case .conflict(let reason, let message):

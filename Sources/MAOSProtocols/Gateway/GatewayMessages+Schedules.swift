@@ -62,7 +62,14 @@ extension GatewayMessages {
         ])
 
     /// The body of `POST /api/v1/schedules/preview`.
-    package static let schedulePreview = MessageSchema("SchedulePreviewRequest", timing)
+    package static let schedulePreview = MessageSchema(
+        "SchedulePreviewRequest",
+        timing + [
+            .optional("count", .integer(1...1_000), "How many runs, where the query does not say; 10 by default."),
+            .optional(
+                "after", .string(20...64, .timestamp),
+                "Runs after this time, where the query does not say; now by default."),
+        ])
 
     /// Reads the body of a creation or replacement.
     ///
@@ -109,9 +116,13 @@ extension GatewayMessages {
     /// Reads the body of a preview: a specification that starts nothing.
     ///
     /// - Throws: ``GatewayFailure`` with every mistake.
-    package static func decodeSchedulePreview(_ body: [UInt8]) throws(GatewayFailure) -> ScheduleSpecification {
-        try timing(
-            try decode(body, schedulePreview), target: .task(TaskSpecification(kind: .code, description: "preview")))
+    package static func decodeSchedulePreview(
+        _ body: [UInt8]
+    ) throws(GatewayFailure) -> (specification: ScheduleSpecification, count: Int?, after: Instant?) {
+        let object: JSONObject = try decode(body, schedulePreview)
+        let specification: ScheduleSpecification = try timing(
+            object, target: .task(TaskSpecification(kind: .code, description: "preview")))
+        return (specification, object["count"]?.intValue, instant(object["after"]))
     }
 
     private static func timing(
@@ -162,8 +173,10 @@ extension GatewayMessages {
                 throw .invalid([
                     ValidationIssue(
                         path: [.key("cron")], code: .format,
-                        message: "has a \(error.field) that must be \(error.expected)",
-                        expected: "\(error.field): \(error.expected)", value: .string(error.value))
+                        message: error.field == "expression"
+                            ? "must be \(error.expected)" : "must have for its \(error.field) \(error.expected)",
+                        expected: error.field == "expression" ? error.expected : "\(error.field): \(error.expected)",
+                        value: .string(error.value))
                 ])
             }
         }

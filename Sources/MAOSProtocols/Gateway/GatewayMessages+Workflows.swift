@@ -91,9 +91,12 @@ extension GatewayMessages {
     ///
     /// - Throws: ``GatewayFailure`` with every mistake, those of steps and expressions too.
     package static func decodeWorkflow(_ body: [UInt8]) throws(GatewayFailure) -> WorkflowDefinition {
-        let definition = WorkflowDefinition(try decode(body, createWorkflow))
+        let object: JSONObject = try decode(body, createWorkflow)
+        let definition = WorkflowDefinition(object)
         let issues: [Rejection.Issue] = definition.issues()
-        guard issues.isEmpty else { throw .invalid(issues.map(ValidationIssue.init)) }
+        guard issues.isEmpty else {
+            throw .invalid(issues.map { ValidationIssue($0).found(in: .object(object)) })
+        }
         return definition
     }
 
@@ -129,5 +132,30 @@ extension ValidationIssue {
         self.init(
             path: path, code: .unacceptable, message: "must be \(issue.expected)", expected: issue.expected,
             value: .string(issue.value))
+    }
+
+    /// The mistake with the value that the message has at its place, with its type; what is not there is required.
+    func found(in message: JSONValue) -> ValidationIssue {
+        var place: JSONValue? = message
+        for step: PathElement in path {
+            switch (step, place) {
+            case (.key(let name), .object(let object)?): place = object[name]
+            case (.index(let index), .array(let elements)?):
+                place = elements.indices.contains(index) ? elements[index] : nil
+            default: place = nil
+            }
+        }
+        var issue: ValidationIssue = self
+        switch place {
+        case .string?: break
+        case .null?, .boolean?, .integer?, .number?: issue.value = place
+        case .array?, .object?: issue.value = nil
+        case nil:
+            guard value == .string("null") else { break }
+            issue.value = nil
+            issue.code = .required
+            issue.message = "is required: \(expected ?? "a value")"
+        }
+        return issue
     }
 }

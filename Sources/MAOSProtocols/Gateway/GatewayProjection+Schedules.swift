@@ -111,6 +111,23 @@ extension GatewayProjection {
         writer.member("backoffMs", task.retryPolicy.backoff.count)
         writer.member("factor", task.retryPolicy.factor)
         writer.endObject()
+        writeRun(of: task, to: &writer)
+        writer.beginObject("context")
+        if let own: JSONObject = task.context.value().objectValue {
+            for member: JSONObject.Member in own.members { writer.member(member.key, member.value) }
+        }
+        writer.memberIfPresent("concurrencyKey", task.concurrencyKey)
+        writer.memberIfPresent("project", task.project)
+        writeRun(of: task, to: &writer)
+        writer.endObject()
+        if !task.budget.isEmpty {
+            writer.key("budget")
+            write(task.budget, to: &writer)
+        }
+        writer.endObject()
+    }
+
+    private static func writeRun(of task: TaskSpecification, to writer: inout JSONWriter) {
         switch task.command {
         case .shell(let line): writer.member("command", line)
         case .arguments(let words): writer.member("command", words)
@@ -118,7 +135,6 @@ extension GatewayProjection {
         }
         writer.memberIfPresent("workingDirectory", task.workingDirectory)
         if !task.environment.isEmpty { writer.member("environmentNames", task.environment.keys.sorted()) }
-        writer.endObject()
     }
 
     /// Writes the next runs in local time and UTC.

@@ -84,6 +84,7 @@ extension GatewayProjection {
             builder.piece(#","project":"#)
             builder.string(project)
         }
+        writeOrigin(of: task.specification, to: &builder)
         guard let first: TaskID = task.specification.dependencies.first else { return }
         builder.piece(#","dependencies":[""#)
         builder.piece(first)
@@ -92,6 +93,27 @@ extension GatewayProjection {
             builder.piece(id)
         }
         builder.piece(#""]"#)
+    }
+
+    /// Writes what has made it: the step of an execution, or the run of a schedule.
+    private func writeOrigin(of specification: TaskSpecification, to builder: inout GatewayTextBuilder) {
+        if let origin: WorkflowTaskOrigin = specification.workflow {
+            builder.member("workflow") { (writer: inout JSONWriter) in
+                writer.beginObject()
+                writer.member("workflowId", origin.workflow.rawValue)
+                writer.member("executionId", origin.execution.rawValue)
+                writer.member("stepId", origin.step)
+                writer.endObject()
+            }
+        }
+        guard specification.metadata != .emptyObject, let metadata = specification.metadata.value().objectValue,
+            let schedule: String = metadata["scheduleId"]?.stringValue
+        else { return }
+        builder.piece(#","scheduleId":"#)
+        builder.string(schedule)
+        guard let time: String = metadata["scheduledFor"]?.stringValue else { return }
+        builder.piece(#","scheduledFor":"#)
+        builder.string(time)
     }
 
     private static func write(_ schedule: TaskSchedule, of id: TaskID, to writer: inout JSONWriter) {

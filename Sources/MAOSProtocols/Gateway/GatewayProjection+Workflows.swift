@@ -40,7 +40,8 @@ extension GatewayProjection {
         writer.member("version", execution.version)
         writer.member("status", execution.status.name)
         writer.member("currentStep", execution.currentStep)
-        writer.member("progress", execution.progress)
+        // Shares are added up in binary; nobody is told of what that leaves in the last places.
+        writer.member("progress", (execution.progress * 1_000_000).rounded() / 1_000_000)
         writer.member("attempt", execution.attempt)
         writer.memberIfPresent("project", execution.project)
         writer.member("owner", execution.principal.subject)

@@ -89,6 +89,14 @@ struct GatewayQuery {
         return text
     }
 
+    /// The projects of which a list is to tell: the one that is named, else all that the principal is limited to.
+    mutating func projects(of principal: Principal) -> [String] {
+        let expected: String = "a project that you may use"
+        guard let name: String = text("project", expected: expected) else { return principal.projects }
+        if !principal.reaches(project: name) { refuse("project", value: name, expected: expected) }
+        return [name]
+    }
+
     /// Notes that the value of a name is not what was expected.
     mutating func refuse(_ name: String, value: String, expected: String) {
         note(name, .format, expected: expected, value: value)

@@ -39,6 +39,11 @@ extension GatewayREST {
             return respond(report, context, now)
         case .success(.quotas(let report)):
             return respond(report, context, now)
+        case .success(.limits(let report)):
+            guard case .resource(.limits(let page, let limit)) = pending.purpose else {
+                return fail(.internalError, context, now)
+            }
+            return respond(report, page: page, limit: limit, context, now)
         case .success(.budgets(let standings)):
             guard case .budget(let purpose) = pending.purpose else { return fail(.internalError, context, now) }
             return respond(standings, purpose, context, now)

@@ -42,6 +42,7 @@ extension GatewayREST {
         if let name: String = query.choice("priority", among: GatewayVocabulary.priorities) {
             wanted.priority = Priority(name: name)
         }
+        wanted.projects = query.projects(of: context.principal)
         let page: Int = query.integer("page", 1...1_000_000_000) ?? 1
         wanted.limit = query.integer("limit", 1...1_000) ?? 50
         wanted.offset = (page - 1) * wanted.limit
@@ -50,7 +51,6 @@ extension GatewayREST {
         guard context.principal.task == nil else {
             return respondDeadLetters(TaskPage(tasks: [], total: 0), page: page, limit: wanted.limit, context, now)
         }
-        wanted.projects = context.principal.projects
         return .read(.tasks(wanted), pending(.listDeadLetters(page: page, limit: wanted.limit), "", context))
     }
 

@@ -3,6 +3,8 @@ internal import MAOSCore
 /// What is below `/resources`.
 enum GatewayResourceEndpoint: Sendable, Hashable {
     case allocate, usage, quotas, allocations, allocation
+    /// At `/limits`, not below `/resources`.
+    case limits
 
     /// What a path below the collection leads to, and the identifier in it.
     static func at(_ path: [String]) -> (GatewayResourceEndpoint, id: String)? {
@@ -20,7 +22,7 @@ enum GatewayResourceEndpoint: Sendable, Hashable {
     func permission(for method: HTTPMethod) -> Permissions? {
         switch (self, method) {
         case (.allocate, .post): .resourcesAllocate
-        case (.usage, .get), (.quotas, .get), (.allocations, .get), (.allocation, .get): .resourcesRead
+        case (.usage, .get), (.limits, .get), (.quotas, .get), (.allocations, .get), (.allocation, .get): .resourcesRead
         case (.quotas, .put): .resourcesQuota
         case (.allocation, .delete): .resourcesRelease
         default: nil
@@ -31,7 +33,7 @@ enum GatewayResourceEndpoint: Sendable, Hashable {
     var allowed: String {
         switch self {
         case .allocate: "POST"
-        case .usage, .allocations: "GET, HEAD"
+        case .usage, .limits, .allocations: "GET, HEAD"
         case .quotas: "GET, HEAD, PUT"
         case .allocation: "GET, HEAD, DELETE"
         }
@@ -46,6 +48,7 @@ enum GatewayResourcePurpose: Sendable {
     case quotas
     case show
     case list(page: Int, limit: Int)
+    case limits(page: Int, limit: Int)
 }
 
 /// Everything below `/resources`.
@@ -59,6 +62,7 @@ extension GatewayREST {
         }
         switch (endpoint, method) {
         case (.usage, _): return submit(.showUsage, .showUsage)
+        case (.limits, _): return handleLimits(request, context, now)
         case (.quotas, .get): return submit(.showQuotas, .quotas)
         case (.allocations, _): return listAllocations(request, context, now)
         case (.allocation, _):

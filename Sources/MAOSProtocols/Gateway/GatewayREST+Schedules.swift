@@ -117,11 +117,11 @@ extension GatewayREST {
         let name: String? = query.choice("status", among: ScheduleStatus.allCases.map(\.name))
         let page: Int = query.integer("page", 1...1_000_000_000) ?? 1
         let limit: Int = query.integer("limit", 1...1_000) ?? 50
-        if let failure: GatewayFailure = query.failure { return fail(failure, context, now) }
         var wanted = EntityQuery(.schedule)
+        wanted.projects = query.projects(of: context.principal)
+        if let failure: GatewayFailure = query.failure { return fail(failure, context, now) }
         for status: ScheduleStatus in ScheduleStatus.allCases
         where name == nil ? status != .deleted : status.name == name { wanted.statuses |= 1 << UInt64(status.rawValue) }
-        wanted.projects = context.principal.projects
         wanted.offset = (page - 1) * limit
         wanted.limit = limit
         guard context.principal.task == nil else { return fail(.forbidden(.tasksList), context, now) }
@@ -132,30 +132,30 @@ extension GatewayREST {
         _ id: ScheduleID, _ request: GatewayRequest, _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         var query = GatewayQuery(request.head.target)
-        let wanted = previewBounds(&query, now)
+        let wanted = previewBounds(&query)
         let purpose: GatewaySchedulePurpose =
-            query.failure.map { .refuseUnlessMissing($0) } ?? .preview(count: wanted.count, after: wanted.after)
+            query.failure.map { .refuseUnlessMissing($0) }
+            ?? .preview(count: wanted.count ?? 10, after: wanted.after ?? now)
         return .read(.entity(.schedule, id: id.rawValue), pending(.schedule(purpose), id.rawValue, context))
     }
 
     private func previewDraft(_ request: GatewayRequest, _ context: GatewayContext, _ now: Instant) -> GatewayAction {
         var query = GatewayQuery(request.head.target)
-        let wanted = previewBounds(&query, now)
+        let wanted = previewBounds(&query)
         if let failure: GatewayFailure = query.failure { return fail(failure, context, now) }
         do throws(GatewayFailure) {
             try checkContentType(request)
-            let specification: ScheduleSpecification = try GatewayMessages.decodeSchedulePreview(request.body)
+            let (specification, count, after) = try GatewayMessages.decodeSchedulePreview(request.body)
             return try preview(
-                specification, start: specification.start ?? now, runs: 0, count: wanted.count, after: wanted.after,
-                context, now)
+                specification, start: specification.start ?? now, runs: 0, count: wanted.count ?? count ?? 10,
+                after: wanted.after ?? after ?? now, context, now)
         } catch {
             return fail(error, context, now)
         }
     }
 
-    private func previewBounds(_ query: inout GatewayQuery, _ now: Instant) -> (count: Int, after: Instant) {
-        let count: Int = query.integer("count", 1...1_000) ?? 10
-        return (count, query.timestamp("after") ?? now)
+    private func previewBounds(_ query: inout GatewayQuery) -> (count: Int?, after: Instant?) {
+        (query.integer("count", 1...1_000), query.timestamp("after"))
     }
 
     // MARK: Answers

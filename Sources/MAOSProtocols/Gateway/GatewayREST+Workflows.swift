@@ -111,7 +111,9 @@ extension GatewayREST {
         }
         switch endpoint {
         case .workflows, .executions, .approvals, .workflow, .execute, .workflowExecutions:
-            guard let id = WorkflowID(text) else { return fail(.notFound("workflow", id: text), context, now) }
+            guard let id = WorkflowID(text) else {
+                return fail(method == .put ? .badWorkflowID(text) : .notFound("workflow", id: text), context, now)
+            }
             return handleWorkflow(id, endpoint, method, request, context, now)
         case .execution(let workflow):
             guard let id = ExecutionID(text) else { return fail(.notFound("execution", id: text), context, now) }
@@ -224,9 +226,9 @@ extension GatewayREST {
         var wanted = EntityQuery(.workflow)
         let page: Int = query.page(into: &wanted)
         let name: String? = query.choice("status", among: ["active", "archived"])
+        wanted.projects = query.projects(of: context.principal)
         if let failure: GatewayFailure = query.failure { throw failure }
         wanted.statuses = name == "archived" ? 1 << 2 : 1 << 1
-        wanted.projects = context.principal.projects
         return .read(
             .entities(wanted), pending(.workflow(.listWorkflows(page: page, limit: wanted.limit)), "", context))
     }
@@ -241,8 +243,8 @@ extension GatewayREST {
         if let status: ExecutionStatus = query.choice("status", among: names).flatMap(ExecutionStatus.init(name:)) {
             wanted.statuses = 1 << UInt64(status.rawValue)
         }
+        wanted.projects = query.projects(of: context.principal)
         if let failure: GatewayFailure = query.failure { throw failure }
-        wanted.projects = context.principal.projects
         wanted.parent = workflow?.rawValue
         guard let workflow else {
             return .read(
@@ -263,8 +265,8 @@ extension GatewayREST {
         if let status = query.choice("status", among: names).flatMap(ApprovalRecord.Status.init(name:)) {
             wanted.statuses = 1 << UInt64(status.rawValue)
         }
+        wanted.projects = query.projects(of: context.principal)
         if let failure: GatewayFailure = query.failure { throw failure }
-        wanted.projects = context.principal.projects
         return .read(
             .entities(wanted), pending(.workflow(.listApprovals(page: page, limit: wanted.limit)), "", context))
     }

@@ -173,6 +173,7 @@ struct GatewayRoute: Sendable {
         case "schedules": GatewayScheduleEndpoint.at(path).map { (.schedule($0), $1) }
         case "workflows", "executions", "approvals":
             GatewayWorkflowEndpoint.at([collection] + path).map { (.workflow($0), $1) }
+        case "limits" where path.isEmpty: (.resource(.limits), "")
         case "budgets": GatewayBudgetEndpoint.at(path).map { (.budget($0), $1) }
         case "dead-letters": placeOfDeadLetters(path)
         case "metrics": placeOfMetrics(path)

@@ -179,6 +179,8 @@ extension OpenCodeFailure {
             self = OpenCodeFailure.invalid(issue, task: id)
         case .forbidden(let permissions):
             self = OpenCodeFailure.permissionDenied(permissions.name)
+        case .denied(let reason):
+            self = OpenCodeFailure(.permissionDenied, "Insufficient permissions: \(reason)", [:])
         case .notFound:
             self = OpenCodeFailure.taskNotFound(id)
         case .conflict(reason: "duplicate_id", _):

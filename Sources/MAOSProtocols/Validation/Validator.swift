@@ -145,6 +145,10 @@ struct Validator {
         if !isSurelyInside {
             let count: Int = text.unicodeScalars.count
             guard length.contains(count) else {
+                // A text that is too short for its form has another form: that says more than its length.
+                if let format, length.lowerBound > 1, count < length.lowerBound {
+                    return refuse(.format, "must be \(format.expected)", expected: format.expected, .string(text))
+                }
                 let expected: String = bounds(length, "characters")
                 return refuse(
                     count < length.lowerBound ? .tooSmall : .tooBig, "must have \(expected), has \(count)",
@@ -195,9 +199,13 @@ struct Validator {
     }
 
     private func short(_ number: Double) -> String {
-        guard number.magnitude < 1_000_000_000_000 else { return number.description }
+        guard number.magnitude <= 1_000_000_000_000 else { return number.description }
         let whole = Int64(number)
-        return Double(whole) == number ? String(whole) : number.description
+        guard Double(whole) != number else { return String(whole) }
+        let millionths: Double = number.magnitude * 1_000_000
+        guard number.magnitude < 0.001, millionths == millionths.rounded() else { return number.description }
+        let digits = String(Int64(millionths))
+        return (number < 0 ? "-0." : "0.") + String(repeating: "0", count: 6 - digits.count) + digits
     }
 
     private func bounds(_ range: ClosedRange<Int>, _ unit: String) -> String {

@@ -58,7 +58,9 @@ enum DeadLetterCommands {
             let reply: Reply = try server.call(
                 "\(verb) the dead letters", .post, APIPath("dead-letters", verb).text, body)
             if invocation.wantsJSON { invocation.printJSONLine(reply.data) }
-            for outcome: JSONValue in reply.data["outcomes"]?.arrayValue ?? [] { show(outcome, done, invocation) }
+            for outcome: JSONValue in reply.data["outcomes"]?.arrayValue ?? [] {
+                show(outcome, verb, done, invocation)
+            }
             let changed: Int = reply.data[done]?.intValue ?? 0
             total += changed
             failed += reply.data["failed"]?.intValue ?? 0
@@ -68,10 +70,10 @@ enum DeadLetterCommands {
         if failed > 0 { throw .shown(.refused) }
     }
 
-    private static func show(_ outcome: JSONValue, _ done: String, _ invocation: Invocation) {
+    private static func show(_ outcome: JSONValue, _ verb: String, _ done: String, _ invocation: Invocation) {
         let id: String = outcome["taskId"]?.stringValue ?? "?"
         if let message: String = outcome["error"]?["message"]?.stringValue {
-            invocation.errors.line("\(Program.name): \(id): \(DisplayText.line(message))")
+            invocation.errors.line("\(Program.name): error: cannot \(verb) \(id): \(DisplayText.line(message))")
         } else if !invocation.wantsJSON {
             invocation.output.line("\(id)  \(done)")
         }
@@ -85,7 +87,7 @@ enum DeadLetterList {
 
     static let command = Command(
         "dead-letter list", "list tasks that used up their attempts, the newest first",
-        flags: [DeadLetterCommands.type, DeadLetterCommands.priority, limit, page],
+        flags: [DeadLetterCommands.type, DeadLetterCommands.priority, DeadLetterCommands.project, limit, page],
         examples: [
             Example("dead-letter list", "the newest 50"),
             Example("dead-letter list --type deploy --json | jq -r '.deadLetters[].taskId'", "ids of one kind of work"),
@@ -94,7 +96,8 @@ enum DeadLetterList {
         let arguments: Arguments = invocation.arguments
         let number: Int = arguments.number(page) ?? 1
         let path: APIPath = APIPath("dead-letters").with("type", arguments.text(DeadLetterCommands.type))
-            .with("priority", arguments.text(DeadLetterCommands.priority)).with("page", String(number))
+            .with("priority", arguments.text(DeadLetterCommands.priority))
+            .with("project", arguments.text(DeadLetterCommands.project)).with("page", String(number))
             .with("limit", String(arguments.number(limit) ?? 50))
         let data: JSONValue = try invocation.server().call("list the dead letters", .get, path.text).data
         if invocation.wantsJSON { return invocation.printJSON(data) }

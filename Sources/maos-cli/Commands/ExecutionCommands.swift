@@ -20,7 +20,7 @@ enum ExecutionCommands {
 
     private static let list = Command(
         "execution list", "list executions, the newest first",
-        flags: [workflow, status, WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [workflow, status, WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [
             Example("execution list --status running", "what is under way"),
             Example("execution list --workflow build --limit 5", "the last five of a workflow"),
@@ -64,6 +64,9 @@ enum ExecutionCommands {
         let tree = ExecutionTree(data, StepTasks(server), invocation.output)
         for line: String in tree.lines() { invocation.output.line(line) }
         var sheet = Sheet()
+        for (step, task) in ExecutionWatch.failures(in: data) {
+            sheet.add("logs of \(step)", "maos-cli task logs \(task)")
+        }
         BudgetCommands.add(data["spent"], of: data["budget"], to: &sheet)
         let used: String = sheet.text(for: invocation.output)
         if !used.isEmpty { invocation.output.write("\n" + used) }
@@ -133,7 +136,7 @@ enum ApprovalCommands {
 
     private static let list = Command(
         "approval list", "list questions that wait for an answer, the newest first",
-        flags: [status, WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [status, WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [Example("approval list", "what waits"), Example("approval list --status all", "all of them")]
     ) { (invocation) throws(Failure) in
         let wanted: String = invocation.arguments.text(status) ?? "pending"
@@ -169,7 +172,7 @@ enum ApprovalCommands {
             ("reason", "reason"), ("step", "stepId"), ("execution", "executionId"), ("workflow", "workflowId"),
             ("asked by", "requester"), ("asked", "createdAt"), ("until", "timeoutAt"), ("then", "default"),
             ("answered by", "resolvedBy"), ("answered", "resolvedAt"), ("comment", "comment"),
-        ] {
+        ] where key != "default" || data["timeoutAt"] != nil {
             sheet.add(name, data[key]?.stringValue)
         }
         invocation.output.write(sheet.text(for: invocation.output))

@@ -40,6 +40,9 @@ struct ExecutionWatch {
             }
             if isOver {
                 block?.finish()
+                for (step, task) in all.flatMap(ExecutionWatch.failures) {
+                    invocation.note("what \(step) printed: maos-cli task logs \(task)")
+                }
                 guard all.allSatisfy({ $0["status"]?.stringValue == "completed" }) else { throw .shown(.refused) }
                 return
             }
@@ -48,6 +51,18 @@ struct ExecutionWatch {
             let took: Int64 = SystemClock.monotonicMilliseconds() - begin
             Pause.milliseconds(max(Int64(TaskProgress.frame), 4 * took))
         }
+    }
+
+    /// The steps that failed with a task of their own, the first three, and these tasks.
+    static func failures(in execution: JSONValue) -> [(step: String, task: String)] {
+        guard execution["status"]?.stringValue == "failed" else { return [] }
+        let failed: [(step: String, task: String)] = (execution["steps"]?.arrayValue ?? []).compactMap { (step) in
+            guard step["status"]?.stringValue == "failed", let task: String = step["taskId"]?.stringValue else {
+                return nil
+            }
+            return (step["stepId"]?.stringValue ?? "?", task)
+        }
+        return Array(failed.prefix(3))
     }
 
     private func printChanges(_ data: JSONValue, _ printed: inout [String: String]) {

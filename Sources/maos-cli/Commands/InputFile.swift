@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MAOSCore
 internal import MAOSSystem
 
 /// Files and folders that the user names.
@@ -13,9 +14,27 @@ enum InputFile {
             }
             return try readAll(try Descriptor.open(path, flags: O_RDONLY))
         } catch {
-            throw .usage("cannot read \(path == "-" ? "standard input" : path): \(error.reason)")
+            throw .usage("cannot read \(name(of: path)): \(error.reason)")
         }
     }
+
+    /// The JSON object in a file.
+    ///
+    /// - Throws: ``Failure`` of wrong usage if it cannot be read, or is none.
+    static func object(_ path: String) throws(Failure) -> (object: JSONObject, bytes: [UInt8]) {
+        let bytes: [UInt8] = try read(path)
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONReader.parse(bytes, depthLimit: 128)
+        } catch {
+            throw .usage("\(name(of: path)) is not JSON: \(error)")
+        }
+        guard case .object(let object) = value else { throw .usage("\(name(of: path)) is no JSON object") }
+        return (object, bytes)
+    }
+
+    /// What people call it.
+    static func name(of path: String) -> String { path == "-" ? "standard input" : path }
 
     private static func readAll(_ descriptor: consuming Descriptor) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []

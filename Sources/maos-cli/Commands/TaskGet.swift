@@ -33,6 +33,9 @@ enum TaskGet {
         sheet.add("step", task.step)
         sheet.add("priority", task.priority)
         sheet.add("project", data["project"]?.stringValue)
+        sheet.add("execution", data["workflow"]?["executionId"]?.stringValue)
+        sheet.add("of step", data["workflow"]?["stepId"]?.stringValue)
+        sheet.add("schedule", data["scheduleId"]?.stringValue)
         sheet.add("agent", task.agent)
         if task.attempt > 0 { sheet.add("attempt", String(task.attempt)) }
         let dependencies: [String] = data["dependencies"]?.arrayValue?.compactMap(\.stringValue) ?? []

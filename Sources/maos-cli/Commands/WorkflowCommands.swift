@@ -10,6 +10,7 @@ enum WorkflowCommands {
 
     static let id = Operand("ID", .one, .text, "the workflow's id")
     static let limit = Flag("--limit", "N", .number(1...1_000), "how many (default 50)")
+    static let project = Flag("--project", "NAME", .text, "only of this project")
     static let page = Flag("--page", "N", .number(1...1_000_000_000), "which page of that many (default 1)")
 
     /// A page of a list as a table, with a note when there is more.
@@ -18,7 +19,7 @@ enum WorkflowCommands {
         row: (JSONValue) -> [Table.Cell]
     ) throws(Failure) {
         let number: Int = invocation.arguments.number(page) ?? 1
-        let text: String = path.with("page", String(number))
+        let text: String = path.with("project", invocation.arguments.text(project)).with("page", String(number))
             .with("limit", String(invocation.arguments.number(limit) ?? 50)).text
         let data: JSONValue = try invocation.server().call("list the \(name)", .get, text).data
         if invocation.wantsJSON { return invocation.printJSON(data) }
@@ -65,16 +66,11 @@ enum WorkflowApply {
         ]
     ) { (invocation) throws(Failure) in
         let path: String = invocation.arguments.text(file) ?? "-"
-        let bytes: [UInt8] = try InputFile.read(path)
-        let value: JSONValue
-        do throws(JSONError) {
-            value = try JSONReader.parse(bytes, depthLimit: 128)
-        } catch {
-            throw .usage("\(path) is not JSON: \(error)")
-        }
-        let given: String? = invocation.arguments.text(name) ?? value["id"]?.stringValue
-        guard let id: String = given ?? value["name"]?.stringValue.map(slug), !id.isEmpty else {
-            throw .usage("\(path) has no name", hints: ["a workflow is an object with a name and steps"])
+        let (object, bytes) = try InputFile.object(path)
+        let given: String? = invocation.arguments.text(name) ?? object["id"]?.stringValue
+        guard let id: String = given ?? object["name"]?.stringValue.map(slug), !id.isEmpty else {
+            throw .usage(
+                "\(InputFile.name(of: path)) has no name", hints: ["a workflow is an object with a name and steps"])
         }
         let reply: Reply = try invocation.server().call(
             "apply the workflow \(id)", .put, APIPath("workflows", id).text, body: bytes)
@@ -90,7 +86,8 @@ enum WorkflowApply {
             let isPlain: Bool = ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || scalar == "_"
             if isPlain { slug.unicodeScalars.append(scalar) } else if !slug.hasSuffix("-") { slug += "-" }
         }
-        return String(slug.drop { $0 == "-" }.prefix(100))
+        let words: [Substring] = String(slug.prefix(100)).split(separator: "-")
+        return words.joined(separator: "-")
     }
 }
 
@@ -98,7 +95,7 @@ enum WorkflowApply {
 enum WorkflowList {
     static let command = Command(
         "workflow list", "list the workflows, the newest first",
-        flags: [WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [Example("workflow list", "the newest 50")]
     ) { (invocation) throws(Failure) in
         let columns: [Table.Column] = [
@@ -120,12 +117,33 @@ enum WorkflowList {
 enum WorkflowGet {
     static let command = Command(
         "workflow get", "show a workflow as it was applied last",
+        details: ["With --json it is printed as it can be applied again."],
         operands: [WorkflowCommands.id],
-        examples: [Example("workflow get build", "its steps and settings")]
+        examples: [
+            Example("workflow get build", "its steps and settings"),
+            Example("workflow get build --json > build.json", "to change it, and apply it again"),
+        ]
     ) { (invocation) throws(Failure) in
         let id: String = invocation.arguments.text(WorkflowCommands.id) ?? ""
-        invocation.printJSON(
-            try invocation.server().call("get the workflow \(id)", .get, APIPath("workflows", id).text).data)
+        let data: JSONValue = try invocation.server().call(
+            "get the workflow \(id)", .get, APIPath("workflows", id).text
+        ).data
+        if invocation.wantsJSON { return invocation.printJSON(data) }
+        var sheet = Sheet()
+        for (name, key) in [
+            ("id", "id"), ("name", "name"), ("description", "description"), ("status", "status"),
+            ("project", "project"), ("owner", "owner"), ("updated", "updatedAt"),
+        ] {
+            sheet.add(name, data[key]?.stringValue)
+        }
+        sheet.add("version", String(data["version"]?.intValue ?? 1))
+        for name: String in ["parameters", "configuration"] {
+            for member: JSONObject.Member in data[name]?.objectValue ?? [:] {
+                sheet.add("\(name).\(member.key)", JSONText(member.value).description)
+            }
+        }
+        invocation.output.write(sheet.text(for: invocation.output))
+        for line: String in WorkflowOutline(data).lines { invocation.output.line(DisplayText.line(line)) }
     }
 }
 
@@ -175,9 +193,7 @@ enum WorkflowExecute {
     static func given(_ arguments: Arguments) throws(Failure) -> JSONObject {
         var given = JSONObject()
         if let path: String = arguments.text(parameters) {
-            let value: JSONValue? = try? JSONReader.parse(try InputFile.read(path), depthLimit: 128)
-            guard case .object(let object)? = value else { throw .usage("\(path) is no JSON object") }
-            given = object
+            given = try InputFile.object(path).object
         }
         for pair: String in arguments.texts(parameter) {
             let cut: String.Index = pair.firstIndex(of: "=") ?? pair.endIndex

@@ -52,6 +52,46 @@ struct GateTests {
         #expect(running(world) == ["1", "other"])
     }
 
+    @Test("what keys and projects keep to can be asked for, within reach")
+    func report() throws {
+        var world = EngineWorld {
+            $0.concurrency = [
+                "two": ConcurrencyLimit(limit: 2),
+                "api": ConcurrencyLimit(rate: ConcurrencyLimit.Rate(count: 1, period: .seconds(10))),
+            ]
+            $0.fairness.weights = ["gold": 3]
+        }
+        func report(as principal: Principal? = nil) throws -> LimitReport {
+            guard case .limits(let report) = try world.send(.resource(.showLimits), as: principal) else {
+                throw TestFailure()
+            }
+            return report
+        }
+        try world.spawn(.coder, "x", slots: 20)
+        #expect(try report().keys.map(\.name) == ["api", "two"])
+        #expect(try report().projects.map(\.name) == ["gold"] && report().others.limit == 1)
+        for number in 1...3 {
+            try world.create(TaskID(unchecked: "two\(number)")) {
+                $0.concurrencyKey = "two"; $0.project = "red"
+            }
+            try world.create(TaskID(unchecked: "bare\(number)")) { $0.concurrencyKey = "bare" }
+        }
+        try world.pass(.seconds(10))
+        for number in 1...2 { try world.create(TaskID(unchecked: "api\(number)")) { $0.concurrencyKey = "api" } }
+        let full: LimitReport = try report()
+        #expect(full.keys.map(\.name) == ["api", "bare", "two"])
+        #expect(full.keys.map(\.underWay) == [nil, 1, 2] && full.keys.map(\.waiting) == [1, 2, 1])
+        #expect(full.keys.map(\.isConfigured) == [true, false, true])
+        #expect(full.keys[0].opensAt == world.now + .seconds(10) && full.keys[1].limit.limit == 1)
+        #expect(full.projects.map(\.name) == [nil, "gold", "red"] && full.projects.map(\.waiting) == [3, 0, 1])
+        #expect(full.projects.map(\.weight) == [1, 3, 1])
+        let bob = Principal(subject: "bob", permissions: .resourcesRead, projects: ["red"])
+        #expect(try report(as: bob).keys.map(\.name) == ["api", "two"])
+        #expect(try report(as: bob).projects.map(\.name) == ["red"])
+        let stranger = Principal(subject: "bob", permissions: .tasksRead)
+        #expect(world.refusal(of: .resource(.showLimits), as: stranger) == .forbidden(.resourcesRead))
+    }
+
     @Test("limits are configured by key, and for all others by *")
     func limits() throws {
         var world = EngineWorld {

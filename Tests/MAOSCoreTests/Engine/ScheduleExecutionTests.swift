@@ -177,12 +177,12 @@ struct ScheduleExecutionTests {
             return world.engine.refusal(of: .schedule(.create(specification)), as: principal)
         }
         guard case .invalid(let issue)? = try refusal(ScheduledExecution(workflow: "v")) else { throw Unexpected() }
-        #expect(issue.field == "workflowId" && issue.value == "v")
+        #expect(issue.field == "execution.workflowId" && issue.value == "v")
         let override = WorkflowOverride(step: "zz", configuration: .emptyObject)
         guard case .invalid(let second)? = try refusal(ScheduledExecution(workflow: "w", overrides: [override])) else {
             throw Unexpected()
         }
-        #expect(second.field == "overrides.0.stepId")
+        #expect(second.field == "execution.overrides.0.stepId")
         let reader = Principal(subject: "bob", permissions: .tasksCreate)
         #expect(try refusal(ScheduledExecution(workflow: "w"), as: reader) == .forbidden(.workflowsExecute))
         let stranger = Principal(subject: "bob", permissions: .all, projects: ["blue"])

@@ -73,6 +73,29 @@ struct ScheduleTests {
         #expect(tasks(in: world).count == 3)
     }
 
+    @Test("a run that is asked for counts; with the last one it has completed, and waits for no time any more")
+    func completesByHand() throws {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification { $0.maximumRuns = 2 }, in: &world)
+        try world.send(.schedule(.run(id)))
+        #expect(try record(id, in: world).nextRun != nil)
+        try world.send(.schedule(.run(id)))
+        let after: ScheduleRecord = try record(id, in: world)
+        #expect(after.status == .completed && after.nextRun == nil && after.runs == 2)
+        #expect(types(in: world).last == "schedule_completed")
+        let queued: ScheduleID = try create(
+            try specification {
+                $0.maximumRuns = 2
+                $0.overlap = .queue
+            }, in: &world)
+        try world.send(.schedule(.run(queued)))
+        try world.send(.schedule(.run(queued)))
+        let waiting: ScheduleRecord = try record(queued, in: world)
+        #expect(waiting.status == .active && waiting.nextRun == nil && waiting.waiting.count == 1)
+        try world.pass(.seconds(5 * 3_600))
+        #expect(try record(queued, in: world).runs == 1, "it waits for the first run, not for a time")
+    }
+
     @Test("nothing runs before the start or after the end")
     func bounds() throws {
         var world = EngineWorld()

@@ -28,6 +28,9 @@ struct CronExpressionTests {
             ("10-30/10 3 * * *", ["2026-01-01T03:10:00", "2026-01-01T03:20:00", "2026-01-01T03:30:00"]),
             ("0 0 31 * *", ["2026-01-31T00:00:00", "2026-03-31T00:00:00", "2026-05-31T00:00:00"]),
             ("59 23 31 12 *", ["2026-12-31T23:59:00", "2027-12-31T23:59:00"]),
+            ("@hourly", ["2026-01-01T01:00:00", "2026-01-01T02:00:00"]),
+            (" @Daily ", ["2026-01-02T00:00:00"]), ("@weekly", ["2026-01-04T00:00:00"]),
+            ("@monthly", ["2026-02-01T00:00:00"]), ("@yearly", ["2027-01-01T00:00:00"]),
         ])
     func minutes(_ expression: String, _ expected: [String]) throws {
         #expect(try times(expression, after: "2026-01-01T00:00:00", count: expected.count) == expected)
@@ -56,7 +59,8 @@ struct CronExpressionTests {
     @Test(
         "a bad expression is refused with the field that is wrong",
         arguments: [
-            ("", "expression"), ("* * * *", "expression"), ("* * * * * *", "expression"), ("@daily", "expression"),
+            ("", "expression"), ("* * * *", "expression"), ("* * * * * *", "expression"), ("@often", "expression"),
+            ("@daily 5", "expression"),
             ("60 * * * *", "minute"), ("-1 * * * *", "minute"), ("a * * * *", "minute"), ("1,,2 * * * *", "minute"),
             ("5/10 * * * *", "minute"), ("*/0 * * * *", "minute"), ("*/60 * * * *", "minute"), ("*/ * * * *", "minute"),
             ("30-10 * * * *", "minute"), ("1- * * * *", "minute"), ("** * * * *", "minute"),

@@ -94,7 +94,7 @@ struct ApprovalTests {
         let approval: ApprovalID = try #require(try world.approvals().first).id
         let answer = WorkflowCommand.answer(approval, isApproved: true, comment: nil)
         let other = Principal(subject: "bob", permissions: [.approvalsAnswer])
-        #expect(world.refusal(answer, as: other) == .forbidden(.approvalsAnswer))
+        #expect(world.refusal(answer, as: other) == .denied("Approval \(approval) is for boss to answer"))
         let mute = Principal(subject: "boss", permissions: [])
         #expect(world.refusal(answer, as: mute) == .forbidden(.approvalsAnswer))
         try world.send(answer, as: Principal(subject: "boss", permissions: [.approvalsAnswer]))

@@ -346,7 +346,7 @@ struct WorkflowControlTests {
             ),
             (
                 WorkflowOverride(step: "a", configuration: try JSONText(#"{"priority":"x"}"#)),
-                "overrides.steps.0.configuration.steps.0.configuration.priority"
+                "overrides.0.configuration.priority"
             ),
         ] {
             guard

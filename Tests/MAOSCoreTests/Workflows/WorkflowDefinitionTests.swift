@@ -40,6 +40,18 @@ struct WorkflowDefinitionTests {
             ),
             (#"{"steps":[{"id":"a","type":"decision","configuration":{}}]}"#, "steps.0.configuration.condition"),
             (
+                #"{"steps":[{"id":"a","type":"task","configuration":{"schedule":{"at":"2031-01-01T00:00:00Z"}}}]}"#,
+                "steps.0.configuration.schedule"
+            ),
+            (
+                #"{"steps":[{"id":"a","type":"task","configuration":{"dependencies":["x"]}}]}"#,
+                "steps.0.configuration.dependencies"
+            ),
+            (
+                #"{"steps":[{"id":"a","type":"task","configuration":{"context":{"command":["echo",null]}}}]}"#,
+                "steps.0.configuration.context.command.1"
+            ),
+            (
                 #"{"steps":[{"id":"a","type":"decision","configuration":{"condition":"1 +"}}]}"#,
                 "steps.0.configuration.condition"
             ),

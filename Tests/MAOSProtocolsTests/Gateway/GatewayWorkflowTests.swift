@@ -253,14 +253,126 @@ import Testing
         for (body, field) in [
             (#"{"cron":"0 * * * *"}"#, ""), (#"{"cron":"0 * * * *","task":{},"execution":{"workflowId":"w"}}"#, ""),
             (#"{"cron":"0 * * * *","execution":{}}"#, "execution.workflowId"),
-            (#"{"cron":"0 * * * *","execution":{"workflowId":"none"}}"#, "workflowId"),
+            (#"{"cron":"0 * * * *","execution":{"workflowId":"none"}}"#, "execution.workflowId"),
             (
                 #"{"cron":"0 * * * *","execution":{"workflowId":"w","overrides":[{"stepId":"zz","configuration":{}}]}}"#,
-                "overrides.0.stepId"
+                "execution.overrides.0.stepId"
             ),
+            (
+                #"{"cron":"0 * * * *","execution":{"workflowId":"w","overrides":[{"stepId":"gate","configuration":{}},{"stepId":"a","configuration":{"timeout":"x"}}]}}"#,
+                "execution.overrides.1.configuration.timeout"
+            ),
+            (#"{"cron":"61 * * * *","task":{}}"#, "cron"), (#"{"at":"soon","task":{}}"#, "at"),
         ] {
             #expect(try await world.send(.post, "/api/v1/schedules", body).fields == [field], "\(body)")
         }
+    }
+
+    @Test("what a schedule says of its task can be sent again, and its tasks name it")
+    func scheduleAgain() async throws {
+        let world = try await GatewayWorld()
+        let task: String =
+            #"{"type":"test","context":{"command":["make"],"workingDirectory":"/srv","concurrencyKey":"db","note":1},"budget":{"cost":2}}"#
+        let made = try await world.send(
+            .post, "/api/v1/schedules",
+            #"{"name":"n","cron":"@yearly","maxRuns":1,"startTime":"2030-01-02T00:00:00Z","task":\#(task)}"#)
+        #expect(made.status == 201 && made.data["cron"] == "0 0 1 1 *", "\(made.json)")
+        let id: String = try #require(made.data["id"]?.stringValue)
+        let again = try await world.send(.put, "/api/v1/schedules/\(id)", JSONText(made.data).description)
+        #expect(again.status == 200 && again.data["task"] == made.data["task"], "\(again.json)")
+        #expect(
+            again.data["task"]?["context"]
+                == ["note": 1, "concurrencyKey": "db", "command": ["make"], "workingDirectory": "/srv"])
+        let run = try await world.send(.post, "/api/v1/schedules/\(id)/run")
+        #expect(run.data["status"] == "completed" && run.data["nextRun"] == nil, "it was the only run it may have")
+        let begun = try await world.send(.get, "/api/v1/tasks/\(run.data["lastTaskId"]?.stringValue ?? "")")
+        #expect(begun.data["scheduleId"]?.stringValue == id && begun.data["scheduledFor"] != nil, "\(begun.json)")
+    }
+
+    @Test("a preview takes its bounds from the query or the body")
+    func preview() async throws {
+        let world = try await GatewayWorld()
+        let body: String = #"{"cron":"@hourly","count":2,"after":"2030-05-01T00:30:00Z"}"#
+        let shown = try await world.send(.post, "/api/v1/schedules/preview", body)
+        #expect(shown.data["runs"]?.arrayValue?.count == 2)
+        #expect(shown.data["runs"]?[0]?["utc"] == "2030-05-01T01:00:00.000Z", "\(shown.json)")
+        let asked = try await world.send(.post, "/api/v1/schedules/preview?count=3", body)
+        #expect(asked.data["runs"]?.arrayValue?.count == 3)
+        for (body, field) in [
+            (#"{"cron":"@hourly","count":0}"#, "count"), (#"{"cron":"@hourly","after":"later"}"#, "after"),
+            (#"{"cron":"@often"}"#, "cron"),
+        ] {
+            #expect(try await world.send(.post, "/api/v1/schedules/preview", body).fields == [field], "\(body)")
+        }
+    }
+
+    @Test(
+        "lists show one project where it is asked for, and none that is out of reach",
+        arguments: [
+            "workflows", "executions", "approvals", "schedules", "dead-letters",
+        ])
+    func projects(list: String) async throws {
+        let world = try await GatewayWorld()
+        for name: String in ["red", "blue"] {
+            let steps: String = #""steps":[{"id":"gate","type":"task","configuration":{"approval":true}}]"#
+            _ = try await world.send(.put, "/api/v1/workflows/\(name)", #"{"name":"w","project":"\#(name)",\#(steps)}"#)
+            _ = try await world.send(.post, "/api/v1/workflows/\(name)/execute")
+            _ = try await world.send(
+                .post, "/api/v1/schedules", #"{"cron":"@daily","task":{"context":{"project":"\#(name)"}}}"#)
+        }
+        let count: JSONValue = list == "dead-letters" ? 0 : 1
+        let red = try await world.send(.get, "/api/v1/\(list)?project=red")
+        #expect(red.data["pagination"]?["totalItems"] == count, "\(red.json)")
+        #expect(try await world.send(.get, "/api/v1/\(list)?project=green").data["pagination"]?["totalItems"] == 0)
+        let bob = GatewayAuthentication.principal(Principal(subject: "bob", permissions: .all, projects: ["blue"]))
+        let refused = try await world.send(.get, "/api/v1/\(list)?project=red", as: bob)
+        #expect(refused.status == 400 && refused.fields == ["project"], "\(refused.json)")
+        #expect(try await world.send(.get, "/api/v1/\(list)?project=", as: bob).fields == ["project"])
+    }
+
+    @Test("GW-VAL-15: a mistake in a step is told with the value that is there, or that nothing is")
+    func values() async throws {
+        let world = try await GatewayWorld()
+        let answer = try await world.send(
+            .post, "/api/v1/workflows",
+            #"""
+            {"name":"x","steps":[
+              {"id":"a","type":"decision","configuration":{}},
+              {"id":"b","type":"task","configuration":{"timeout":5,"schedule":{"at":"2031-01-01T00:00:00Z"},"dependencies":["a"]}},
+              {"id":"c","type":"loop","configuration":{"condition":"true","steps":[{"id":"d","type":"task","configuration":{}}]}}]}
+            """#)
+        let issues: [JSONValue] = answer.error["details"]?.arrayValue ?? []
+        func issue(_ field: String) throws -> JSONValue {
+            try #require(issues.first { $0["field"]?.stringValue == field }, "\(answer.json)")
+        }
+        let condition: JSONValue = try issue("steps.0.configuration.condition")
+        #expect(condition["code"] == "required" && condition["value"] == nil)
+        #expect(condition["message"] == "is required: an expression (step “a”)")
+        #expect(try issue("steps.1.configuration.timeout")["value"] == 5)
+        #expect(try issue("steps.1.configuration.schedule")["value"] == nil)
+        #expect(try issue("steps.1.configuration.dependencies")["code"] == "invalid_value")
+        #expect(try issue("steps.2.configuration.maxIterations")["code"] == "required")
+    }
+
+    @Test("a name that no workflow can have is refused where one would be made")
+    func badName() async throws {
+        let world = try await GatewayWorld()
+        let answer = try await world.send(.put, "/api/v1/workflows/a%20b", GatewayWorkflowTests.flow)
+        #expect(answer.status == 400 && answer.fields == ["workflowId"])
+        #expect(answer.error["details"]?[0]?["value"] == "a b")
+    }
+
+    @Test("a task names the execution and the step that it is made for")
+    func taskOrigin() async throws {
+        let world = try await GatewayWorld()
+        _ = try await world.spawnAgent()
+        let id: String = try await workflow(in: world)
+        let execution: String = try await execution(of: id, in: world)
+        let task: TaskID = try await task(of: execution, in: world)
+        let shown = try await world.send(.get, "/api/v1/tasks/\(task)")
+        #expect(
+            shown.data["workflow"]
+                == ["workflowId": .string(id), "executionId": .string(execution), "stepId": "a"], "\(shown.json)")
     }
 
     @Test("a task with a time of its own waits for it, and says when and how it comes back")

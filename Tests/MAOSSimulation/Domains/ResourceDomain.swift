@@ -44,7 +44,7 @@ struct ResourceDomain: SimulatedDomain {
         case .setQuotas:
             world.send(.resource(.setQuotas(anyQuotas(in: &world))), as: world.anybody(), needs: .resourcesQuota)
         case .look, nil:
-            let command: ResourceCommand = world.random.chance(in: 2) ? .showUsage : .showQuotas
+            let command: ResourceCommand = world.random.one(of: [.showUsage, .showQuotas, .showLimits])
             world.send(.resource(command), as: world.anybody(), needs: .resourcesRead)
         }
     }
