@@ -70,6 +70,37 @@ struct CommandLineWorkflowTests {
         #expect(try run("workflow", "execute", "x", "--params", "/nonexistent").errors.contains("No such file"))
     }
 
+    @Test("members that mean nothing are noted, and what the server shows has none")
+    func meaningless() throws {
+        let odd: String = try file(
+            #"""
+            {"name":"odd","stepz":1,"configuration":{"maxParalel":2,"defaults":{"priorty":"low"}},"steps":[
+              {"id":"a","type":"task","configuration":{"retryPolicy":{"maxAttempt":1},"compensation":{"contxt":{}},"approval":{"reasn":"x"}}},
+              {"id":"b","type":"loop","dependsOn":["a"],"configuration":{"items":[1],"steps":[
+                {"id":"c","type":"task","configuration":{"tiemout":5}}]}}]}
+            """#)
+        let outcome: ProgramOutcome = try run("workflow", "apply", odd)
+        #expect(outcome.status == 0 && outcome.output == "odd\n", "\(outcome.errors)")
+        for note: String in [
+            "stepz means nothing; did you mean steps?",
+            "configuration.maxParalel means nothing; did you mean maxParallel?",
+            "configuration.defaults.priorty means nothing",
+            "steps.0.configuration.retryPolicy.maxAttempt means nothing",
+            "steps.0.configuration.compensation.contxt means nothing",
+            "steps.0.configuration.approval.reasn means nothing; did you mean reason?",
+            "steps.1.dependsOn means nothing; the workflow's own dependencies say what waits for what",
+            "steps.1.configuration.steps.0.configuration.tiemout means nothing; did you mean timeout?",
+        ] {
+            #expect(outcome.errors.contains("maos-cli: note: \(note)"), "\(note): \(outcome.errors)")
+        }
+        let plain: String = try file(
+            #"{"id":"plain","name":"plain","steps":[{"id":"a","type":"task","configuration":{"approval":true,"weight":2}}]}"#
+        )
+        #expect(try run("workflow", "apply", plain).errors == "")
+        let shown: String = try file(try run("workflow", "get", "plain", "--json").output)
+        #expect(try run("workflow", "apply", shown).errors == "")
+    }
+
     @Test("a failing execution gives 1, and is started over from where it failed")
     func failure() throws {
         let flag: String = server.directory + "/flag"

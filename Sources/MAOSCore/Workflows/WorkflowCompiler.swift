@@ -261,6 +261,12 @@ struct WorkflowCompiler {
                     step: id)
                 return nil
             }
+            if isNew, plan.atOnce > 1 {
+                refuse(
+                    "\(path).maxParallel", configuration["maxParallel"] ?? .null,
+                    "1, or nothing: where a condition is looked at before every round, one comes after the other",
+                    step: id)
+            }
             plan.condition = expression(condition, at: "\(path).condition", of: id)
             return plan.condition == nil ? nil : plan
         case (nil, nil), (_?, _?):
@@ -296,13 +302,21 @@ struct WorkflowCompiler {
             offset = 2
         }
         do throws(ExpressionError) {
-            return try Expression(source)
+            let expression = try Expression(source)
+            // What nothing can change is worked out now, so that nobody waits to hear that it cannot be.
+            if isNew, expression.references.isEmpty { _ = try expression.value(in: Constants()) }
+            return expression
         } catch {
             var error: ExpressionError = error
             error.position += offset
             refuse(field, value, "an expression; \(error)", step: step)
             return nil
         }
+    }
+
+    private struct Constants: ExpressionScope {
+        func value(of root: String) -> JSONValue? { nil }
+        func value(of member: String, in root: String) -> JSONValue? { nil }
     }
 
     mutating func template(_ value: JSONValue, at field: String, of step: String) -> Template? {

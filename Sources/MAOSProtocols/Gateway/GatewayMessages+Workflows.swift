@@ -134,6 +134,12 @@ extension ValidationIssue {
             value: .string(issue.value))
     }
 
+    /// Whether the value is no more than the beginning of a container, or of nothing.
+    private var isExcerpt: Bool {
+        guard let text: String = value?.stringValue else { return true }
+        return text == "null" || ["{", "[", "an array of ", "an object of "].contains { text.hasPrefix($0) }
+    }
+
     /// The mistake with the value that the message has at its place, with its type; what is not there is required.
     func found(in message: JSONValue) -> ValidationIssue {
         var place: JSONValue? = message
@@ -149,7 +155,8 @@ extension ValidationIssue {
         switch place {
         case .string?: break
         case .null?, .boolean?, .integer?, .number?: issue.value = place
-        case .array?, .object?: issue.value = nil
+        // What is said of a container may be more than its beginning: the steps of a circle, for example.
+        case .array?, .object?: if isExcerpt { issue.value = nil }
         case nil:
             guard value == .string("null") else { break }
             issue.value = nil

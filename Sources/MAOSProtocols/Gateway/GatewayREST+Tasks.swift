@@ -161,6 +161,7 @@ extension GatewayREST {
         if let name: String = query.choice("priority", among: GatewayVocabulary.priorities) {
             wanted.priority = Priority(name: name)
         }
+        wanted.projects = query.projects(of: context.principal)
         let page: Int = query.integer("page", 1...1_000_000_000) ?? 1
         wanted.limit = query.integer("limit", 1...1_000) ?? 50
         wanted.offset = (page - 1) * wanted.limit
@@ -171,7 +172,6 @@ extension GatewayREST {
             }
             return listTask(task, wanted, page: page, context, now)
         }
-        wanted.projects = context.principal.projects
         return .read(.tasks(wanted), pending(.listTasks(page: page, limit: wanted.limit), "", context))
     }
 

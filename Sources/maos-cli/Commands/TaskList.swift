@@ -12,7 +12,10 @@ enum TaskList {
 
     static let command = Command(
         "task list", "list tasks, the newest first",
-        flags: [status, limit, page, everything],
+        flags: [
+            status, DeadLetterCommands.type, DeadLetterCommands.priority, DeadLetterCommands.project, limit, page,
+            everything,
+        ],
         examples: [
             Example("task list", "the newest 50"),
             Example("task list --status failed --all", "everything that failed"),
@@ -28,7 +31,10 @@ enum TaskList {
         var tasks: [JSONValue] = []
         var data: JSONValue = .null
         while true {
-            let path: APIPath = APIPath("tasks").with("status", arguments.text(status)).with("page", String(number))
+            let path: APIPath = APIPath("tasks").with("status", arguments.text(status))
+                .with("type", arguments.text(DeadLetterCommands.type))
+                .with("priority", arguments.text(DeadLetterCommands.priority))
+                .with("project", arguments.text(DeadLetterCommands.project)).with("page", String(number))
                 .with("limit", String(size))
             data = try server.call("list the tasks", .get, path.text).data
             tasks += data["tasks"]?.arrayValue ?? []

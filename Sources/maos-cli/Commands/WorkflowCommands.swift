@@ -57,7 +57,8 @@ enum WorkflowApply {
     static let command = Command(
         "workflow apply", "make a workflow from a file, or give it a new version",
         details: [
-            "The same file again changes nothing. Executions that are under way keep the version that they began with."
+            "The same file again changes nothing. Executions that are under way keep the version that they began with.",
+            "Members that mean nothing, such as misspelt ones, are noted on standard error.",
         ],
         operands: [file], flags: [name],
         examples: [
@@ -74,6 +75,9 @@ enum WorkflowApply {
         }
         let reply: Reply = try invocation.server().call(
             "apply the workflow \(id)", .put, APIPath("workflows", id).text, body: bytes)
+        for note: String in WorkflowLint(object).notes {
+            invocation.errors.line("\(Program.name): note: \(DisplayText.line(note))")
+        }
         if invocation.wantsJSON { return invocation.printJSON(reply.data) }
         invocation.output.line(reply.data["workflowId"]?.stringValue ?? id)
         invocation.note("version \(reply.data["version"]?.intValue ?? 1)")

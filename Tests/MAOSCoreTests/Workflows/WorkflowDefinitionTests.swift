@@ -40,6 +40,18 @@ struct WorkflowDefinitionTests {
             ),
             (#"{"steps":[{"id":"a","type":"decision","configuration":{}}]}"#, "steps.0.configuration.condition"),
             (
+                #"{"steps":[{"id":"a","type":"decision","configuration":{"condition":"1 / 0 > 1"}}]}"#,
+                "steps.0.configuration.condition"
+            ),
+            (
+                #"{"steps":[{"id":"a","type":"decision","configuration":{"condition":"9223372036854775807 + 1 > 0"}}]}"#,
+                "steps.0.configuration.condition"
+            ),
+            (
+                #"{"steps":[{"id":"a","type":"loop","configuration":{"condition":"true","maxIterations":2,"maxParallel":2,"steps":[{"id":"x","type":"task"}]}}]}"#,
+                "steps.0.configuration.maxParallel"
+            ),
+            (
                 #"{"steps":[{"id":"a","type":"task","configuration":{"schedule":{"at":"2031-01-01T00:00:00Z"}}}]}"#,
                 "steps.0.configuration.schedule"
             ),

@@ -309,7 +309,7 @@ import Testing
     @Test(
         "lists show one project where it is asked for, and none that is out of reach",
         arguments: [
-            "workflows", "executions", "approvals", "schedules", "dead-letters",
+            "workflows", "executions", "approvals", "schedules", "dead-letters", "tasks",
         ])
     func projects(list: String) async throws {
         let world = try await GatewayWorld()
@@ -320,6 +320,7 @@ import Testing
             _ = try await world.send(
                 .post, "/api/v1/schedules", #"{"cron":"@daily","task":{"context":{"project":"\#(name)"}}}"#)
         }
+        // The schedule has made a task at once: the world begins at midnight.
         let count: JSONValue = list == "dead-letters" ? 0 : 1
         let red = try await world.send(.get, "/api/v1/\(list)?project=red")
         #expect(red.data["pagination"]?["totalItems"] == count, "\(red.json)")
@@ -352,6 +353,11 @@ import Testing
         #expect(try issue("steps.1.configuration.schedule")["value"] == nil)
         #expect(try issue("steps.1.configuration.dependencies")["code"] == "invalid_value")
         #expect(try issue("steps.2.configuration.maxIterations")["code"] == "required")
+        let circle = try await world.send(
+            .post, "/api/v1/workflows",
+            #"{"name":"x","dependencies":[{"stepId":"a","dependsOn":["b"]},{"stepId":"b","dependsOn":["a"]}],"steps":[{"id":"a","type":"task","configuration":{}},{"id":"b","type":"task","configuration":{}}]}"#
+        )
+        #expect(circle.fields == ["dependencies"] && circle.error["details"]?[0]?["value"] == "b → a → b")
     }
 
     @Test("a name that no workflow can have is refused where one would be made")
