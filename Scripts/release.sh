@@ -17,6 +17,9 @@ fi
 # Functions in sections of their own, so that those nobody calls are left out.
 flags+=(-Xswiftc -Xfrontend -Xswiftc -function-sections)
 
+# That no two accesses to a variable overlap is checked while the tests run, not with each message that is handled.
+flags+=(-Xswiftc -enforce-exclusivity=unchecked)
+
 # Nobody here has a use for regular expressions, which would come along unasked: a megabyte.
 flags+=(-Xswiftc -Xfrontend -Xswiftc -disable-implicit-string-processing-module-import)
 

@@ -1,9 +1,20 @@
+/// What a ``SlabTable`` looks values up by.
+protocol SlabKey: Hashable, Sendable {
+    /// A hash that clients who choose keys cannot foresee; equal for equal keys, in one run of the program.
+    var slabHash: UInt64 { get }
+}
+
+extension SlabKey {
+    /// The standard library's hash, which is good and not cheap.
+    var slabHash: UInt64 { UInt64(bitPattern: Int64(hashValue)) }
+}
+
 /// A table of values by key for very many of them, which grows in small steps.
 ///
 /// Values stand in pages and never move, so that a table of millions grows without a pause in which they are all copied; what
 /// is rebuilt when it fills up is one of many small indexes of numbers. Iteration goes by place, not by hash: the same
 /// changes give the same order everywhere.
-struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
     /// Places by hash, in open addressing: the upper half of an entry is a part of the hash, the lower half place + 1.
     fileprivate struct Index: Sendable {
         var entries: [UInt64] = Array(repeating: 0, count: 8)
@@ -38,6 +49,8 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             guard let place: Int = place(of: key) else { return nil }
             return pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)]
         }
+        // Inlined too: a coroutine that is called keeps what it needs in memory that is allocated each time.
+        @inline(__always)
         _modify {
             if let place: Int = place(of: key) {
                 recent = place
@@ -48,7 +61,7 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             } else {
                 var fresh: Value?
                 yield &fresh
-                if let fresh { insert(fresh, for: key) }
+                if let fresh { insert(fresh, for: key, hash: key.slabHash) }
             }
         }
     }
@@ -58,8 +71,9 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Sets the value of a key; gives the one that it replaces.
     mutating func updateValue(_ value: Value, forKey key: Key) -> Value? {
-        guard let place: Int = place(of: key) else {
-            insert(value, for: key)
+        let hash: UInt64 = key.slabHash
+        guard let place: Int = search(for: key, hash: hash) else {
+            insert(value, for: key, hash: hash)
             return nil
         }
         let old: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].take()
@@ -87,8 +101,6 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     // MARK: Places
 
-    private static func hash(of key: Key) -> UInt64 { UInt64(bitPattern: Int64(key.hashValue)) }
-
     @inline(__always)
     private func place(of key: Key) -> Int? {
         if recent >= 0 {
@@ -96,12 +108,11 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             let page: Int = recent >> SlabTable.pageBits
             if keys[page][slot] == key { return recent }
         }
-        return search(for: key)
+        return search(for: key, hash: key.slabHash)
     }
 
     @inline(never)
-    private func search(for key: Key) -> Int? {
-        let hash: UInt64 = SlabTable.hash(of: key)
+    private func search(for key: Key, hash: UInt64) -> Int? {
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         let mask: Int = indexes[number].entries.count - 1
         let tag: UInt64 = hash >> 32
@@ -117,7 +128,8 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    private mutating func insert(_ value: Value, for key: Key) {
+    @inline(never)
+    private mutating func insert(_ value: Value, for key: Key, hash: UInt64) {
         let place: Int
         if let vacant: Int = free.popLast() {
             place = vacant
@@ -138,16 +150,16 @@ struct SlabTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             pages[place >> SlabTable.pageBits].append(value)
         }
         recent = place
-        let hash: UInt64 = SlabTable.hash(of: key)
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         indexes[number].insert((hash >> 32) << 32 | UInt64(place + 1))
         count += 1
     }
 
     /// Forgets the place of a key, whose value has been taken out.
+    @inline(never)
     private mutating func leave(_ place: Int, _ key: Key) {
         recent = -1
-        let hash: UInt64 = SlabTable.hash(of: key)
+        let hash: UInt64 = key.slabHash
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
         indexes[number].remove((hash >> 32) << 32 | UInt64(place + 1))
         free.append(place)

@@ -1,4 +1,6 @@
 /// A wish or a report, on its way to the engine.
+///
+/// What is rare and large has a box of its own, so that the frequent ones are handed on as a few words.
 public enum Command: Sendable {
     // What clients ask for.
     case createTask(TaskSpecification, id: TaskID?, idempotency: IdempotencyKey?)
@@ -16,13 +18,13 @@ public enum Command: Sendable {
     case discardDeadLetter(TaskID)
     /// Does the same to several dead letters, at most ``EngineLimits/bulk``; each succeeds or is refused by itself.
     case settleDeadLetters([TaskID], DeadLetterSettlement)
-    case spawnAgent(AgentSpecification, id: AgentID?)
-    case configureAgent(AgentID, AgentChange)
+    indirect case spawnAgent(AgentSpecification, id: AgentID?)
+    indirect case configureAgent(AgentID, AgentChange)
     case pauseAgent(AgentID)
     case resumeAgent(AgentID)
     case terminateAgent(AgentID, graceful: Bool)
     indirect case schedule(ScheduleCommand)
-    case workflow(WorkflowCommand)
+    indirect case workflow(WorkflowCommand)
     indirect case resource(ResourceCommand)
     indirect case pool(PoolCommand)
     indirect case budget(BudgetCommand)
@@ -145,7 +147,7 @@ public struct Request: Sendable {
     }
 }
 
-/// What an accepted command brought about.
+/// What an accepted command brought about; boxed as in ``Command``.
 public enum Reply: Sendable {
     case none
     /// The task as it is after the command.
@@ -154,24 +156,24 @@ public enum Reply: Sendable {
     case repeated(TaskID)
     /// A repeated request: what its first sending made.
     case repeatedCreation(Creation)
-    case agent(AgentRecord)
-    case schedule(ScheduleRecord)
-    case allocation(AllocationRecord)
-    case pool(PoolRecord)
+    indirect case agent(AgentRecord)
+    indirect case schedule(ScheduleRecord)
+    indirect case allocation(AllocationRecord)
+    indirect case pool(PoolRecord)
     /// What the server's configuration did to pools.
-    case pools(PoolConfigurationReport)
-    case resources(ResourceReport)
-    case quotas(QuotaReport)
-    case limits(LimitReport)
+    indirect case pools(PoolConfigurationReport)
+    indirect case resources(ResourceReport)
+    indirect case quotas(QuotaReport)
+    indirect case limits(LimitReport)
     /// Why the task has not started.
     case waiting(TaskRecord, [WaitingReason])
     /// Accounts of projects, in order of the projects' names.
     case budgets([BudgetStanding])
     /// What became of each task of a command about several, in its order.
     case outcomes([TaskOutcome])
-    case workflow(WorkflowRecord)
-    case execution(ExecutionSnapshot)
-    case approval(ApprovalRecord)
+    indirect case workflow(WorkflowRecord)
+    indirect case execution(ExecutionSnapshot)
+    indirect case approval(ApprovalRecord)
 }
 
 /// What became of one task of a command about several.

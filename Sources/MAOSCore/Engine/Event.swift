@@ -185,8 +185,16 @@ public struct AgentEvent: Sendable, Hashable {
     public var name: String
     /// The agent's state right after the event.
     public var state: AgentState
-    /// The whole agent, with ``Kind/spawned`` and ``Kind/configured`` only.
-    public var record: AgentRecord?
+    private var identity: AgentRecord.Identity?
+    private var learning = AgentLearning()
+    /// The whole agent, with ``Kind/spawned`` and ``Kind/configured`` only; in the state of the event.
+    public var record: AgentRecord? {
+        get { identity.map { AgentRecord(identity: $0, state: state, learning: learning) } }
+        set {
+            identity = newValue?.identity
+            learning = newValue?.learning ?? AgentLearning()
+        }
+    }
     /// Where it stood at the event before; `nil` with ``Kind/spawned``.
     public var previousStatus: AgentStatus?
     /// Its attempts that have completed or failed since the event before.
@@ -205,7 +213,8 @@ public struct AgentEvent: Sendable, Hashable {
         self.agentType = agentType
         self.name = name
         self.state = state
-        self.record = record
+        identity = record?.identity
+        learning = record?.learning ?? AgentLearning()
     }
 }
 

@@ -143,8 +143,17 @@ public struct JSONObject: Sendable {
     }
 
     /// Equality of bytes: `==` of strings alone would also unite canonically equivalent ones.
+    @inline(__always)
     private static func sameKey(_ first: String, _ second: String) -> Bool {
-        first.utf8.count == second.utf8.count && first == second && first.utf8.elementsEqual(second.utf8)
+        first.utf8.count == second.utf8.count && first == second && sameBytes(first, second)
+    }
+
+    private static func sameBytes(_ first: String, _ second: String) -> Bool {
+        let (left, right) = (first.utf8Span, second.utf8Span)
+        // What is equal and ASCII on both sides has the same bytes.
+        if left.isKnownASCII, right.isKnownASCII { return true }
+        for index in left.span.indices where left.span[index] != right.span[index] { return false }
+        return true
     }
 
     /// A hash of the bytes, for the same reason: equivalent strings share the hash of `String`.

@@ -56,7 +56,8 @@ public enum JSONReader {
                 let next = try scanner.peek(expecting: "a key or \"}\"")
                 guard next == 0x7D else {
                     let key = try takeKey(&scanner, next, expected: "a key or \"}\"")
-                    if members.isEmpty { members.reserveCapacity(8) }
+                    if frames.isEmpty { frames.reserveCapacity(8) }
+                    if members.isEmpty { members.reserveCapacity(16) }
                     frames.append(Frame(isObject: true, start: members.count, key: key))
                     continue reading
                 }
@@ -68,6 +69,8 @@ public enum JSONReader {
                 }
                 scanner.advance()
                 guard try scanner.peek(expecting: "a value or \"]\"") == 0x5D else {
+                    if frames.isEmpty { frames.reserveCapacity(8) }
+                    if elements.isEmpty { elements.reserveCapacity(8) }
                     frames.append(Frame(isObject: false, start: elements.count))
                     continue reading
                 }

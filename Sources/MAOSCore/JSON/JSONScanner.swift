@@ -4,10 +4,25 @@
 struct JSONScanner: ~Escapable {
     private let bytes: Span<UInt8>
     private(set) var position = 0
+    /// What is known of all the bytes, so that each string need not be looked at again.
+    private let encoding: Encoding
+
+    /// What bytes turned out to be.
+    private enum Encoding {
+        case ascii
+        case utf8
+        /// Somewhere in them is a mistake: at the string that has it, unless another mistake comes first.
+        case unknown
+    }
 
     @_lifetime(copy bytes)
     init(_ bytes: Span<UInt8>) {
         self.bytes = bytes
+        do throws(UTF8.ValidationError) {
+            encoding = try UTF8Span(validating: bytes).isKnownASCII ? .ascii : .utf8
+        } catch {
+            encoding = .unknown
+        }
     }
 
     /// The byte after white space, without taking it.
@@ -88,24 +103,18 @@ struct JSONScanner: ~Escapable {
     /// Takes a string whose opening quote is at the position.
     mutating func string() throws(JSONError) -> String {
         let start = position + 1
-        let count = bytes.count
-        var index = start
-        while index < count {
-            let byte = bytes[index]
-            if byte == 0x22 {
-                position = index + 1
-                return try text(start..<index)
-            }
-            if byte == 0x5C {
-                position = index
-                return try escapedString(from: start)
-            }
-            guard byte >= 0x20 else {
-                throw JSONError(.controlCharacter(byte), at: index, expected: "an escape")
-            }
-            index += 1
+        let end = JSONString.firstSpecial(in: bytes, from: start)
+        guard end < bytes.count else { throw JSONError(.unexpectedEnd, at: end, expected: "the end of a string") }
+        switch bytes[end] {
+        case 0x22:
+            position = end + 1
+            return try text(start..<end)
+        case 0x5C:
+            position = end
+            return try escapedString(from: start)
+        default:
+            throw JSONError(.controlCharacter(bytes[end]), at: end, expected: "an escape")
         }
-        throw JSONError(.unexpectedEnd, at: index, expected: "the end of a string")
     }
 
     /// Takes a string as ``string()`` does, without making it.
@@ -142,16 +151,13 @@ struct JSONScanner: ~Escapable {
 
     /// Moves to the next quote or backslash and returns it.
     private mutating func skipRun() throws(JSONError) -> UInt8 {
-        let count = bytes.count
-        while position < count {
-            let byte = bytes[position]
-            if byte == 0x22 || byte == 0x5C { return byte }
-            guard byte >= 0x20 else {
-                throw JSONError(.controlCharacter(byte), at: position, expected: "an escape")
-            }
-            position += 1
+        position = JSONString.firstSpecial(in: bytes, from: position)
+        guard position < bytes.count else {
+            throw JSONError(.unexpectedEnd, at: position, expected: "the end of a string")
         }
-        throw JSONError(.unexpectedEnd, at: position, expected: "the end of a string")
+        let byte = bytes[position]
+        guard byte >= 0x20 else { throw JSONError(.controlCharacter(byte), at: position, expected: "an escape") }
+        return byte
     }
 
     /// Takes an escape whose backslash is at the position.
@@ -208,6 +214,18 @@ struct JSONScanner: ~Escapable {
     }
 
     private func text(_ range: Range<Int>) throws(JSONError) -> String {
+        // A quote is a character of its own in UTF-8: what lies between two of them in valid text is valid.
+        switch encoding {
+        case .ascii:
+            return unsafe String(copying: UTF8Span(unchecked: bytes.extracting(range), isKnownASCII: true))
+        case .utf8:
+            return unsafe String(copying: UTF8Span(unchecked: bytes.extracting(range)))
+        case .unknown:
+            return try validText(range)
+        }
+    }
+
+    private func validText(_ range: Range<Int>) throws(JSONError) -> String {
         do throws(UTF8.ValidationError) {
             return String(copying: try UTF8Span(validating: bytes.extracting(range)))
         } catch {
@@ -216,6 +234,7 @@ struct JSONScanner: ~Escapable {
     }
 
     private func validate(_ range: Range<Int>) throws(JSONError) {
+        guard encoding == .unknown else { return }
         do throws(UTF8.ValidationError) {
             _ = try UTF8Span(validating: bytes.extracting(range))
         } catch {

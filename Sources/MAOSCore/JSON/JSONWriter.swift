@@ -72,7 +72,7 @@ public struct JSONWriter: Sendable {
     /// Writes the name of the member whose value follows.
     public mutating func key(_ name: String) {
         separate()
-        appendQuoted(name)
+        JSONString.append(name, to: &buffer)
         buffer.append(0x3A)
         needsComma = false
     }
@@ -116,12 +116,13 @@ public struct JSONWriter: Sendable {
     /// Writes a string.
     public mutating func string(_ value: String) {
         separate()
-        appendQuoted(value)
+        JSONString.append(value, to: &buffer)
     }
 
     /// Writes bytes as a string; what is not UTF-8 becomes U+FFFD.
     public mutating func string(utf8 value: ArraySlice<UInt8>) {
-        string(String(decoding: value, as: UTF8.self))
+        separate()
+        JSONString.append(utf8: value, to: &buffer)
     }
 
     /// Writes a whole number.
@@ -198,58 +199,6 @@ public struct JSONWriter: Sendable {
                 self.value(member.value)
             }
             endObject()
-        }
-    }
-
-    // MARK: Escaping (RFC 8259 §7)
-
-    /// Copies the string in one go and only then looks for what needs an escape, which is rare.
-    private mutating func appendQuoted(_ string: String) {
-        buffer.append(0x22)
-        let start = buffer.count
-        buffer.append(contentsOf: string.utf8)
-        let special = JSONWriter.firstSpecial(in: buffer.span, from: start)
-        if special < buffer.count {
-            escape(from: special)
-        }
-        buffer.append(0x22)
-    }
-
-    /// The next byte that needs an escape, or the end.
-    private static func firstSpecial(in span: Span<UInt8>, from start: Int) -> Int {
-        var index = start
-        while index < span.count {
-            let byte = span[index]
-            guard byte >= 0x20, byte != 0x22, byte != 0x5C else { break }
-            index += 1
-        }
-        return index
-    }
-
-    private mutating func escape(from first: Int) {
-        let rest = Array(buffer[first...])
-        buffer.removeLast(rest.count)
-        buffer.reserveCapacity(buffer.count + rest.count + rest.count / 16 + 16)
-        var start = 0
-        while start < rest.count {
-            let end = JSONWriter.firstSpecial(in: rest.span, from: start)
-            buffer.append(contentsOf: rest[start..<end])
-            guard end < rest.count else { break }
-            let byte = rest[end]
-            start = end + 1
-            buffer.append(0x5C)
-            switch byte {
-            case 0x22, 0x5C: buffer.append(byte)
-            case 0x08: buffer.append(UInt8(ascii: "b"))
-            case 0x09: buffer.append(UInt8(ascii: "t"))
-            case 0x0A: buffer.append(UInt8(ascii: "n"))
-            case 0x0C: buffer.append(UInt8(ascii: "f"))
-            case 0x0D: buffer.append(UInt8(ascii: "r"))
-            default:
-                buffer.append(contentsOf: "u00".utf8)
-                buffer.append(Hex.digit(byte >> 4))
-                buffer.append(Hex.digit(byte & 0x0F))
-            }
         }
     }
 }

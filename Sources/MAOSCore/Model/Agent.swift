@@ -219,6 +219,13 @@ public struct AgentRecord: Hashable, Sendable {
     /// What it has learned since its proficiency was last changed.
     public package(set) var learning = AgentLearning()
 
+    /// Another state of a known agent.
+    init(identity: Identity, state: AgentState, learning: AgentLearning) {
+        self.identity = identity
+        self.state = state
+        self.learning = learning
+    }
+
     /// Puts a record together; for journals.
     public init(
         id: AgentID, number: UInt64, origin: Origin, holder: AgentHolder, createdAt: Instant,

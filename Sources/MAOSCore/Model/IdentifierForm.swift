@@ -122,6 +122,24 @@ extension IdentifierForm: Hashable {
     }
 }
 
+extension IdentifierForm: SlabKey {
+    private static let seed: (high: UInt64, low: UInt64) = (secret(1), secret(2))
+
+    /// A number that is another one in each run of the program.
+    private static func secret(_ number: Int) -> UInt64 { UInt64(bitPattern: Int64(number.hashValue)) }
+
+    /// For bits a product with a secret, which takes a tenth of what a hash of texts does.
+    var slabHash: UInt64 {
+        switch self {
+        case .uuid(let high, let low):
+            let product = (high ^ IdentifierForm.seed.high).multipliedFullWidth(by: low ^ IdentifierForm.seed.low)
+            return product.high ^ product.low
+        case .text(let text):
+            return UInt64(bitPattern: Int64(text.hashValue))
+        }
+    }
+}
+
 extension IdentifierForm: Comparable {
     /// The order of the texts' bytes: digits come before letters in both.
     static func < (left: IdentifierForm, right: IdentifierForm) -> Bool {

@@ -59,7 +59,7 @@ extension CompactIdentifier {
 }
 
 /// Names one task, for as long as its record is kept.
-public struct TaskID: EntityIdentifier, CompactIdentifier {
+public struct TaskID: EntityIdentifier, CompactIdentifier, SlabKey {
     private let form: IdentifierForm
 
     init(_ form: IdentifierForm) { self.form = form }
@@ -79,12 +79,14 @@ public struct TaskID: EntityIdentifier, CompactIdentifier {
     /// Reads an identifier from UTF-8; `nil` as with a string.
     package init?(_ utf8: ArraySlice<UInt8>) { self.init(utf8: utf8) }
 
+    var slabHash: UInt64 { form.slabHash }
+
     /// Orders by the bytes of the text.
     public static func < (left: TaskID, right: TaskID) -> Bool { left.form < right.form }
 }
 
 /// Names one agent, for as long as its record is kept.
-public struct AgentID: EntityIdentifier, CompactIdentifier {
+public struct AgentID: EntityIdentifier, CompactIdentifier, SlabKey {
     private let form: IdentifierForm
 
     init(_ form: IdentifierForm) { self.form = form }
@@ -100,6 +102,8 @@ public struct AgentID: EntityIdentifier, CompactIdentifier {
     package func withText<Value, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Value
     ) throws(Failure) -> Value { try form.withText(body) }
+
+    var slabHash: UInt64 { form.slabHash }
 
     /// Orders by the bytes of the text.
     public static func < (left: AgentID, right: AgentID) -> Bool { left.form < right.form }

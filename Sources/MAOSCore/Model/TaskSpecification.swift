@@ -86,51 +86,156 @@ public struct RetryPolicy: Hashable, Sendable {
 }
 
 /// What a client asks for when it creates a task; never changes afterwards.
-public struct TaskSpecification: Hashable, Sendable {
+///
+/// All copies share one box until one of them is changed: on its way from a request to the engine, the journal and the views
+/// it is handed on many times, and is large.
+public struct TaskSpecification: Sendable {
+    @usableFromInline struct Parts: Hashable, Sendable {
+        @usableFromInline var kind: TaskKind
+        @usableFromInline var description: String
+        @usableFromInline var priority: Priority
+        @usableFromInline var capabilities: [CapabilityRequirement]
+        @usableFromInline var dependencies: [TaskID]
+        @usableFromInline var deadline: Instant?
+        @usableFromInline var timeout: Milliseconds?
+        @usableFromInline var retryPolicy: RetryPolicy
+        @usableFromInline var project: String?
+        @usableFromInline var concurrencyKey: String?
+        @usableFromInline var budget: Budget
+        @usableFromInline var schedule: TaskSchedule?
+        @usableFromInline var command: RunnerCommand?
+        @usableFromInline var environment: [String: String]
+        @usableFromInline var workingDirectory: String?
+        @usableFromInline var requirements: JSONText
+        @usableFromInline var constraints: JSONText
+        @usableFromInline var context: JSONText
+        @usableFromInline var metadata: JSONText
+        @usableFromInline var workflow: WorkflowTaskOrigin?
+        @usableFromInline var agent: AgentID?
+    }
+
+    /// The parts of all copies; written to only while one specification alone has it.
+    @usableFromInline final class Box: @unchecked Sendable {
+        @usableFromInline var parts: Parts
+
+        @usableFromInline init(_ parts: Parts) { self.parts = parts }
+    }
+
+    @usableFromInline var box: Box
+
+    /// The box, when nobody else has it; of its own, else.
+    @usableFromInline mutating func own() -> Box {
+        if !isKnownUniquelyReferenced(&box) { box = Box(box.parts) }
+        return box
+    }
+
     /// What kind of work it is; decides the type of agent.
-    public var kind: TaskKind
+    @inlinable public var kind: TaskKind {
+        get { box.parts.kind }
+        set { own().parts.kind = newValue }
+    }
     /// 1…1000 characters.
-    public var description: String
+    @inlinable public var description: String {
+        get { box.parts.description }
+        set { own().parts.description = newValue }
+    }
     /// How urgent it is at first.
-    public var priority: Priority
+    @inlinable public var priority: Priority {
+        get { box.parts.priority }
+        set { own().parts.priority = newValue }
+    }
     /// What its agent must be able to do; all of them, at most ``EngineLimits/capabilities``.
-    public var capabilities: [CapabilityRequirement]
+    @inlinable public var capabilities: [CapabilityRequirement] {
+        get { box.parts.capabilities }
+        set { own().parts.capabilities = newValue }
+    }
     /// Existing tasks that must complete first, each once; at most ``EngineLimits/dependencies``.
-    public var dependencies: [TaskID]
+    @inlinable public var dependencies: [TaskID] {
+        get { box.parts.dependencies }
+        set { own().parts.dependencies = newValue }
+    }
     /// When the task fails if it has not ended by then.
-    public var deadline: Instant?
+    @inlinable public var deadline: Instant? {
+        get { box.parts.deadline }
+        set { own().parts.deadline = newValue }
+    }
     /// How long one attempt may take; 1 s … 24 h.
-    public var timeout: Milliseconds?
+    @inlinable public var timeout: Milliseconds? {
+        get { box.parts.timeout }
+        set { own().parts.timeout = newValue }
+    }
     /// When and how often it is tried again.
-    public var retryPolicy: RetryPolicy
+    @inlinable public var retryPolicy: RetryPolicy {
+        get { box.parts.retryPolicy }
+        set { own().parts.retryPolicy = newValue }
+    }
     /// The project it belongs to; `nil` for none.
-    public var project: String?
+    @inlinable public var project: String? {
+        get { box.parts.project }
+        set { own().parts.project = newValue }
+    }
     /// Tasks with the same key keep to a limit together (``EngineConfiguration/concurrency``); 1…255 characters.
-    public var concurrencyKey: String?
+    @inlinable public var concurrencyKey: String? {
+        get { box.parts.concurrencyKey }
+        set { own().parts.concurrencyKey = newValue }
+    }
     /// What all attempts together may use.
-    public var budget = Budget()
+    @inlinable public var budget: Budget {
+        get { box.parts.budget }
+        set { own().parts.budget = newValue }
+    }
     /// When it may start, and which tasks like it follow; at once where `nil`.
-    public var schedule: TaskSchedule?
+    @inlinable public var schedule: TaskSchedule? {
+        get { box.parts.schedule }
+        set { own().parts.schedule = newValue }
+    }
     /// What to run; without one the runner of the agent's type applies.
-    public var command: RunnerCommand?
+    @inlinable public var command: RunnerCommand? {
+        get { box.parts.command }
+        set { own().parts.command = newValue }
+    }
     /// Variables of its process, beside the agent's and those that the runtime sets.
-    public var environment: [String: String]
+    @inlinable public var environment: [String: String] {
+        get { box.parts.environment }
+        set { own().parts.environment = newValue }
+    }
     /// The folder its process starts in; the agent's workspace where `nil`.
-    public var workingDirectory: String?
+    @inlinable public var workingDirectory: String? {
+        get { box.parts.workingDirectory }
+        set { own().parts.workingDirectory = newValue }
+    }
     /// The requirements as the client wrote them: a JSON array.
-    public var requirements: JSONText
+    @inlinable public var requirements: JSONText {
+        get { box.parts.requirements }
+        set { own().parts.requirements = newValue }
+    }
     /// The constraints as the client wrote them: a JSON array.
-    public var constraints: JSONText
+    @inlinable public var constraints: JSONText {
+        get { box.parts.constraints }
+        set { own().parts.constraints = newValue }
+    }
     /// The client's own data: a JSON object, handed to the agent as it is.
-    public var context: JSONText
+    @inlinable public var context: JSONText {
+        get { box.parts.context }
+        set { own().parts.context = newValue }
+    }
     /// Data of the dialect that created the task: a JSON object.
-    public var metadata: JSONText
+    @inlinable public var metadata: JSONText {
+        get { box.parts.metadata }
+        set { own().parts.metadata = newValue }
+    }
     /// The step of an execution that it was made for; `nil` for a task that stands alone.
-    public var workflow: WorkflowTaskOrigin?
+    @inlinable public var workflow: WorkflowTaskOrigin? {
+        get { box.parts.workflow }
+        set { own().parts.workflow = newValue }
+    }
     /// The agent that it is addressed to, one with a resident process; any that goes with it where `nil`.
     ///
     /// Such a task may have a description of 65,536 characters and any time-out, and ends with its agent.
-    public var agent: AgentID?
+    @inlinable public var agent: AgentID? {
+        get { box.parts.agent }
+        set { own().parts.agent = newValue }
+    }
 
     /// A task of medium priority that is tried once, unless said.
     public init(
@@ -142,24 +247,24 @@ public struct TaskSpecification: Hashable, Sendable {
         requirements: JSONText = .emptyArray, constraints: JSONText = .emptyArray,
         context: JSONText = .emptyObject, metadata: JSONText = .emptyObject
     ) {
-        self.kind = kind
-        self.description = description
-        self.priority = priority
-        self.capabilities = capabilities
-        self.dependencies = dependencies
-        self.deadline = deadline
-        self.timeout = timeout
-        self.retryPolicy = retryPolicy
-        self.project = project
-        self.concurrencyKey = concurrencyKey
-        self.command = command
-        self.environment = environment
-        self.workingDirectory = workingDirectory
-        self.requirements = requirements
-        self.constraints = constraints
-        self.context = context
-        self.metadata = metadata
+        box = Box(
+            Parts(
+                kind: kind, description: description, priority: priority, capabilities: capabilities,
+                dependencies: dependencies, deadline: deadline, timeout: timeout, retryPolicy: retryPolicy,
+                project: project, concurrencyKey: concurrencyKey, budget: Budget(), schedule: nil, command: command,
+                environment: environment, workingDirectory: workingDirectory, requirements: requirements,
+                constraints: constraints, context: context, metadata: metadata, workflow: nil, agent: nil))
     }
+}
+
+extension TaskSpecification: Hashable {
+    /// Whether both ask for the same.
+    public static func == (left: TaskSpecification, right: TaskSpecification) -> Bool {
+        left.box === right.box || left.box.parts == right.box.parts
+    }
+
+    /// Hashes everything that is asked for.
+    public func hash(into hasher: inout Hasher) { hasher.combine(box.parts) }
 }
 
 extension TaskSpecification {

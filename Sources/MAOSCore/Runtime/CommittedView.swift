@@ -76,7 +76,8 @@ public final class CommittedView: Sendable {
     }
 
     private func shard(of id: TaskID) -> ShardBox {
-        shards[Int(UInt(bitPattern: id.hashValue) % UInt(CommittedView.shardCount))]
+        // The lowest bits are for the table inside.
+        shards[Int((id.slabHash >> 8) % UInt64(CommittedView.shardCount))]
     }
 
     // MARK: Reading

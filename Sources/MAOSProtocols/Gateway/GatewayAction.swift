@@ -4,8 +4,9 @@ package import MAOSCore
 package enum GatewayAction {
     /// Send this; the request is done.
     case respond(GatewayResponse)
-    /// Hand this to the orchestrator, then call ``GatewayREST/complete(_:with:at:)-(_,Result<Reply,Rejection>,_)``.
-    case submit(Command, Principal, GatewayPending)
+    /// Hand this to the orchestrator for the request's principal, then call
+    /// ``GatewayREST/complete(_:with:at:)-(_,Result<Reply,Rejection>,_)``.
+    case submit(Command, GatewayPending)
     /// Carry this out on a thread that may block, then call
     /// ``GatewayREST/complete(_:with:at:)-(_,Result<StoreReadResult,JournalError>,_)``.
     case read(StoreRead, GatewayPending)
@@ -34,6 +35,7 @@ package struct GatewayTerminal: Sendable, Hashable {
 
 /// A request that waits for the outcome of an action: what to do with it.
 package struct GatewayPending: Sendable {
+    /// What is large has a box of its own, so that the frequent ones are a few words.
     enum Purpose: Sendable {
         /// A creation that can be repeated is answered without an estimate, which would be another one each time.
         case createTask(isRepeatable: Bool)
@@ -51,17 +53,17 @@ package struct GatewayPending: Sendable {
         case showWaiting
         case listTasks(page: Int, limit: Int)
         /// The list of a token that may see one task only.
-        case listTask(TaskQuery, page: Int)
+        indirect case listTask(TaskQuery, page: Int)
         case listTerminatedAgents(page: Int, limit: Int)
         /// A repeated request to create the task.
         case repeatCreation
         /// The request is broken, but a task that does not exist comes first.
-        case refuseUnlessMissing(GatewayFailure)
-        case refuseAgentUnlessMissing(GatewayFailure)
+        indirect case refuseUnlessMissing(GatewayFailure)
+        indirect case refuseAgentUnlessMissing(GatewayFailure)
         case listDeadLetters(page: Int, limit: Int)
         case showDeadLetter
         /// Replaces these members of the dead letter's creation.
-        case editDeadLetter(JSONObject)
+        indirect case editDeadLetter(JSONObject)
         /// Answers with the task that was made of the dead letter.
         case requeueEdited
         case discardDeadLetter
@@ -70,20 +72,23 @@ package struct GatewayPending: Sendable {
         /// Answers with what became of each; `remaining` satisfy the filter beside them.
         case settleDeadLetters(DeadLetterSettlement, remaining: Int)
         case listEvents
-        case findTaskOutput(GatewayOutputRequest)
-        case findAgentOutput(GatewayOutputRequest)
+        indirect case findTaskOutput(GatewayOutputRequest)
+        indirect case findAgentOutput(GatewayOutputRequest)
         case showOutput(isEnded: Bool)
-        case schedule(GatewaySchedulePurpose)
-        case resource(GatewayResourcePurpose)
-        case workflow(GatewayWorkflowPurpose)
-        case pool(GatewayPoolPurpose)
-        case budget(GatewayBudgetPurpose)
+        indirect case schedule(GatewaySchedulePurpose)
+        indirect case resource(GatewayResourcePurpose)
+        indirect case workflow(GatewayWorkflowPurpose)
+        indirect case pool(GatewayPoolPurpose)
+        indirect case budget(GatewayBudgetPurpose)
     }
 
     let purpose: Purpose
     /// The thing that the request names; empty where it names none.
     let id: String
     let context: GatewayContext
+
+    /// Who sends the request.
+    package var principal: Principal { context.principal }
 }
 
 /// Which output a client wants, and how.

@@ -132,41 +132,50 @@ extension GatewayMessages {
     /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
     static func apply(_ object: JSONObject, to specification: inout TaskSpecification) throws(GatewayFailure) {
         for member: JSONObject.Member in object.members {
-            switch (member.key, member.value) {
-            case ("type", .string(let name)):
-                guard let kind: TaskKind = GatewayVocabulary.taskKind(named: name) else { throw .internalError }
+            let value: JSONValue = member.value
+            switch member.key {
+            case "type":
+                guard let name: String = value.stringValue, let kind = GatewayVocabulary.taskKind(named: name) else {
+                    throw .internalError
+                }
                 specification.kind = kind
-            case ("description", .string(let text)):
-                specification.description = text
-            case ("priority", .string(let name)):
-                guard let priority = Priority(name: name) else { throw .internalError }
+            case "description":
+                specification.description = value.stringValue ?? ""
+            case "priority":
+                guard let name: String = value.stringValue, let priority = Priority(name: name) else {
+                    throw .internalError
+                }
                 specification.priority = priority
-            case ("requirements", .array(let requirements)):
+            case "requirements":
+                let requirements: [JSONValue] = value.arrayValue ?? []
                 specification.capabilities = try capabilities(requirements)
                 specification.requirements = requirements.isEmpty ? .emptyArray : normalized(requirements, type: nil)
-            case ("constraints", .array(let constraints)):
+            case "constraints":
+                let constraints: [JSONValue] = value.arrayValue ?? []
                 specification.constraints = constraints.isEmpty ? .emptyArray : normalized(constraints, type: "other")
-            case ("deadline", .string(let text)):
-                specification.deadline = ISO8601.parse(text).map { Instant(milliseconds: $0) }
-            case ("schedule", .object(let schedule)):
-                specification.schedule = try taskSchedule(schedule)
-            case ("timeout", let value):
+            case "deadline":
+                specification.deadline = value.stringValue.flatMap { ISO8601.parse($0) }.map(
+                    Instant.init(milliseconds:))
+            case "schedule":
+                specification.schedule = try taskSchedule(value)
+            case "timeout":
                 specification.timeout = value.intValue.map { Milliseconds(Int64($0)) }
-            case ("retryPolicy", let value):
+            case "retryPolicy":
                 specification.retryPolicy = retryPolicy(value)
-            case ("budget", let value):
+            case "budget":
                 specification.budget = budget(value)
-            case ("dependencies", .array(let ids)):
+            case "dependencies":
+                let ids: [JSONValue] = value.arrayValue ?? []
                 specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
-            case ("context", .object(let context)):
-                replaceContext(with: context, in: &specification)
+            case "context":
+                if case .object(let context) = value { replaceContext(with: context, in: &specification) }
             default:
                 break
             }
         }
     }
 
-    private static func taskSchedule(_ object: JSONObject) throws(GatewayFailure) -> TaskSchedule {
+    private static func taskSchedule(_ object: JSONValue) throws(GatewayFailure) -> TaskSchedule {
         func time(_ name: String) -> Instant? {
             object[name]?.stringValue.flatMap { ISO8601.parse($0) }.map { Instant(milliseconds: $0) }
         }

@@ -19,9 +19,9 @@ extension GatewayREST {
             }
             return respondAgent(agent, context, now)
         case (.agentPause, _):
-            return .submit(.pauseAgent(id), context.principal, pending(.changeAgent, text, context))
+            return .submit(.pauseAgent(id), pending(.changeAgent, text, context))
         case (.agentResume, _):
-            return .submit(.resumeAgent(id), context.principal, pending(.changeAgent, text, context))
+            return .submit(.resumeAgent(id), pending(.changeAgent, text, context))
         case (.agentConfiguration, _):
             return configureAgent(id, request, context, now)
         case (.agentTerminal, _):
@@ -39,7 +39,7 @@ extension GatewayREST {
             let specification: AgentSpecification = try GatewayMessages.decodeSpawnAgent(
                 request.body, workspaceRoot: configuration.workspaceRoot)
             return .submit(
-                .spawnAgent(specification, id: nil), context.principal, pending(.spawnAgent, "", context))
+                .spawnAgent(specification, id: nil), pending(.spawnAgent, "", context))
         } catch {
             return fail(error, context, now)
         }
@@ -53,7 +53,7 @@ extension GatewayREST {
             let change: AgentChange = try GatewayMessages.decodeUpdateAgentConfig(
                 request.body, workspaceRoot: configuration.workspaceRoot)
             return .submit(
-                .configureAgent(id, change), context.principal, pending(.changeAgent, id.rawValue, context))
+                .configureAgent(id, change), pending(.changeAgent, id.rawValue, context))
         } catch {
             return refuse(error, agent: id, context, now)
         }
@@ -66,8 +66,7 @@ extension GatewayREST {
         let isGraceful: Bool = query.boolean("graceful") ?? true
         if let failure: GatewayFailure = query.failure { return refuse(failure, agent: id, context, now) }
         return .submit(
-            .terminateAgent(id, graceful: isGraceful), context.principal,
-            pending(.terminateAgent, id.rawValue, context))
+            .terminateAgent(id, graceful: isGraceful), pending(.terminateAgent, id.rawValue, context))
     }
 
     /// Refuses a broken request, unless the agent that it names does not exist: that comes first.

@@ -45,7 +45,7 @@ extension GatewayREST {
         _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         func ask(_ command: BudgetCommand, _ purpose: GatewayBudgetPurpose) -> GatewayAction {
-            .submit(.budget(command), context.principal, pending(.budget(purpose), name, context))
+            .submit(.budget(command), pending(.budget(purpose), name, context))
         }
         do throws(GatewayFailure) {
             switch (endpoint, method) {

@@ -18,7 +18,7 @@ extension GatewayREST {
             return requeueDeadLetter(id, request, context, now)
         case (_, .delete):
             return .submit(
-                .discardDeadLetter(id), context.principal, pending(.discardDeadLetter, id.rawValue, context))
+                .discardDeadLetter(id), pending(.discardDeadLetter, id.rawValue, context))
         default:
             guard let task: TaskRecord = view.task(id) else {
                 return .read(.task(id), pending(.showDeadLetter, id.rawValue, context))
@@ -90,7 +90,7 @@ extension GatewayREST {
             let changes: JSONObject = try GatewayMessages.decodeRequeueDeadLetter(request.body)
             guard !changes.isEmpty else {
                 return .submit(
-                    .requeueDeadLetter(id, as: nil), context.principal, pending(.retryTask, id.rawValue, context))
+                    .requeueDeadLetter(id, as: nil), pending(.retryTask, id.rawValue, context))
             }
             guard context.principal.permissions.contains(.tasksCreate) else { throw .forbidden(.tasksCreate) }
             guard let task: TaskRecord = view.task(id) else {
@@ -113,8 +113,7 @@ extension GatewayREST {
             specification.priority = task.state.priority
             try GatewayMessages.apply(changes, to: &specification)
             return .submit(
-                .requeueDeadLetter(task.id, as: specification), context.principal,
-                pending(.requeueEdited, task.id.rawValue, context))
+                .requeueDeadLetter(task.id, as: specification), pending(.requeueEdited, task.id.rawValue, context))
         } catch {
             return fail(error, context, now)
         }
@@ -173,7 +172,7 @@ extension GatewayREST {
         _ ids: [TaskID], found: Int, _ settlement: DeadLetterSettlement, _ context: GatewayContext
     ) -> GatewayAction {
         .submit(
-            .settleDeadLetters(ids, settlement), context.principal,
+            .settleDeadLetters(ids, settlement),
             pending(.settleDeadLetters(settlement, remaining: max(0, found - ids.count)), "", context))
     }
 

@@ -8,7 +8,7 @@ extension GatewayREST {
         let limit: Int = query.integer("limit", 1...1_000) ?? 50
         if let failure: GatewayFailure = query.failure { return fail(failure, context, now) }
         return .submit(
-            .resource(.showLimits), context.principal,
+            .resource(.showLimits),
             pending(.resource(.limits(page: page, limit: limit)), "", context))
     }
 

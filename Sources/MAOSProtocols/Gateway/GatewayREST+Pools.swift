@@ -54,7 +54,7 @@ extension GatewayREST {
         _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         func submit(_ command: PoolCommand, _ purpose: GatewayPoolPurpose) -> GatewayAction {
-            .submit(.pool(command), context.principal, pending(.pool(purpose), text, context))
+            .submit(.pool(command), pending(.pool(purpose), text, context))
         }
         if endpoint == .pools, method != .post { return listPools(request, context, now) }
         guard let id: PoolID = endpoint == .pools ? .onDemand : PoolID(text) else {
@@ -77,8 +77,7 @@ extension GatewayREST {
             default:
                 let command: Command = .pool(.create(try GatewayMessages.decodeCreatePool(request.body)))
                 return .submit(
-                    try once(command, request, doing: "create pool"), context.principal,
-                    pending(.pool(.create), text, context))
+                    try once(command, request, doing: "create pool"), pending(.pool(.create), text, context))
             }
         } catch {
             if endpoint == .pools { return fail(error, context, now) }

@@ -58,7 +58,7 @@ extension GatewayREST {
         _ context: GatewayContext, _ now: Instant
     ) -> GatewayAction {
         func submit(_ command: ResourceCommand, _ purpose: GatewayResourcePurpose) -> GatewayAction {
-            .submit(.resource(command), context.principal, pending(.resource(purpose), text, context))
+            .submit(.resource(command), pending(.resource(purpose), text, context))
         }
         switch (endpoint, method) {
         case (.usage, _): return submit(.showUsage, .showUsage)

@@ -70,7 +70,7 @@ extension GatewayREST {
         }
         guard let id = ScheduleID(text) else { return fail(.notFound("schedule", id: text), context, now) }
         func change(_ command: ScheduleCommand, _ purpose: GatewaySchedulePurpose = .change) -> GatewayAction {
-            .submit(.schedule(command), context.principal, pending(.schedule(purpose), text, context))
+            .submit(.schedule(command), pending(.schedule(purpose), text, context))
         }
         switch (endpoint, method) {
         case (.schedule, .put): return replaceSchedule(id, request, context, now)
@@ -90,8 +90,7 @@ extension GatewayREST {
             try checkContentType(request)
             let command: Command = .schedule(.create(try GatewayMessages.decodeSchedule(request.body)))
             return .submit(
-                try once(command, request, doing: "create schedule"), context.principal,
-                pending(.schedule(.create), "", context))
+                try once(command, request, doing: "create schedule"), pending(.schedule(.create), "", context))
         } catch {
             return fail(error, context, now)
         }
@@ -103,7 +102,7 @@ extension GatewayREST {
         do throws(GatewayFailure) {
             try checkContentType(request)
             return .submit(
-                .schedule(.replace(id, try GatewayMessages.decodeSchedule(request.body))), context.principal,
+                .schedule(.replace(id, try GatewayMessages.decodeSchedule(request.body))),
                 pending(.schedule(.change), id.rawValue, context))
         } catch {
             return .read(

@@ -16,17 +16,17 @@ extension GatewayREST {
         let text: String = id.rawValue
         switch (endpoint, method) {
         case (.task, .delete):
-            return .submit(.cancelTask(id, reason: nil), context.principal, pending(.cancelTask, text, context))
+            return .submit(.cancelTask(id, reason: nil), pending(.cancelTask, text, context))
         case (.taskWaiting, _):
             // What has ended waits for nothing, and is known to the disk only; of the others the engine knows why.
             guard view.isLive(id) else { return showTask(id, .showWaiting, context, now) }
-            return .submit(.explainWaiting(id), context.principal, pending(.showWaiting, id.rawValue, context))
+            return .submit(.explainWaiting(id), pending(.showWaiting, id.rawValue, context))
         case (.taskRetry, _):
-            return .submit(.retryTask(id), context.principal, pending(.retryTask, text, context))
+            return .submit(.retryTask(id), pending(.retryTask, text, context))
         case (.taskPause, _):
-            return .submit(.pauseTask(id), context.principal, pending(.changeTask, text, context))
+            return .submit(.pauseTask(id), pending(.changeTask, text, context))
         case (.taskResume, _):
-            return .submit(.resumeTask(id), context.principal, pending(.changeTask, text, context))
+            return .submit(.resumeTask(id), pending(.changeTask, text, context))
         case (.taskPriority, _):
             return changePriority(of: id, request, context, now)
         default:
@@ -46,7 +46,7 @@ extension GatewayREST {
             let specification: TaskSpecification = try GatewayMessages.decodeCreateTask(request.body)
             let key: IdempotencyKey? = try idempotencyKey(of: request)
             return .submit(
-                .createTask(specification, id: nil, idempotency: key), context.principal,
+                .createTask(specification, id: nil, idempotency: key),
                 pending(.createTask(isRepeatable: key != nil), "", context))
         } catch {
             return fail(error, context, now)
@@ -60,8 +60,7 @@ extension GatewayREST {
             try checkContentType(request)
             let change = try GatewayMessages.decodeUpdatePriority(request.body)
             return .submit(
-                .changePriority(id, change.priority, reason: change.reason), context.principal,
-                pending(.changeTask, id.rawValue, context))
+                .changePriority(id, change.priority, reason: change.reason), pending(.changeTask, id.rawValue, context))
         } catch {
             return refuse(error, task: id, context, now)
         }

@@ -72,7 +72,7 @@ extension GatewayREST {
                 return missing("execution", pending, now)
             }
             return .submit(
-                .workflow(command), context.principal,
+                .workflow(command),
                 self.pending(.workflow(.showExecution(.ok, of: nil)), pending.id, context))
         case (.showSteps(let status, let execution), .entities(let found)):
             let steps: [StepRecord] = found.rows.compactMap { record($0) }

@@ -138,7 +138,7 @@ extension GatewayREST {
     private func submit(
         _ command: WorkflowCommand, _ purpose: GatewayWorkflowPurpose, _ id: String, _ context: GatewayContext
     ) -> GatewayAction {
-        .submit(.workflow(command), context.principal, pending(.workflow(purpose), id, context))
+        .submit(.workflow(command), pending(.workflow(purpose), id, context))
     }
 
     private func handleWorkflow(
@@ -158,7 +158,7 @@ extension GatewayREST {
                 let command: Command = .workflow(
                     .execute(id, parameters: parameters, overrides: overrides, budget: budget))
                 return .submit(
-                    try once(command, request, doing: "execute \(id.rawValue)"), context.principal,
+                    try once(command, request, doing: "execute \(id.rawValue)"),
                     pending(.workflow(.showExecution(.created, of: nil)), id.rawValue, context))
             case (.workflowExecutions, _): return try listExecutions(of: id, request, context)
             default:

@@ -44,25 +44,7 @@ struct GatewayTextBuilder {
     }
 
     /// Appends any string, quoted and escaped.
-    mutating func string(_ text: String) {
-        bytes.append(0x22)
-        let start: Int = bytes.count
-        bytes.append(contentsOf: text.utf8)
-        var isPlain = true
-        for index in start..<bytes.count {
-            let byte: UInt8 = bytes[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C { isPlain = false }
-        }
-        if isPlain {
-            bytes.append(0x22)
-        } else {
-            bytes.removeLast(bytes.count - start + 1)
-            var writer = JSONWriter(appendingTo: bytes)
-            bytes = []
-            writer.string(text)
-            bytes = writer.take()
-        }
-    }
+    mutating func string(_ text: String) { JSONString.append(text, to: &bytes) }
 
     /// Begins the envelope of a success; `data` is the next value.
     mutating func beginEnvelope() { piece(#"{"success":true,"data":"#) }

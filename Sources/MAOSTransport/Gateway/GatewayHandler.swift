@@ -273,20 +273,20 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
 
     // MARK: Actions
 
-    func carryOut(_ action: consuming GatewayAction, _ request: LoggedRequest, _ responder: HTTPResponder) {
+    func carryOut(_ action: consuming GatewayAction, _ logged: LoggedRequest, _ responder: HTTPResponder) {
         switch action {
         case .respond(let response):
-            send(response, request, to: responder)
-        case .submit(let command, let principal, let pending):
-            let token: UInt64 = wait(Waiting(responder: responder, pending: pending, request: request))
-            submissions.append(
-                Submission(request: Request(command, from: principal), target: .sink(self, token: token)))
+            send(response, logged, to: responder)
+        case .submit(let command, let pending):
+            let request = Request(command, from: pending.principal)
+            let token: UInt64 = wait(Waiting(responder: responder, pending: pending, request: logged))
+            submissions.append(Submission(request: request, target: .sink(self, token: token)))
             loop.flushLater(self)
         case .read(let read, let pending):
-            reads.append((wait(Waiting(responder: responder, pending: pending, request: request)), read))
+            reads.append((wait(Waiting(responder: responder, pending: pending, request: logged)), read))
             loop.flushLater(self)
         case .awaitEnd(let task, let deadline, let pending):
-            awaitEnd(of: task, until: deadline, Waiting(responder: responder, pending: pending, request: request))
+            awaitEnd(of: task, until: deadline, Waiting(responder: responder, pending: pending, request: logged))
         case .stream(let stream, let head):
             begin(stream, head, responder)
         case .attach:

@@ -31,7 +31,7 @@ struct SlabTableTests {
         #expect(table.values.sorted() == dictionary.values.sorted())
     }
 
-    private struct Clash: Hashable {
+    private struct Clash: SlabKey {
         var number: Int
         func hash(into hasher: inout Hasher) { hasher.combine(number % 3) }
     }
@@ -65,3 +65,6 @@ struct SlabTableTests {
         #expect(table.map(\.value).prefix(5) == [0, 1, 2, 600, 4])
     }
 }
+
+extension Int: SlabKey {}
+extension String: SlabKey {}

@@ -258,8 +258,8 @@ final class GatewayWorld {
             switch action {
             case .respond, .awaitEnd, .stream, .attach:
                 return action
-            case .submit(let command, let principal, let pending):
-                let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
+            case .submit(let command, let pending):
+                let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: pending.principal)
                 action = rest.complete(pending, with: result, at: now)
             case .read(let read, let pending):
                 reads.append(read)
