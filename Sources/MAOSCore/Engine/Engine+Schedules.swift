@@ -150,12 +150,7 @@ extension Engine {
         var specification: ScheduleSpecification = wanted
         switch wanted.target {
         case .task(var task):
-            do throws(Rejection) {
-                task.project = try projectOfNewTask(task.project, by: principal)
-            } catch {
-                guard case .invalid(let issue) = error else { throw error }
-                throw .invalid(issue.within("task"))
-            }
+            task.project = projectOfNewTask(task.project, by: principal)
             specification.target = .task(task)
         case .execution(var execution):
             try principal.require(.workflowsExecute)

@@ -25,11 +25,10 @@ extension Engine {
         try checkAddressee(of: wanted)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
         try checkSchedule(of: wanted, id: wantedID)
-        let project: String? = try projectOfNewTask(wanted.project, by: principal)
 
         let id: TaskID = wantedID ?? TaskID(IdentifierMaker.make(at: state.now, random: &random))
         var specification: TaskSpecification = wanted
-        specification.project = project
+        specification.project = projectOfNewTask(wanted.project, by: principal)
         state.lastTaskNumber += 1
         var record = TaskRecord(
             id: id, number: state.lastTaskNumber, specification: specification, owner: principal.subject,
@@ -137,16 +136,9 @@ extension Engine {
         if let rejection = Rejection(issues: issues) { throw rejection }
     }
 
-    /// The project that is wanted where the principal may use it, else its only one, else none.
-    ///
-    /// Who may use several and names none of them would not even see the task.
-    func projectOfNewTask(_ wanted: String?, by principal: Principal) throws(Rejection) -> String? {
+    func projectOfNewTask(_ wanted: String?, by principal: Principal) -> String? {
         if let wanted, principal.reaches(project: wanted) { return wanted }
-        guard principal.projects.count > 1 else { return principal.projects.first }
-        throw .invalid(
-            Rejection.Issue(
-                field: "project", value: wanted ?? "",
-                expected: "one of \(principal.projects.joined(separator: ", "))"))
+        return principal.projects.count == 1 ? principal.projects.first : nil
     }
 
     mutating func cancelTask(_ id: TaskID, reason: String?, by principal: Principal) throws(Rejection) -> Reply {

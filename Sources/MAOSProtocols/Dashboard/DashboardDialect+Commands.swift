@@ -193,8 +193,6 @@ extension DashboardDialect {
             task.timeout = payload["timeout"]?.intValue.map { Milliseconds(Int64($0)) }
             task.retryPolicy.onInterruption = .fail
             task.agent = agent.id
-            // The document has no projects; who may use several is to see its command in one of them.
-            task.project = principal.projects.first
             submit(
                 .createTask(task, id: nil, idempotency: nil), principal, .answer(request, agent.id),
                 for: connection.peer)

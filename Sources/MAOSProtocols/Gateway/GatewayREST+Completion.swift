@@ -11,7 +11,7 @@ extension GatewayREST {
         let context: GatewayContext = pending.context
         switch result {
         case .failure(let rejection):
-            return fail(GatewayFailure(pending.purpose.named(rejection)), context, now)
+            return fail(GatewayFailure(rejection), context, now)
         case .success(.task(let task)):
             return complete(pending, with: task, now)
         case .success(.agent(let agent)):
@@ -279,18 +279,5 @@ extension GatewayREST {
             pagination.write(to: &writer)
             writer.endObject()
         }
-    }
-}
-
-extension GatewayPending.Purpose {
-    /// A refusal with the names that the request has for what was wrong.
-    fileprivate func named(_ rejection: Rejection) -> Rejection {
-        guard case .invalid(var issue) = rejection else { return rejection }
-        switch (self, issue.field) {
-        case (.createTask, "project"), (.requeueEdited, "project"): issue.field = "context.project"
-        case (.schedule, "task.project"): issue.field = "task.context.project"
-        default: return rejection
-        }
-        return .invalid(issue)
     }
 }

@@ -230,10 +230,6 @@ extension OpenCodeFailure {
             return .invalid(
                 .invalidScheduleTime, "task.scheduled_time", "must be \(issue.expected)", value,
                 expected: issue.expected)
-        case "project":
-            return .invalid(
-                .invalidFieldValue, "task.metadata.project", "must be \(issue.expected)", value,
-                expected: issue.expected)
         case "id":
             return .invalid(
                 .invalidFieldValue, "task.id", "must have \(issue.expected)", value, expected: issue.expected)

@@ -95,23 +95,7 @@ struct TaskCreationTests {
         #expect(try project("red", ["red", "blue"]) == "red")
         #expect(try project("green", ["red"]) == "red")
         #expect(try project(nil, ["red"]) == "red")
-    }
-
-    @Test(
-        "who may use several projects has to name one of them, else it would not see its own task",
-        arguments: [nil, "green", ""] as [String?])
-    func oneOfSeveralProjects(wanted: String?) throws {
-        var world = EngineWorld()
-        let bob = Principal(subject: "bob", permissions: .all, projects: ["red", "blue"])
-        let task = TaskSpecification(kind: .code, description: "x", project: wanted)
-        func refused(_ field: String) -> Rejection {
-            .invalid(Rejection.Issue(field: field, value: wanted ?? "", expected: "one of red, blue"))
-        }
-        #expect(world.refusal(of: .createTask(task, id: nil, idempotency: nil), as: bob) == refused("project"))
-        #expect(world.events.isEmpty)
-        let hourly = ScheduleSpecification(
-            name: "hourly", recurrence: .cron(try CronExpression("0 * * * *")), target: .task(task))
-        #expect(world.refusal(of: .schedule(.create(hourly)), as: bob) == refused("task.project"))
+        #expect(try project("green", ["red", "blue"]) == nil)
     }
 
     @Test("a deadline that has passed is accepted and fails the task at once, without an attempt")

@@ -49,27 +49,6 @@ import Testing
         #expect(answer.error["details"]?[0]?["path"] == ["dependencies", 0])
     }
 
-    @Test("who may use several projects has to name one of them, in tasks and in schedules")
-    func severalProjects() async throws {
-        let world = try await GatewayWorld()
-        let bob = Principal(subject: "bob", permissions: .operator, projects: ["red", "blue"])
-        func body(_ context: String) -> String {
-            #"{"type":"code","description":"d","requirements":[],"priority":"low","context":{\#(context)}}"#
-        }
-        for context: String in ["", #""project":"green""#] {
-            let refused = try await world.send(.post, "/api/v1/tasks", body(context), as: .principal(bob))
-            #expect(refused.status == 400)
-            #expect(refused.fields == ["context.project"])
-            #expect(refused.error["details"]?[0]?["message"]?.stringValue?.contains("red, blue") == true)
-            let schedule = #"{"cron":"0 * * * *","task":\#(body(context))}"#
-            let unscheduled = try await world.send(.post, "/api/v1/schedules", schedule, as: .principal(bob))
-            #expect(unscheduled.fields == ["task.context.project"], "\(unscheduled.json)")
-        }
-        let id: TaskID = try await world.createTask(body(#""project":"blue""#), as: bob)
-        let shown = try await world.send(.get, "/api/v1/tasks/\(id)", as: .principal(bob))
-        #expect(shown.status == 200)
-    }
-
     @Test("the same idempotency key and body give the first answer again, another body a conflict")
     func idempotency() async throws {
         let world = try await GatewayWorld()

@@ -25,10 +25,6 @@ struct OpenCodeFailureTests {
         #expect(code(.invalid(.init(field: "schedule.timeZone", value: "x", expected: "e"))) == .invalidRecurringConfig)
         #expect(code(.invalid(.init(field: "schedule.at", value: "x", expected: "e"))) == .invalidScheduleTime)
         #expect(code(.invalid(.init(field: "id", value: "x", expected: "e"))) == .invalidFieldValue)
-        let project = OpenCodeFailure(
-            .invalid(.init(field: "project", value: "", expected: "one of red, blue")), task: "t", isReady: true)
-        #expect(project.code == .invalidFieldValue)
-        #expect(project.details["path"] == "task.metadata.project")
     }
 
     @Test(
