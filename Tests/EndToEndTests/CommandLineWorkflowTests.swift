@@ -101,6 +101,52 @@ struct CommandLineWorkflowTests {
         #expect(try run("workflow", "apply", shown).errors == "")
     }
 
+    @Test("a file is looked through without a server")
+    func check() throws {
+        let alone = CommandLineProgram(environment: ["MAOS_URL": "http://127.0.0.1:1"])
+        let good: String = try file(#"{"name":"Good one","steps":[{"id":"a","type":"task","configuration":{}}],"x":1}"#)
+        let fine: ProgramOutcome = try alone.run(["workflow", "apply", good, "--check"])
+        #expect(fine.status == 0 && fine.output == "good-one  nothing is wrong\n", "\(fine.errors)")
+        #expect(fine.errors == "maos-cli: note: x means nothing\n")
+        let json: ProgramOutcome = try alone.run(["workflow", "apply", good, "--check", "--json"])
+        #expect(json.json?["workflowId"] == "good-one" && json.json?["notes"] == ["x means nothing"])
+        let bad: String = try file(
+            #"{"name":"x","steps":[{"id":"a","type":"decision","configuration":{"condition":"1 +"}},{"id":"b","type":"task","configuration":{"timeout":5}}]}"#
+        )
+        let refused: ProgramOutcome = try alone.run(["workflow", "apply", bad, "--check"])
+        #expect(refused.status == 1 && refused.output == "")
+        #expect(refused.errors.contains("steps.0.configuration.condition is \"1 +\", expected an expression"))
+        #expect(refused.errors.contains("steps.1.configuration.timeout is 5, expected "), "\(refused.errors)")
+    }
+
+    @Test("what is not there is named with where to look, and a question for others with who they are")
+    func hints() throws {
+        for (words, hint) in [
+            (["workflow", "get", "none"], "maos-cli workflow list shows"),
+            (["execution", "get", "none"], "maos-cli execution list shows"),
+            (["execution", "list", "--workflow", "none"], "maos-cli workflow list shows"),
+            (["schedule", "run", "none"], "maos-cli schedule list shows"),
+            (["approval", "approve", "none"], "maos-cli approval list --status all shows"),
+            (["pool", "get", "none"], "maos-cli pool list shows"),
+            (["resource", "release", "none"], "maos-cli resource list shows"),
+            (["dead-letter", "get", "none"], "maos-cli task list shows"),
+        ] {
+            let outcome: ProgramOutcome = try program.run(words)
+            #expect(outcome.status == 1 && outcome.errors.contains(hint), "\(words): \(outcome.errors)")
+        }
+        let path: String = try file(
+            #"{"name":"ask","steps":[{"id":"gate","type":"task","configuration":{"approval":{"approvers":["ann"]}}}]}"#)
+        _ = try run("workflow", "apply", path)
+        _ = try run("workflow", "execute", "ask")
+        let approval: String = try #require(
+            try run("approval", "list", "--json").json?["approvals"]?[0]?["id"]?.stringValue)
+        let token: String = try run("token", "create", "--sub", "bob", "--permission", "approvals:answer").output
+        let refused: ProgramOutcome = try run(
+            "approval", "approve", approval, "--token", token.trimmingCharacters(in: .newlines))
+        #expect(refused.status == 1 && refused.errors.contains("is for ann to answer"), "\(refused.errors)")
+        #expect(!refused.errors.contains("make a token"))
+    }
+
     @Test("a failing execution gives 1, and is started over from where it failed")
     func failure() throws {
         let flag: String = server.directory + "/flag"

@@ -177,7 +177,7 @@ extension GatewayFailure {
         case .forbidden(let permission):
             self = .forbidden(permission)
         case .denied(let reason):
-            self.init(.authorization, reason)
+            self.init(.authorization, reason, details: .members(["reason": "not_named"]))
         case .notFound(let entity, let id):
             self = .notFound(entity.rawValue, id: id)
         case .conflict(let reason, let message):

@@ -22,7 +22,9 @@ package enum ServerSentEventEncoder {
     /// The value of the `Content-Type` field.
     package static let contentType = "text/event-stream; charset=utf-8"
 
-    /// Writes an event whose data is JSON, as ``JSONWriter`` writes it: one line. `event` must have no line end.
+    /// Writes an event whose data is JSON, as ``JSONWriter`` writes it: one line.
+    ///
+    /// `event` must have no line end.
     package static func append(id: Int64?, event: String?, data: JSONText, to output: inout [UInt8]) {
         if let id {
             output.append(contentsOf: "id: ".utf8)

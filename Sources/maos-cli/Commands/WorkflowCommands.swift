@@ -53,6 +53,7 @@ enum WorkflowCommands {
 enum WorkflowApply {
     private static let file = Operand("FILE", .one, .file, "the workflow as JSON; - reads standard input")
     private static let name = Flag("--id", "ID", .text, "its id; without it the file's id, or one made from its name")
+    private static let check = Flag("--check", "only say what is wrong with it; needs no server")
 
     static let command = Command(
         "workflow apply", "make a workflow from a file, or give it a new version",
@@ -60,9 +61,10 @@ enum WorkflowApply {
             "The same file again changes nothing. Executions that are under way keep the version that they began with.",
             "Members that mean nothing, such as misspelt ones, are noted on standard error.",
         ],
-        operands: [file], flags: [name],
+        operands: [file], flags: [name, check],
         examples: [
             Example("workflow apply build.json", "make it, or change it"),
+            Example("workflow apply build.json --check", "look for mistakes in it"),
             Example("workflow execute $(maos-cli workflow apply build.json)", "and execute it"),
         ]
     ) { (invocation) throws(Failure) in
@@ -73,6 +75,7 @@ enum WorkflowApply {
             throw .usage(
                 "\(InputFile.name(of: path)) has no name", hints: ["a workflow is an object with a name and steps"])
         }
+        if invocation.arguments.has(check) { return try look(at: object, bytes, id: id, path, invocation) }
         let reply: Reply = try invocation.server().call(
             "apply the workflow \(id)", .put, APIPath("workflows", id).text, body: bytes)
         for note: String in WorkflowLint(object).notes {
@@ -81,6 +84,34 @@ enum WorkflowApply {
         if invocation.wantsJSON { return invocation.printJSON(reply.data) }
         invocation.output.line(reply.data["workflowId"]?.stringValue ?? id)
         invocation.note("version \(reply.data["version"]?.intValue ?? 1)")
+    }
+
+    /// Says what the server would refuse, and what would mean nothing to it.
+    private static func look(
+        at object: JSONObject, _ bytes: [UInt8], id: String, _ path: String, _ invocation: Invocation
+    ) throws(Failure) {
+        let notes: [String] = WorkflowLint(object).notes
+        for note: String in notes { invocation.errors.line("\(Program.name): note: \(DisplayText.line(note))") }
+        do throws(GatewayFailure) {
+            let definition: WorkflowDefinition = try GatewayMessages.decodeWorkflow(bytes)
+            if invocation.wantsJSON {
+                return invocation.printJSON([
+                    "workflowId": .string(id), "name": .string(definition.name),
+                    "notes": .array(notes.map { .string($0) }),
+                ])
+            }
+            invocation.output.line("\(id)  nothing is wrong")
+        } catch {
+            var issues: [String] = []
+            if case .issues(let found) = error.details {
+                for issue: ValidationIssue in found {
+                    var writer = JSONWriter()
+                    issue.write(to: &writer)
+                    issues.append(Refusal.issue(writer.takeText().value()))
+                }
+            }
+            throw .refused("\(InputFile.name(of: path)) cannot be applied: \(error.message)", details: issues)
+        }
     }
 
     /// A name in the form of an identifier.

@@ -9,6 +9,15 @@ struct Refusal {
     let retryAfter: String?
     let body: JSONValue?
 
+    /// Where to look for what is not there, by what the server calls it.
+    private static let lists: [String: (command: String, things: String)] = [
+        "task": ("task list", "tasks"), "agent": ("agent list", "agents"), "workflow": ("workflow list", "workflows"),
+        "execution": ("execution list", "executions"), "approval": ("approval list --status all", "questions"),
+        "schedule": ("schedule list", "schedules"), "pool": ("pool list", "pools"),
+        "allocation": ("resource list", "allocations"), "budget": ("budget list", "budgets"),
+        "dead letter": ("dead-letter list", "dead letters"),
+    ]
+
     private var code: String? { body?["error"]?["code"]?.stringValue }
     private var details: JSONValue? { body?["error"]?["details"] }
 
@@ -43,7 +52,7 @@ struct Refusal {
     }
 
     /// `priority is "urgent", expected one of …`.
-    private static func issue(_ issue: JSONValue) -> String {
+    static func issue(_ issue: JSONValue) -> String {
         let field: String = issue["field"]?.stringValue ?? ""
         let message: String = issue["message"]?.stringValue ?? "is wrong"
         // About the body as a whole there is nothing but the message.
@@ -67,11 +76,14 @@ struct Refusal {
         case 401:
             return endpoint.tokenHints
         case 403:
+            // What only others may do is not a matter of permissions.
+            guard details?["reason"] == nil else { return [] }
             return ["make a token that may with \(Program.name) token create --permission NAME, or --role operator"]
         case 404:
-            if action.contains(text: "task") { return ["\(Program.name) task list shows the tasks there are"] }
-            if action.contains(text: "agent") { return ["\(Program.name) agent list shows the agents there are"] }
-            return []
+            let named: String? = details?["resource"]?.stringValue
+            let resource: String? = named ?? ["task", "agent"].first { action.contains(text: $0) }
+            guard let resource, let list = Refusal.lists[resource] else { return [] }
+            return ["\(Program.name) \(list.command) shows the \(list.things) there are"]
         case 429:
             let seconds: String? = retryAfter ?? body?["retryAfter"].map { "\($0)" }
             return seconds.map { ["try again in \($0) s"] } ?? []

@@ -140,6 +140,27 @@ import Testing
         #expect(try await world.send(.get, "/api/v1/approvals?status=asked").status == 400)
     }
 
+    @Test("a question for somebody else is refused with who may answer it, not for a permission")
+    func namedApprovers() async throws {
+        let world = try await GatewayWorld()
+        let id: String = try await workflow(
+            in: world,
+            #"{"name":"ask","steps":[{"id":"gate","type":"task","configuration":{"approval":{"approvers":["ann"]}}}]}"#)
+        let execution: String = try await execution(of: id, in: world)
+        let steps: JSONValue? = try await world.send(.get, "/api/v1/executions/\(execution)").data["steps"]
+        let path: String = "/api/v1/approvals/" + (try #require(steps?[0]?["approvalId"]?.stringValue))
+        func answer(as subject: String) async throws -> Answer {
+            try await world.send(
+                .post, path, #"{"approved":true}"#,
+                as: .principal(Principal(subject: subject, permissions: .approvalsAnswer)))
+        }
+        let refused = try await answer(as: "bob")
+        #expect(refused.status == 403 && refused.code == "AUTHORIZATION_ERROR", "\(refused.json)")
+        #expect(refused.message?.hasSuffix("is for ann to answer") == true, "\(refused.json)")
+        #expect(refused.error["details"] == ["reason": "not_named"])
+        #expect(try await answer(as: "ann").status == 200)
+    }
+
     @Test("an execution is paused, resumed, cancelled and retried, and each only where it makes sense")
     func control() async throws {
         let world = try await GatewayWorld()
