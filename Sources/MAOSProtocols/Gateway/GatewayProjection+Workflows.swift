@@ -29,9 +29,10 @@ extension GatewayProjection {
     /// - Parameters:
     ///   - execution: The execution.
     ///   - underWay: What attempts under way have used, where that is known.
+    ///   - begun: How much of it steps are that have not ended, by how far they have come, where that is known.
     ///   - writer: Where to write.
     static func writeMembers(
-        of execution: ExecutionRecord, underWay: Usage = Usage(), to writer: inout JSONWriter
+        of execution: ExecutionRecord, underWay: Usage = Usage(), begun: Double = 0, to writer: inout JSONWriter
     ) {
         writer.member("id", execution.id.rawValue)
         writer.member("executionId", execution.id.rawValue)
@@ -41,7 +42,8 @@ extension GatewayProjection {
         writer.member("status", execution.status.name)
         writer.member("currentStep", execution.currentStep)
         // Shares are added up in binary; nobody is told of what that leaves in the last places.
-        writer.member("progress", (execution.progress * 1_000_000).rounded() / 1_000_000)
+        let progress: Double = min(1, execution.progress + begun)
+        writer.member("progress", (progress * 1_000_000).rounded() / 1_000_000)
         writer.member("attempt", execution.attempt)
         writer.memberIfPresent("project", execution.project)
         writer.member("owner", execution.principal.subject)
@@ -75,10 +77,10 @@ extension GatewayProjection {
     /// Writes an execution with all its steps, those of the workflow's own that it has not entered too.
     static func write(
         _ execution: ExecutionRecord, _ steps: [StepRecord], _ definition: WorkflowDefinition?, underWay: Usage,
-        to writer: inout JSONWriter
+        begun: Double, to writer: inout JSONWriter
     ) {
         writer.beginObject()
-        writeMembers(of: execution, underWay: underWay, to: &writer)
+        writeMembers(of: execution, underWay: underWay, begun: begun, to: &writer)
         if let input: JSONValue = steps.first(where: { $0.kind == .root })?.input?.value() {
             writer.member("parameters", input["parameters"] ?? .object([:]))
             if case .object(let schedule)? = input["schedule"] {

@@ -161,6 +161,40 @@ import Testing
         #expect(try await answer(as: "ann").status == 200)
     }
 
+    @Test("what runs counts by how far it has come, and by its share of what it is in")
+    func progress() async throws {
+        let world = try await GatewayWorld()
+        _ = try await world.spawnAgent(#"{"type":"coder","configuration":{"maxConcurrentTasks":8}}"#)
+        let id: String = try await workflow(
+            in: world,
+            #"""
+            {"name":"p","dependencies":[],"steps":[
+              {"id":"a","type":"task","configuration":{"weight":2}},
+              {"id":"b","type":"parallel","configuration":{"weight":5,"steps":[
+                {"id":"c","type":"task","configuration":{"weight":3}},
+                {"id":"l","type":"loop","configuration":{"items":[1,2],"steps":[{"id":"d","type":"task","configuration":{}}]}},
+                {"id":"w","type":"loop","configuration":{"items":"[1,2]","steps":[{"id":"e","type":"task","configuration":{}}]}}]}},
+              {"id":"gate","type":"task","configuration":{"weight":3,"approval":true}}]}
+            """#)
+        let execution: String = try await execution(of: id, in: world)
+        func shown() async throws -> JSONValue {
+            try await world.send(.get, "/api/v1/executions/\(execution)").data
+        }
+        #expect(try await shown()["progress"] == 0)
+        var expected: Double = 0
+        for (step, part) in [("a", 0.2), ("c", 0.3), ("d", 0.05), ("e", 0)] {
+            let steps: [JSONValue] = try await shown()["steps"]?.arrayValue ?? []
+            let running: JSONValue? = steps.first { $0["stepId"]?.stringValue == step }
+            let task: TaskID = try #require(running?["taskId"]?.stringValue.flatMap { TaskID($0) })
+            try await world.report(.attemptProgressed(try await world.start(task), progress: 0.5, step: nil))
+            expected += part / 2
+            let progress: Double = try #require(try await shown()["progress"]?.doubleValue)
+            #expect(abs(progress - expected) < 0.000_01, "\(step): \(progress), \(expected)")
+        }
+        let list = try await world.send(.get, "/api/v1/executions")
+        #expect(list.data["executions"]?[0]?["progress"] == 0, "a list tells of what has ended")
+    }
+
     @Test("an execution is paused, resumed, cancelled and retried, and each only where it makes sense")
     func control() async throws {
         let world = try await GatewayWorld()
