@@ -29,12 +29,13 @@ struct ExecutionShares {
         }
     }
 
-    /// How much of the execution a step is that has come so far; 0 where that is not known.
+    /// How much of the execution a step is that has come so far.
     ///
     /// - Parameters:
     ///   - progress: How far it has come, 0…1.
     ///   - step: The step.
     ///   - known: The execution's steps by their ordinals.
+    /// - Returns: Its share, 0…1; 0 where that is not known.
     func progress(_ progress: Double, of step: StepRecord, among known: [Int: StepRecord]) -> Double {
         guard !step.isCompensation else { return 0 }
         var part: Double = progress
