@@ -74,7 +74,7 @@ struct CommandLineWorkflowTests {
     func meaningless() throws {
         let odd: String = try file(
             #"""
-            {"name":"odd","stepz":1,"configuration":{"maxParalel":2,"defaults":{"priorty":"low"}},"steps":[
+            {"name":"odd","stepz":1,"stages":[],"configuration":{"maxParalel":2,"defaults":{"priorty":"low"}},"steps":[
               {"id":"a","type":"task","configuration":{"retryPolicy":{"maxAttempt":1},"compensation":{"contxt":{}},"approval":{"reasn":"x"}}},
               {"id":"b","type":"loop","dependsOn":["a"],"configuration":{"items":[1],"steps":[
                 {"id":"c","type":"task","configuration":{"tiemout":5}}]}}]}
@@ -82,7 +82,7 @@ struct CommandLineWorkflowTests {
         let outcome: ProgramOutcome = try run("workflow", "apply", odd)
         #expect(outcome.status == 0 && outcome.output == "odd\n", "\(outcome.errors)")
         for note: String in [
-            "stepz means nothing; did you mean steps?",
+            "stepz means nothing; did you mean steps?", "stages means nothing\n",
             "configuration.maxParalel means nothing; did you mean maxParallel?",
             "configuration.defaults.priorty means nothing",
             "steps.0.configuration.retryPolicy.maxAttempt means nothing",
@@ -145,6 +145,32 @@ struct CommandLineWorkflowTests {
             "approval", "approve", approval, "--token", token.trimmingCharacters(in: .newlines))
         #expect(refused.status == 1 && refused.errors.contains("is for ann to answer"), "\(refused.errors)")
         #expect(!refused.errors.contains("make a token"))
+    }
+
+    @Test("a watch of an execution goes on when the server was killed and started again")
+    func survivesARestart() throws {
+        let port: UInt16 = try FreePort.find()
+        let server = try ServerProcess(arguments: ["--limits", "off", "--listen", "127.0.0.1:\(port)=gateway"])
+        let program = CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+        let path: String = try file(
+            #"{"name":"long","steps":[{"id":"a","type":"task","configuration":{"context":{"command":["sleep","0.5"]}}}]}"#
+        )
+        #expect(try program.run("workflow", "apply", path).status == 0)
+        let process: Process = program.make(["workflow", "execute", "long", "--wait"])
+        let (output, errors) = (LineBuffer(), LineBuffer())
+        process.standardOutput = output.pipe()
+        process.standardError = errors.pipe()
+        try process.run()
+        #expect(output.wait(seconds: 20) { $0.contains { $0.hasSuffix("a  running") } })
+        server.end(with: SIGKILL)
+        #expect(errors.wait(seconds: 20) { $0.contains { $0.hasSuffix(", trying again") } })
+        try server.start()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(output.lines) \(errors.lines)")
+        #expect(output.wait(seconds: 5) { $0.last?.hasSuffix("completed") == true }, "\(output.lines)")
+        let gone: ProgramOutcome = try CommandLineProgram(environment: ["MAOS_URL": "http://127.0.0.1:1"])
+            .run("execution", "watch", "x")
+        #expect(gone.status == 3, "a server that was never there is not waited for")
     }
 
     @Test("a failing execution gives 1, and is started over from where it failed")

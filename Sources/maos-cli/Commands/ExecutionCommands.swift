@@ -87,7 +87,7 @@ enum ExecutionCommands {
         "execution watch", "show the steps of executions as they go on, until all have ended",
         details: [
             "A terminal shows the steps as a tree that changes in place; elsewhere every change is a line. The exit code "
-                + "is 1 unless all executions complete."
+                + "is 1 unless all executions complete. A server that stops and comes back is asked again."
         ],
         operands: [ids],
         examples: [Example("execution watch ID", "watch one")]

@@ -21,12 +21,27 @@ struct ExecutionWatch {
         let block: LiveBlock? = invocation.output.isLive && !invocation.wantsJSON ? LiveBlock(invocation.output) : nil
         var printed: [String: String] = [:]
         var tick: Int = 0
+        var last: [JSONValue] = []
+        var trouble: String?
         while true {
             let begin: Int64 = SystemClock.monotonicMilliseconds()
-            var all: [JSONValue] = []
-            for id: String in ids {
-                all.append(
-                    try server.call("get the execution \(id)", .get, APIPath("executions", id).text).data)
+            let all: [JSONValue]
+            do throws(Failure) {
+                all = try look(at: ids)
+                (last, trouble) = (all, nil)
+            } catch {
+                // What goes on does so without us: a server that is started again is asked again.
+                guard !last.isEmpty, error.code == .unreachable else { throw error }
+                if let block {
+                    let lines: [String] = last.flatMap { ExecutionTree($0, tasks, invocation.output).lines(atMost: 4) }
+                    block.show(
+                        lines + [invocation.output.styled("\(DisplayText.line(error.message)), trying again", .yellow)])
+                } else if trouble != error.message {
+                    invocation.errors.line("\(Program.name): \(error.message), trying again")
+                }
+                trouble = error.message
+                Pause.milliseconds(500)
+                continue
             }
             let isOver: Bool = all.allSatisfy { ExecutionWatch.ended.contains($0["status"]?.stringValue ?? "") }
             if let block {
@@ -51,6 +66,20 @@ struct ExecutionWatch {
             let took: Int64 = SystemClock.monotonicMilliseconds() - begin
             Pause.milliseconds(max(Int64(TaskProgress.frame), 4 * took))
         }
+    }
+
+    /// The executions as they are; a server that is about to stop counts as one that cannot be reached.
+    private func look(at ids: [String]) throws(Failure) -> [JSONValue] {
+        var all: [JSONValue] = []
+        for id: String in ids {
+            let reply: Reply = try server.call(
+                "get the execution \(id)", .get, APIPath("executions", id).text, accepting: [503])
+            guard reply.status != 503 else {
+                throw Failure(code: .unreachable, message: "\(server.endpoint.url) is about to stop")
+            }
+            all.append(reply.data)
+        }
+        return all
     }
 
     /// The steps that failed with a task of their own, the first three, and these tasks.

@@ -19,7 +19,7 @@ struct WorkflowLint {
 
     /// Looks through a workflow.
     init(_ workflow: JSONObject) {
-        check(workflow, WorkflowLint.own + WorkflowLint.shown, at: "")
+        check(workflow, WorkflowLint.own, WorkflowLint.shown, at: "")
         if case .object(let settings)? = workflow["configuration"] {
             check(settings, WorkflowLint.settings, at: "configuration.")
             checkTask(settings["defaults"], [], at: "configuration.defaults.")
@@ -68,8 +68,11 @@ struct WorkflowLint {
         if case .object(let members)? = value { check(members, WorkflowLint.policy, at: path) }
     }
 
-    private mutating func check(_ members: JSONObject, _ known: [String], at path: String) {
-        for member: JSONObject.Member in members where !known.contains(member.key) && notes.count < 10 {
+    private mutating func check(
+        _ members: JSONObject, _ known: [String], _ ignored: Set<String> = [], at path: String
+    ) {
+        for member: JSONObject.Member in members
+        where !known.contains(member.key) && !ignored.contains(member.key) && notes.count < 10 {
             let hint: String =
                 path.hasSuffix("configuration.") || !["dependsOn", "depends_on", "needs", "after"].contains(member.key)
                 ? Nearest.hint(for: member.key, in: known)
