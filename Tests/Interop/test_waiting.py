@@ -48,6 +48,15 @@ def test_configured_limits_and_rates_are_kept_and_told(make_server):
         context = {"command": ["/bin/sleep", "60"], "concurrencyKey": "any"}
         tasks = [create(http, context=context) for _ in range(3)]
         wait_until(lambda: [status(http, task) for task in tasks] == ["running", "running", "queued"], "two run")
+        told = check_envelope(http.get("/api/v1/limits"), True)["data"]
+        keys = {key["concurrencyKey"]: key for key in told["concurrencyKeys"]}
+        assert keys["slow"]["configured"] and keys["slow"]["rate"] == {"count": 1, "perSeconds": 2}
+        assert "limit" not in keys["slow"] and "underWay" not in keys["slow"]
+        assert not keys["any"]["configured"]
+        assert (keys["any"]["limit"], keys["any"]["underWay"], keys["any"]["waiting"]) == (2, 2, 1)
+        assert told["otherKeys"] == {"limit": 2}
+        assert {"project": "big", "weight": 4, "waiting": 0} in told["projects"]
+        check_error(http.get("/api/v1/limits?page=0"), 400, "VALIDATION_ERROR")
         assert http.delete(f"/api/v1/tasks/{tasks[0]}").status_code == 200
         wait_until(lambda: status(http, tasks[2]) == "running", "the third runs")
         for task in tasks[1:]:
