@@ -147,6 +147,34 @@ struct CommandLineWorkflowTests {
         #expect(!refused.errors.contains("make a token"))
     }
 
+    @Test("what all steps wrote is printed line by line, with the step and the round")
+    func logs() throws {
+        let path: String = try file(
+            #"""
+            {"name":"logs","configuration":{"onError":"continue","retryPolicy":{"maxAttempts":1}},"steps":[
+              {"id":"l","type":"loop","configuration":{"items":["x","y"],"steps":[
+                {"id":"say","type":"task","configuration":{"context":{"command":["printf","one %s\n::maos progress=0.5\nend","${item}"]}}}]}},
+              {"id":"bad","type":"task","configuration":{"context":{"command":["sh","-c","echo oops >&2; exit 3"]}}},
+              {"id":"mute","type":"task","configuration":{"context":{"command":["true"]}}}]}
+            """#)
+        _ = try run("workflow", "apply", path)
+        _ = try run("workflow", "execute", "logs", "--wait")
+        let id: String = try #require(
+            try run("execution", "list", "--json").json?["executions"]?[0]?["id"]?.stringValue)
+        let all: ProgramOutcome = try run("execution", "logs", id)
+        #expect(
+            all.output == "say[0]  one x\nsay[0]  end\nsay[1]  one y\nsay[1]  end\nbad  oops\n",
+            "\(all.output)\(all.errors)")
+        #expect(try run("execution", "logs", id, "--failed").output == "bad  oops\n")
+        #expect(try run("execution", "logs", id, "--step", "mute").output == "")
+        let json: ProgramOutcome = try run("execution", "logs", id, "--step", "bad", "--json")
+        let line: JSONValue = try JSONReader.parse(json.output, depthLimit: 8)
+        #expect(line["stepId"] == "bad" && line["data"] == "oops\n" && line["stream"] == "stderr")
+        let unknown: ProgramOutcome = try run("execution", "logs", id, "--step", "bda")
+        #expect(unknown.status == 2 && unknown.errors.contains("no step bda; did you mean bad?"), "\(unknown.errors)")
+        #expect(try run("execution", "logs", "none").status == 1)
+    }
+
     @Test("a watch of an execution goes on when the server was killed and started again")
     func survivesARestart() throws {
         let port: UInt16 = try FreePort.find()

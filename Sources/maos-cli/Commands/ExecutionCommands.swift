@@ -4,7 +4,8 @@ internal import MAOSProtocols
 /// The commands about executions of workflows.
 enum ExecutionCommands {
     static let all: [Command] = [
-        list, get, watch, control("pause", "paused", "start nothing new in executions; what runs goes on"),
+        list, get, watch, ExecutionLogs.command,
+        control("pause", "paused", "start nothing new in executions; what runs goes on"),
         control("resume", "resumed", "let paused executions go on"),
         control("cancel", "cancelled", "stop executions and all that runs for them"),
         control("retry", "started over", "go on from the steps that failed or were cancelled"),
