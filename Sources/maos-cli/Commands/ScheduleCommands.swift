@@ -4,7 +4,7 @@ internal import MAOSProtocols
 /// The commands about schedules, and what they share.
 enum ScheduleCommands {
     static let all: [Command] = [
-        ScheduleCreate.command, list, get, preview,
+        ScheduleCreate.command, list, get, preview, ScheduleChange.command,
         change("pause", "paused", "let schedules rest", "nothing of it runs until it is resumed"),
         change("resume", "resumed", "let paused schedules run again, from the next time on", "go on"), runNow, delete,
     ]

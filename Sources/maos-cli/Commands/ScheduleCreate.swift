@@ -18,13 +18,13 @@ enum ScheduleCreate {
         "--timeout", "TIME", .duration(1_000...86_400_000), "end an attempt that takes longer: 30s, 5m, 2h")
     private static let project = Flag("--project", "NAME", .text, "the project it belongs to")
     private static let directory = Flag("--cwd", "DIR", .folder, "the folder it is run in")
-    private static let catchUp = Flag(
+    static let catchUp = Flag(
         "--catch-up", "WORD", .words(CatchUpPolicy.allCases.map(\.name)),
         "runs missed while no server was there: skip, once or all (default skip)")
-    private static let overlap = Flag(
+    static let overlap = Flag(
         "--overlap", "WORD", .words(OverlapPolicy.allCases.map(\.name)),
         "a run while an earlier one goes on: allow, skip, queue or cancel the earlier one (default allow)")
-    private static let jitter = Flag(
+    static let jitter = Flag(
         "--jitter", "TIME", .duration(0...86_400_000), "each run is late by a random time up to this")
     private static let body = Flag(
         "--body", "FILE", .file, "send this JSON as the request; - reads standard input")
@@ -151,10 +151,13 @@ enum ScheduleTiming {
         at, cron, daily, weekly, monthly, time, every, zone, from, until, maximum, gap, repeated,
     ]
 
-    /// The members of the request that say when.
-    static func members(_ arguments: Arguments, of command: String) throws(Failure) -> JSONObject {
+    /// The members of the request that say when; of a change perhaps only some.
+    static func members(
+        _ arguments: Arguments, of command: String, isChange: Bool = false
+    ) throws(Failure) -> JSONObject {
         let kinds: [Flag] = [at, cron, daily, weekly, monthly]
-        guard kinds.count(where: { arguments.has($0) }) == 1 else {
+        let count: Int = kinds.count { arguments.has($0) }
+        guard count == 1 || count == 0 && isChange else {
             throw .usage(
                 "\(command): exactly one of \(kinds.map(\.name).joined(separator: ", ")) says when",
                 hints: ["for example: --cron '0 9 * * *' or --daily --time 09:00"])
@@ -164,10 +167,11 @@ enum ScheduleTiming {
             request["at"] = .string(LocalTime(text) == nil ? TimeText.iso(text) ?? text : text)
         } else if let fields: String = arguments.text(cron) {
             request["cron"] = .string(fields)
-        } else {
+        } else if count == 1 {
             request["recurrence"] = .object(recurrence(arguments))
         }
-        if arguments.has(at) || arguments.has(cron), let flag: Flag = [time, every].first(where: { arguments.has($0) })
+        if arguments.has(at) || arguments.has(cron) || count == 0,
+            let flag: Flag = [time, every].first(where: { arguments.has($0) })
         {
             throw .usage("\(command): \(flag.name) goes with --daily, --weekly and --monthly only")
         }
