@@ -51,10 +51,17 @@ struct ProcessProbe: Sendable {
     }
 
     /// How many threads it has.
-    func threadCount() -> Int {
+    func threadCount() -> Int { status("Threads:") }
+
+    /// Bytes that were in memory at the same time, at most.
+    func peakMemory() -> Double { Double(status("VmHWM:")) * 1_024 }
+
+    /// A number of the process's status; 0 when it is gone.
+    private func status(_ name: String) -> Int {
         for line: Substring in TextFile.read("/proc/\(pid)/status").split(separator: "\n") {
-            guard line.hasPrefix("Threads:") else { continue }
-            return Int(line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last ?? "") ?? 0
+            guard line.hasPrefix(name) else { continue }
+            let words: [Substring] = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
+            return words.count > 1 ? Int(words[1]) ?? 0 : 0
         }
         return 0
     }

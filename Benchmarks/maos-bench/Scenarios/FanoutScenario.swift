@@ -30,13 +30,15 @@ enum FanoutScenario {
         var bare: [Window] = []
         var steady: [Window] = []
         var bareSteady: [Window] = []
+        var stalled: [Window] = []
+        var stalledMemory: [Double] = []
         var size: Int = 0
         for _ in 0..<options.runs {
             let folder: WorkFolder = try WorkFolder(in: options.folder)
             let server: ServerProcess = try ServerProcess(
                 try options.requireServer(), data: try folder.fresh("data"), folder: folder, surface: "all")
             let cause: CancellationCause = try CancellationCause(
-                server, count: 2 * warmUpEvents + events + steadyEvents)
+                server, count: 2 * warmUpEvents + 2 * events + steadyEvents)
             let handshake: [UInt8] = SocketRequests.handshake("/hive/ws?types=task_cancelled", server.requests)
             let fleet: SocketFleet = try SocketFleet()
             for _ in 0..<subscribers { try fleet.connect(to: server.address, handshake: handshake) }
@@ -47,6 +49,11 @@ enum FanoutScenario {
                 quotient(Double(window.bytes), Double(window.deliveries)).isFinite
                 ? window.bytes / window.deliveries : 0
             steady.append(try pace(fleet, cause, server.probe, steadyEvents))
+            let memory: Double = server.probe.memory().anonymous
+            let idler: Descriptor = try stalledReader(server.address, handshake)
+            stalled.append(try burst(fleet, cause, server.probe, events))
+            stalledMemory.append((server.probe.memory().anonymous - memory) / 1_048_576)
+            _ = idler.number
             server.stop()
 
             let (child, address): (ChildProcess, SocketAddress) = try BareFanout.start(
@@ -59,11 +66,13 @@ enum FanoutScenario {
             bareSteady.append(try pace(bareFleet, trigger, child.probe, steadyEvents))
             child.stop()
         }
-        return ScenarioResult(scenario: .fanout, figures: figures(full, steady, (bare, bareSteady), size))
+        return ScenarioResult(
+            scenario: .fanout, figures: figures(full, steady, (bare, bareSteady), (stalled, stalledMemory), size))
     }
 
     private static func figures(
-        _ full: [Window], _ steady: [Window], _ bare: (full: [Window], steady: [Window]), _ size: Int
+        _ full: [Window], _ steady: [Window], _ bare: (full: [Window], steady: [Window]),
+        _ stalled: (full: [Window], memory: [Double]), _ size: Int
     ) -> [Figure] {
         func yardstick(_ windows: [Window], _ value: (Window) -> Double) -> Figure.Yardstick {
             Figure.Yardstick(name: "bare epoll loop", values: windows.map(value))
@@ -86,8 +95,21 @@ enum FanoutScenario {
             Figure(
                 name: "at \(steadyRate) events/s: delivery, 99 %", unit: .milliseconds,
                 values: steady.map(latency), yardstick: yardstick(bare.steady, latency), targets: [.atMost(10)]),
+            Figure(
+                name: "deliveries beside a stalled reader", unit: .perSecond, values: stalled.full.map(\.rate),
+                yardstick: Figure.Yardstick(name: "without it", values: full.map(\.rate))),
+            Figure(name: "memory more with it", unit: .megabytes, values: stalled.memory),
             Figure(name: "bytes of a message", unit: .count, values: [Double(size)]),
         ]
+    }
+
+    /// A subscriber that never reads.
+    private static func stalledReader(_ address: SocketAddress, _ handshake: [UInt8]) throws -> Descriptor {
+        let socket: Descriptor = try Socket.connect(to: address, timeout: 5_000)
+        guard handshake.withUnsafeBytes({ socket.send($0) }) == .count(handshake.count) else {
+            throw BenchError("a handshake could not be sent")
+        }
+        return socket
     }
 
     /// Causes events as fast as the slowest subscriber gets them.

@@ -10,6 +10,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case host
     case fanout
     case sockets
+    case output
     case yardsticks
 
     /// Those that are measured when none is named.
@@ -28,6 +29,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .startup: "start until ready, and memory when idle"
         case .fanout: "events for 1,000 WebSocket subscribers"
         case .sockets: "WebSocket connections: readiness, answers, memory of 10,000 idle ones"
+        case .output: "200 MB that a process prints, stored and followed"
         case .host: "looks at the host and at 2,000 processes, once a second"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
         }
@@ -45,6 +47,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .startup: try StartupScenario.measure(options)
         case .fanout: try FanoutScenario.measure(options)
         case .sockets: try SocketsScenario.measure(options)
+        case .output: try OutputScenario.measure(options)
         case .host: try HostScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)
         }
