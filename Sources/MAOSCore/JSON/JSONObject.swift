@@ -134,6 +134,8 @@ public struct JSONObject: Sendable {
     }
 
     private func linearSearch(_ key: String, before end: Int) -> Int? {
+        // Borrowed, so that looking at a key does not count a reference to it.
+        let members: Span<Member> = members.span
         var position = 0
         while position < end {
             if JSONObject.sameKey(members[position].key, key) { return position }

@@ -30,7 +30,7 @@ enum IdentifierForm: Sendable {
     var text: String {
         switch self {
         case .uuid(let high, let low):
-            String(validUTF8: IdentifierForm.text(high, low).span) ?? ""
+            String(validUTF8: UUIDText.bytes(high: high, low: low).span) ?? ""
         case .text(let text): text
         }
     }
@@ -41,7 +41,7 @@ enum IdentifierForm: Sendable {
     ) throws(Failure) -> Value {
         switch self {
         case .uuid(let high, let low):
-            let text: InlineArray<36, UInt8> = IdentifierForm.text(high, low)
+            let text: InlineArray<36, UInt8> = UUIDText.bytes(high: high, low: low)
             return try body(text.span)
         case .text(let text):
             return try body(text.utf8Span.span)
@@ -76,27 +76,6 @@ enum IdentifierForm: Sendable {
             value = value << 4 | UInt64(digit & 0xF)
         }
         return value
-    }
-
-    private static func text(_ high: UInt64, _ low: UInt64) -> InlineArray<36, UInt8> {
-        var text: InlineArray<36, UInt8> = InlineArray(repeating: UInt8(ascii: "-"))
-        put(high >> 32, 8, at: 0, in: &text)
-        put(high >> 16, 4, at: 9, in: &text)
-        put(high, 4, at: 14, in: &text)
-        put(low >> 48, 4, at: 19, in: &text)
-        put(low, 12, at: 24, in: &text)
-        return text
-    }
-
-    /// Writes the lowest digits of a number.
-    @inline(__always)
-    private static func put(_ value: UInt64, _ count: Int, at start: Int, in text: inout InlineArray<36, UInt8>) {
-        var rest: UInt64 = value
-        for index in stride(from: start + count - 1, through: start, by: -1) {
-            let digit = UInt8(truncatingIfNeeded: rest & 0xF)
-            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            rest >>= 4
-        }
     }
 }
 
