@@ -13,7 +13,9 @@ package final class SQLiteStore: Sendable {
         /// ever where `nil`.
         package var taskRetention: Milliseconds? = .seconds(90 * 86_400)
         /// Frames in the log, of 4 KB, from which on they are copied into the database file.
-        package var checkpointFrames: Int = 4_000
+        ///
+        /// Few, because a commit that comes meanwhile waits for as much of the disk as the copy takes.
+        package var checkpointFrames: Int = 500
         /// The SQLite file system to go through; the usual one where `nil`.
         package var fileSystem: String?
         /// The steps of the schema.
