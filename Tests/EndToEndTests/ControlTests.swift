@@ -33,7 +33,7 @@ struct ControlTests {
         let id: String = try await stubbornTask()
         let started = Date()
         let reply: APIReply = try await ControlTests.blocking { try $0.call(.delete, "/api/v1/tasks/\(id)") }
-        #expect(Date().timeIntervalSince(started) < 6, "answered after at most five seconds")
+        #expect(Date().timeIntervalSince(started) < 9, "answered after five seconds, or a little more on a busy machine")
         #expect([200, 202].contains(reply.status), "\(reply.body)")
         if reply.status == 202 {
             #expect(reply.data?["cancelRequested"] == true && reply.data?["status"] == "running")
@@ -81,9 +81,14 @@ struct ControlTests {
 
     @Test("pauses a process tree: the kernel has stopped all of it, and its time does not run")
     func pauseRunning() async throws {
+        let folder: String = try TemporaryFolder.make()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        // It ends when it is told to, so that nobody has to be quick to see it.
         let id: String = try client.createTask(
-            "setsid sh -c 'while :; do sleep 0.05; done' & (sleep 300 &); i=0; while [ $i -lt 20 ]; do sleep 0.05; i=$((i+1)); done",
-            ["timeout": 3_000])
+            .string(
+                "setsid sh -c 'while :; do sleep 0.05; done' & (sleep 300 &); "
+                    + "while [ ! -e '\(folder)/go' ]; do sleep 0.05; done"),
+            ["timeout": 5_000])
         try await waitUntil("the tree is up") { Processes.ofTask(id).count >= 4 }
         let paused: APIReply = try client.call(.post, "/api/v1/tasks/\(id)/pause")
         #expect(paused.status == 200 && paused.data?["coreStatus"] == "paused" && paused.data?["status"] == "running")
@@ -93,7 +98,7 @@ struct ControlTests {
         }
         #expect(try client.call(.post, "/api/v1/tasks/\(id)/pause").status == 200, "again is no mistake")
         // Longer than its timeout.
-        let until = Date(timeIntervalSinceNow: 3.5)
+        let until = Date(timeIntervalSinceNow: 5.5)
         try await waitUntil("time has passed") {
             #expect(Processes.ofTask(id).allSatisfy { Processes.isHalted($0) })
             return Date() >= until
@@ -101,6 +106,7 @@ struct ControlTests {
         #expect(try client.task(id)["coreStatus"] == "paused")
         let resumed: APIReply = try client.call(.post, "/api/v1/tasks/\(id)/resume")
         #expect(resumed.status == 200 && resumed.data?["coreStatus"] == "running")
+        #expect(FileManager.default.createFile(atPath: "\(folder)/go", contents: nil))
         let ended: JSONValue = try await client.ended(id)
         #expect(ended["status"] == "completed" && ended["attempt"] == 1, "\(ended)")
         #expect(Processes.ofTask(id).isEmpty)
