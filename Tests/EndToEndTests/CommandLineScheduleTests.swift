@@ -10,7 +10,7 @@ struct CommandLineScheduleTests {
 
     init() throws {
         server = try ServerProcess()
-        program = CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+        program = CommandLineProgram(beside: server)
     }
 
     private func run(_ words: String...) throws -> ProgramOutcome { try program.run(words) }

@@ -6,7 +6,7 @@ import Testing
 @Suite("The command line with a server")
 struct CommandLineServerTests {
     private func program(_ server: ServerProcess) -> CommandLineProgram {
-        CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+        CommandLineProgram(beside: server)
     }
 
     /// Creates a task that runs a line of shell; returns its id.

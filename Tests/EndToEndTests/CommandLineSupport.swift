@@ -19,6 +19,14 @@ struct CommandLineProgram {
     /// On top of a small, fixed environment; a value of `nil` is not there.
     var environment: [String: String] = [:]
 
+    /// The program with these variables and no others.
+    init(environment: [String: String] = [:]) { self.environment = environment }
+
+    /// The program as somebody uses it beside a server, with the server's own token.
+    init(beside server: ServerProcess) {
+        self.init(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+    }
+
     private var variables: [String: String] {
         // Nothing of the machine's own settings: neither colours nor a server nor a locale.
         let path: String = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"

@@ -10,7 +10,7 @@ struct CommandLineWorkflowTests {
 
     init() throws {
         server = try ServerProcess()
-        program = CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+        program = CommandLineProgram(beside: server)
     }
 
     private func run(_ words: String...) throws -> ProgramOutcome { try program.run(words) }
@@ -179,7 +179,7 @@ struct CommandLineWorkflowTests {
     func survivesARestart() throws {
         let port: UInt16 = try FreePort.find()
         let server = try ServerProcess(arguments: ["--limits", "off", "--listen", "127.0.0.1:\(port)=gateway"])
-        let program = CommandLineProgram(environment: ["MAOS_URL": server.baseURL, "MAOS_DATA": server.directory])
+        let program = CommandLineProgram(beside: server)
         let path: String = try file(
             #"{"name":"long","steps":[{"id":"a","type":"task","configuration":{"context":{"command":["sleep","0.5"]}}}]}"#
         )

@@ -12,7 +12,8 @@ public actor Orchestrator {
     public nonisolated let events: EventBus
     private nonisolated let mailbox: Mailbox
     private nonisolated let executor: any OrchestratorExecutor
-    private nonisolated let condition = Mutex(Condition.ready)
+    /// Why nothing can be stored; `nil` while it can.
+    private nonisolated let failure = Mutex<JournalError?>(nil)
     /// What it has done, counted on its executor.
     package nonisolated let measures = OrchestratorMeasures()
     private let journal: any Journal
@@ -23,8 +24,6 @@ public actor Orchestrator {
     private var engine: Engine
     /// Reports that could not be stored yet.
     private var postponed = PostponedReports()
-    /// What those are told whose commands cannot be stored.
-    private var degradation = Rejection.unavailable("")
     private var retryDelay: Milliseconds = 250
     /// When the time source has been asked to wake it, the next time last: an earlier one is asked for, a later one never.
     private var pendingWakes: [Instant] = []
@@ -112,7 +111,9 @@ public actor Orchestrator {
     }
 
     /// How the orchestrator fares; from any thread.
-    public nonisolated var currentCondition: Condition { condition.withLock { $0 } }
+    public nonisolated var currentCondition: Condition {
+        failure.withLock { $0 }.map { .degraded($0.summary) } ?? .ready
+    }
 
     /// Commands that wait for it, from any thread.
     package nonisolated var waitingCommands: Int { mailbox.count }
@@ -144,9 +145,9 @@ public actor Orchestrator {
     }
 
     private func turn(_ submissions: [Submission]) {
-        if case .degraded = currentCondition {
+        if let failure: JournalError = failure.withLock({ $0 }) {
             for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
-            refuse(submissions.filter { !$0.isReport }, because: degradation)
+            refuse(submissions.filter { !$0.isReport }, because: failure.rejection)
             return
         }
         do throws(JournalError) {
@@ -280,10 +281,9 @@ public actor Orchestrator {
 
     /// The engine is ahead of its journal: goes back to what is stored, and refuses writes until storing works again.
     private func fail(_ submissions: [Submission], _ error: JournalError) {
-        degradation = error.rejection
-        condition.withLock { $0 = .degraded(error.summary) }
+        failure.withLock { $0 = error }
         for submission: Submission in submissions where submission.isReport { postponed.append(submission) }
-        refuse(submissions.filter { !$0.isReport }, because: degradation)
+        refuse(submissions.filter { !$0.isReport }, because: error.rejection)
         let delay: Milliseconds = retryDelay
         retryDelay = Milliseconds(min(retryDelay.count * 2, 2_000))
         time.wake(at: time.now() + delay) { [weak self] in self?.tryAgain() }
@@ -315,7 +315,7 @@ public actor Orchestrator {
                 try commit(Array(share))
                 waiting.removeFirst(share.count)
             }
-            condition.withLock { $0 = .ready }
+            failure.withLock { $0 = nil }
             retryDelay = 250
         } catch {
             fail(Array(waiting), error)

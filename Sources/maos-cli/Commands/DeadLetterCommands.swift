@@ -7,22 +7,21 @@ enum DeadLetterCommands {
         DeadLetterList.command, DeadLetterGet.command, DeadLetterRequeue.command, DeadLetterDiscard.command,
     ]
 
-    static let type = Flag(
-        "--type", "WORD", .suggestions(["code", "test", "review", "deploy"]), "only this kind of work")
-    static let priority = Flag(
-        "--priority", "WORD", .words(Priority.allCases.map(\.name)), "only this priority")
-    static let project = Flag("--project", "NAME", .text, "only this project")
     static let everything = Flag("--all", "all of them, or those that the filters leave")
     static let ids = Operand("ID", .any, .text, "the tasks' ids")
+    /// What can be filtered by, with the members of the request.
+    private static let filters: [(name: String, flag: Flag)] = [
+        ("type", ListFilters.type), ("priority", ListFilters.priority), ("project", ListFilters.project),
+    ]
 
     /// The filter of a request about several; fails when the flags do not go together.
     static func filter(_ invocation: Invocation) throws(Failure) -> JSONObject? {
         let arguments: Arguments = invocation.arguments
-        let hasFilter: Bool = [type, priority, project].contains { arguments.has($0) }
+        let hasFilter: Bool = filters.contains { arguments.has($0.flag) }
         switch (arguments.texts(ids).isEmpty, arguments.has(everything)) {
         case (true, true):
             var filter = JSONObject()
-            for (name, flag) in [("type", type), ("priority", priority), ("project", project)] {
+            for (name, flag) in filters {
                 if let word: String = arguments.text(flag) { filter[name] = .string(word) }
             }
             return filter
@@ -87,7 +86,7 @@ enum DeadLetterList {
 
     static let command = Command(
         "dead-letter list", "list tasks that used up their attempts, the newest first",
-        flags: [DeadLetterCommands.type, DeadLetterCommands.priority, DeadLetterCommands.project, limit, page],
+        flags: [ListFilters.type, ListFilters.priority, ListFilters.project, limit, page],
         examples: [
             Example("dead-letter list", "the newest 50"),
             Example("dead-letter list --type deploy --json | jq -r '.deadLetters[].taskId'", "ids of one kind of work"),
@@ -95,9 +94,9 @@ enum DeadLetterList {
     ) { (invocation) throws(Failure) in
         let arguments: Arguments = invocation.arguments
         let number: Int = arguments.number(page) ?? 1
-        let path: APIPath = APIPath("dead-letters").with("type", arguments.text(DeadLetterCommands.type))
-            .with("priority", arguments.text(DeadLetterCommands.priority))
-            .with("project", arguments.text(DeadLetterCommands.project)).with("page", String(number))
+        let path: APIPath = APIPath("dead-letters").with("type", arguments.text(ListFilters.type))
+            .with("priority", arguments.text(ListFilters.priority))
+            .with("project", arguments.text(ListFilters.project)).with("page", String(number))
             .with("limit", String(arguments.number(limit) ?? 50))
         let data: JSONValue = try invocation.server().call("list the dead letters", .get, path.text).data
         if invocation.wantsJSON { return invocation.printJSON(data) }
@@ -177,8 +176,8 @@ enum DeadLetterRequeue {
         ],
         operands: [DeadLetterCommands.ids],
         flags: [
-            DeadLetterCommands.everything, DeadLetterCommands.type, DeadLetterCommands.priority,
-            DeadLetterCommands.project, body,
+            DeadLetterCommands.everything, ListFilters.type, ListFilters.priority,
+            ListFilters.project, body,
         ],
         examples: [
             Example("dead-letter requeue ID", "try it again"),
@@ -207,8 +206,8 @@ enum DeadLetterDiscard {
         "dead-letter discard", "take dead letters off the list; the tasks stay failed",
         operands: [DeadLetterCommands.ids],
         flags: [
-            DeadLetterCommands.everything, DeadLetterCommands.type, DeadLetterCommands.priority,
-            DeadLetterCommands.project,
+            DeadLetterCommands.everything, ListFilters.type, ListFilters.priority,
+            ListFilters.project,
         ],
         examples: [
             Example("dead-letter discard ID", "let it rest"),

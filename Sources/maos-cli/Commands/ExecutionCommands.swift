@@ -21,7 +21,7 @@ enum ExecutionCommands {
 
     private static let list = Command(
         "execution list", "list executions, the newest first",
-        flags: [workflow, status, WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [workflow, status, ListFilters.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [
             Example("execution list --status running", "what is under way"),
             Example("execution list --workflow build --limit 5", "the last five of a workflow"),
@@ -137,7 +137,7 @@ enum ApprovalCommands {
 
     private static let list = Command(
         "approval list", "list questions that wait for an answer, the newest first",
-        flags: [status, WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [status, ListFilters.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [Example("approval list", "what waits"), Example("approval list --status all", "all of them")]
     ) { (invocation) throws(Failure) in
         let wanted: String = invocation.arguments.text(status) ?? "pending"

@@ -22,7 +22,7 @@ enum ScheduleCommands {
     // MARK: Reading
 
     private static let list = Command(
-        "schedule list", "list schedules, the newest first", flags: [status, WorkflowCommands.project],
+        "schedule list", "list schedules, the newest first", flags: [status, ListFilters.project],
         examples: [Example("schedule list", "all but those that were deleted")]
     ) { (invocation) throws(Failure) in
         let server: Server = try invocation.server()
@@ -30,7 +30,7 @@ enum ScheduleCommands {
         var page: Int = 1
         while true {
             let path: APIPath = APIPath("schedules").with("status", invocation.arguments.text(status))
-                .with("project", invocation.arguments.text(WorkflowCommands.project))
+                .with("project", invocation.arguments.text(ListFilters.project))
                 .with("page", String(page)).with("limit", "200")
             let data: JSONValue = try server.call("list the schedules", .get, path.text).data
             schedules += data["schedules"]?.arrayValue ?? []

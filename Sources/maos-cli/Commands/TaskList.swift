@@ -13,7 +13,7 @@ enum TaskList {
     static let command = Command(
         "task list", "list tasks, the newest first",
         flags: [
-            status, DeadLetterCommands.type, DeadLetterCommands.priority, DeadLetterCommands.project, limit, page,
+            status, ListFilters.type, ListFilters.priority, ListFilters.project, limit, page,
             everything,
         ],
         examples: [
@@ -32,9 +32,9 @@ enum TaskList {
         var data: JSONValue = .null
         while true {
             let path: APIPath = APIPath("tasks").with("status", arguments.text(status))
-                .with("type", arguments.text(DeadLetterCommands.type))
-                .with("priority", arguments.text(DeadLetterCommands.priority))
-                .with("project", arguments.text(DeadLetterCommands.project)).with("page", String(number))
+                .with("type", arguments.text(ListFilters.type))
+                .with("priority", arguments.text(ListFilters.priority))
+                .with("project", arguments.text(ListFilters.project)).with("page", String(number))
                 .with("limit", String(size))
             data = try server.call("list the tasks", .get, path.text).data
             tasks += data["tasks"]?.arrayValue ?? []

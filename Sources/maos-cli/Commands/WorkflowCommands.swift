@@ -10,7 +10,6 @@ enum WorkflowCommands {
 
     static let id = Operand("ID", .one, .text, "the workflow's id")
     static let limit = Flag("--limit", "N", .number(1...1_000), "how many (default 50)")
-    static let project = Flag("--project", "NAME", .text, "only of this project")
     static let page = Flag("--page", "N", .number(1...1_000_000_000), "which page of that many (default 1)")
 
     /// A page of a list as a table, with a note when there is more.
@@ -19,8 +18,10 @@ enum WorkflowCommands {
         row: (JSONValue) -> [Table.Cell]
     ) throws(Failure) {
         let number: Int = invocation.arguments.number(page) ?? 1
-        let text: String = path.with("project", invocation.arguments.text(project)).with("page", String(number))
-            .with("limit", String(invocation.arguments.number(limit) ?? 50)).text
+        let text: String = path.with("project", invocation.arguments.text(ListFilters.project)).with(
+            "page", String(number)
+        )
+        .with("limit", String(invocation.arguments.number(limit) ?? 50)).text
         let data: JSONValue = try invocation.server().call("list the \(name)", .get, text).data
         if invocation.wantsJSON { return invocation.printJSON(data) }
         let items: [JSONValue] = data[name]?.arrayValue ?? []
@@ -130,7 +131,7 @@ enum WorkflowApply {
 enum WorkflowList {
     static let command = Command(
         "workflow list", "list the workflows, the newest first",
-        flags: [WorkflowCommands.project, WorkflowCommands.limit, WorkflowCommands.page],
+        flags: [ListFilters.project, WorkflowCommands.limit, WorkflowCommands.page],
         examples: [Example("workflow list", "the newest 50")]
     ) { (invocation) throws(Failure) in
         let columns: [Table.Column] = [
