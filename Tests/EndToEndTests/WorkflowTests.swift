@@ -1,6 +1,7 @@
 import Foundation
 import MAOSCore
 import MAOSProtocols
+import MAOSTransport
 import Testing
 
 /// Workflows whose steps are processes.
@@ -8,7 +9,7 @@ import Testing
 struct WorkflowTests {
     private func client() throws -> APIClient { try SharedServer.current.client() }
 
-    private static func step(_ id: String, _ command: JSONValue, _ more: JSONObject = [:]) -> JSONValue {
+    fileprivate static func step(_ id: String, _ command: JSONValue, _ more: JSONObject = [:]) -> JSONValue {
         var configuration: JSONObject = ["context": ["command": command]]
         var step: JSONObject = ["id": .string(id), "type": "task"]
         for member in more.members {
@@ -161,6 +162,56 @@ struct WorkflowKillTests {
         let ran: [String] = try FileManager.default.contentsOfDirectory(atPath: locks).filter { $0.hasPrefix("ran-") }
         #expect(ran.count == 1_000, "every step ran")
         #expect(server.end(with: SIGTERM) == 0)
+    }
+
+    @Test("GW-REST-11: a half-done step shows alike in the answer, in lists, events, on the socket and in commands")
+    func progress() async throws {
+        let folder: String = try TemporaryFolder.make()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let server = try ServerProcess()
+        let socket: WebSocketClient = try WebSocketClient(
+            try #require(ClientURL(server.baseURL)), "/ws", token: server.adminToken())
+        try socket.send(#"{"type":"subscribe","channel":"system:workflow_progress"}"#)
+        // The second attempt comes a little further before it ends.
+        let script: String = "echo ::maos progress=0.5$MAOS_ATTEMPT; while [ ! -e \(folder)/on ]; do sleep 0.05; done"
+        let id: String = try server.client().createWorkflow([
+            WorkflowTests.step("half", .string(script), ["weight": 3]), WorkflowTests.step("rest", "true"),
+        ])
+        let started: String = try server.client().executeWorkflow(id)
+        try await expect(0.3825, of: started, beside: server)
+        var message: JSONValue = .null
+        while message["message"]?["event"]?["type"] != "workflow_progress" {
+            guard case .text(let text) = try socket.receive(timeout: 30_000) else { throw HarnessError("closed") }
+            message = try JSONReader.parse(Array(text.utf8), depthLimit: 64)
+        }
+        let data: JSONValue? = message["message"]?["event"]?["data"]
+        #expect(data?["executionId"] == .string(started) && data?["progress"] == 0.3825, "\(message)")
+        server.end(with: SIGKILL)
+        try server.start()
+        try await expect(0.39, of: started, beside: server)
+        #expect(FileManager.default.createFile(atPath: folder + "/on", contents: nil))
+        #expect(try await server.client().executed(started)["status"] == "completed")
+        try await expect(1, of: started, beside: server)
+        let told: [JSONValue] = try server.client().events().filter { $0["type"] == "workflow_progress" }
+        #expect(
+            told.map { $0["progress"] } == [0.3825, 0, 0.39], "each once; what ended with the server is taken back")
+        #expect(server.end(with: SIGTERM) == 0)
+    }
+
+    /// Waits for what an execution shows of itself, and looks whether it shows that everywhere.
+    private func expect(_ progress: JSONValue, of id: String, beside server: ServerProcess) async throws {
+        let client: APIClient = try server.client()
+        try await waitUntil("progress of \(progress)") { try client.execution(id)["progress"] == progress }
+        let list: JSONValue? = try client.call(.get, "/api/v1/executions").data?["executions"]
+        #expect(list?.arrayValue?.map { $0["progress"] } == [progress])
+        let event: JSONValue? = try client.events().last { $0["executionId"] == .string(id) }
+        #expect(event?["progress"] == progress, "\(event ?? .null)")
+        let program = CommandLineProgram(beside: server)
+        let percent: String = "\(progress.doubleValue?.wholePercent ?? -1)%"
+        for arguments: [String] in [["execution", "list"], ["execution", "get", id]] {
+            let output: String = try program.run(arguments).output
+            #expect(output.contains(percent), "\(arguments): \(output)")
+        }
     }
 
     @Test("a question that waits for an answer waits for it after the restart too")

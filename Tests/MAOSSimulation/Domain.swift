@@ -61,6 +61,6 @@ enum Domains {
     static let all: [any SimulatedDomain.Type] = [
         ServerDomain.self, TaskDomain.self, AgentDomain.self, BudgetDomain.self, DeadLetterDomain.self,
         ScheduleDomain.self, WorkflowDomain.self, ResourceDomain.self, PoolDomain.self, LearningDomain.self,
-        CoordinationDomain.self, TaskScheduleDomain.self, ExecutionBudgetDomain.self,
+        CoordinationDomain.self, TaskScheduleDomain.self, ExecutionBudgetDomain.self, ExecutionProgressDomain.self,
     ]
 }

@@ -78,6 +78,8 @@ extension Engine {
         guard let task: TaskRecord = state.tasks[id]?.record else { preconditionFailure("what waits is live") }
         emitTask(.assigned, task, reason: reason)
         let attempt = AttemptID(task: id, number: task.state.attempt)
+        // What the attempt before had reached is taken back.
+        if attempt.number > 1 { noteProgress(of: id) }
         if let timeout: Milliseconds = task.specification.timeout ?? usual {
             state.timers.set(.attemptTimeout(attempt), at: state.now + timeout)
         }
@@ -141,6 +143,7 @@ extension Engine {
         }
         touch(id.task)
         emitTaskNow(.progressed, id.task)
+        if progress != nil { noteProgress(of: id.task) }
     }
 
     mutating func attemptStopping(_ id: AttemptID, stage: CancellationStage) throws(Rejection) {

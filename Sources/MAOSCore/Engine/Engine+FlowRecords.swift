@@ -96,6 +96,10 @@ extension Engine {
         for id: ExecutionID in ids {
             guard var live: LiveExecution = state.flows.executions.removeValue(forKey: id) else { continue }
             settle(&live)
+            // What an earlier version stored may have left out tasks that run.
+            if live.progress.wholePercent != live.record.progress.wholePercent, !live.record.status.isTerminal {
+                tellProgress(of: &live)
+            }
             put(live)
         }
     }

@@ -35,11 +35,11 @@ extension Engine {
             record.result = ending.result
             record.error = ending.error ?? (ending.status == .completed ? nil : record.error)
         }
-        let done: Double = live.steps[ordinal - 1].inner?.fraction ?? 0
         live.steps[ordinal - 1].inner = nil
         let plan: CompiledWorkflow.Step = live.plan(of: ordinal)
         if !live.step(ordinal).isCompensation {
-            live.contribute(live.steps[ordinal - 1].index, frame: live.steps[ordinal - 1].frame, fraction: 1 - done)
+            live.count(ordinal, 1)
+            live.record.progress = live.progress
             if ending.status == .completed, case .task(let task) = plan.kind, task.compensation != nil {
                 live.lastEndOrder += 1
                 let order: Int = live.lastEndOrder
@@ -319,6 +319,7 @@ extension Engine {
         live.update(undone) { $0.endOrder = nil }
         let ordinal: Int = makeStep(step.index, frame: step.frame, in: &live)
         live.steps[ordinal - 1].record.isCompensation = true
+        live.steps[ordinal - 1].share = 0
         takeTurn(ordinal, in: &live)
     }
 

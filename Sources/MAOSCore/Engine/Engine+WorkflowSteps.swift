@@ -48,7 +48,8 @@ extension Engine {
             execution: live.record.id, number: state.flows.lastStepNumber, ordinal: ordinal, step: plan.id, kind: kind,
             scope: live.frames[frame].owner, round: live.frames[frame].round, status: .pending,
             createdAt: state.now)
-        live.steps.append(LiveExecution.Step(record: record, index: index, frame: frame))
+        let share: Double = live.share(of: index, in: frame)
+        live.steps.append(LiveExecution.Step(record: record, index: index, frame: frame, share: share))
         live.changedSteps.append(ordinal)
         note(&live)
         return ordinal

@@ -383,6 +383,7 @@ extension Engine {
                 reason: "budget_exhausted", message: "Execution \(id) cannot be tried again: \(text)")
         }
         var live: LiveExecution = try rebuild(record, reset, of: part)
+        live.record.progress = live.progress
         live.record.deadline = live.workflow.timeout.map { state.now + $0 }
         if let ended: LiveExecution = state.flows.executions[id] {
             // It ended in this very batch, which stores what it has done.

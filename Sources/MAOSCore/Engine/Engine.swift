@@ -110,6 +110,7 @@ package struct Engine: Sendable {
             stopExhausted()
             seeToConsequences()
         }
+        if !state.flows.progressed.isEmpty { followProgress() }
         setGateTimers()
         noteChangedWork()
         return reply

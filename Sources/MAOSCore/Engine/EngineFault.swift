@@ -90,6 +90,14 @@ package enum EngineFault: String, CaseIterable, Sendable {
     case doubleStep
     /// A step does not hear of the end of its task.
     case lostStepEnd
+    /// What a running task says of itself does not move its execution.
+    case standingProgress
+    /// What an attempt had reached counts after the next has begun.
+    case keptProgress
+    /// Each round of a loop counts as the whole loop.
+    case wholeRounds
+    /// An execution comes further, and nobody is told.
+    case silentProgress
     /// A question that has been answered is answered again.
     case secondAnswer
     /// A question that nobody answers has no end.

@@ -9,6 +9,7 @@ extension EngineState {
         try hold(flows.workflows.liveCount <= limits.workflows, "workflows keep to their limit", "")
         try hold(flows.executions.count <= limits.executions, "executions keep to their limit", "")
         try hold(flows.taskEnds.isEmpty, "the end of a step's task is followed at once", "")
+        try hold(flows.progressed.isEmpty, "what a step's task has reached is counted at once", "")
         var uses: [WorkflowPartID: Int] = [:]
         var tasksOfSteps: Set<TaskID> = []
         var approvals: Set<ApprovalID> = []
@@ -16,6 +17,7 @@ extension EngineState {
             try hold(live.record.id == id, "an execution stands under its own id", "\(id)")
             uses[WorkflowPartID(live.record.workflow, version: live.record.version), default: 0] += 1
             try check(live, timers)
+            try checkProgress(of: live)
             try checkWork(of: live, &tasksOfSteps, &approvals)
             for frame: Int in live.frames.indices { try check(frame, of: live) }
         }
@@ -36,7 +38,6 @@ extension EngineState {
     private func check(_ live: LiveExecution, _ timers: [TimerReason: [Instant]]) throws(BrokenInvariant) {
         let record: ExecutionRecord = live.record
         try hold(!record.status.isTerminal && record.endedAt == nil, "only live executions are kept", "\(record.id)")
-        try hold((0...1).contains(record.progress), "progress is a share of 1", "\(record.id): \(record.progress)")
         try hold(live.ended.isEmpty, "the end of a step is followed at once", "\(record.id)")
         if let deadline: Instant = record.deadline, deadline > now {
             let due: [Instant] = timers[.executionTimeout(record.id)] ?? []

@@ -86,7 +86,9 @@ extension Engine {
             guard let frame: Int = frames[key], live.frames[frame].region == compiled.steps[index].region else {
                 throw damaged
             }
-            live.steps.append(LiveExecution.Step(record: step, index: index, frame: frame, isChanged: false))
+            let share: Double = step.isCompensation ? 0 : live.share(of: index, in: frame)
+            live.steps.append(
+                LiveExecution.Step(record: step, index: index, frame: frame, share: share, isChanged: false))
             if !step.isCompensation { live.frames[frame].members[compiled.steps[index].place] = step.ordinal }
             live.resultBytes += step.result?.utf8.count ?? 0
             if !step.status.isTerminal, step.kind == .parallel || step.kind == .loop, step.status == .running {
@@ -98,7 +100,7 @@ extension Engine {
         live.undoable = live.steps.map(\.record).filter { $0.endOrder != nil }
             .sorted { ($0.endOrder ?? 0) < ($1.endOrder ?? 0) }.map(\.ordinal)
         live.lastEndOrder = live.undoable.last.flatMap { live.step($0).endOrder } ?? 0
-        recountProgress(of: &live)
+        live.recount { state.tasks[$0]?.record.state.progress }
         for ordinal: Int in stride(from: 1, through: live.steps.count, by: 1) { recountStop(of: ordinal, in: &live) }
         return live
     }
@@ -198,22 +200,6 @@ extension Engine {
             state.flows.taskEnds.append(
                 FlowState.TaskEnd(origin: origin, task: task, status: .failed, error: "The task is kept no more"))
         }
-    }
-
-    private func recountProgress(of live: inout LiveExecution) {
-        live.record.progress = 0
-        for ordinal: Int in stride(from: live.steps.count, to: 0, by: -1) where live.step(ordinal).status.isTerminal {
-            // What is inside a step that has ended is part of it.
-            guard !live.step(ordinal).isCompensation, !isInsideEnded(ordinal, of: live) else { continue }
-            live.contribute(live.steps[ordinal - 1].index, frame: live.steps[ordinal - 1].frame, fraction: 1)
-        }
-    }
-
-    /// Whether what is around a step has ended, or has begun anew since.
-    private func isInsideEnded(_ ordinal: Int, of live: LiveExecution) -> Bool {
-        let step: StepRecord = live.step(ordinal)
-        guard step.scope > 0 else { return false }
-        return live.step(step.scope).status.isTerminal || step.round < live.step(step.scope).firstRound
     }
 
     /// Counts what a step still stops that was being stopped.

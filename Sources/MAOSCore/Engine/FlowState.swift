@@ -24,6 +24,8 @@ struct FlowState: Sendable {
     var accounts: [ExecutionID: ExecutionAccount] = [:]
     /// Executions of which a part may be used up; dealt with when the command that caused it has been carried out.
     var exhausted: [ExecutionID] = []
+    /// Tasks of steps that have come further, or begin anew; dealt with when the command has been carried out.
+    var progressed: [TaskID] = []
 
     // What this batch did and knows.
     /// Executions in order of their first change.
@@ -66,6 +68,10 @@ struct LiveExecution: Sendable {
         var frame: Int
         /// What it holds, once it has started; of parallel steps and loops only.
         var inner: Inner?
+        /// How much of the execution it is, 0…1; 0 where nobody knows.
+        var share: Double = 0
+        /// What counts of it, and of all that is inside it, in parts of the execution.
+        var counted: Int64 = 0
         var isChanged = true
     }
 
@@ -79,8 +85,6 @@ struct LiveExecution: Sendable {
         var nextRound: Int = 0
         /// The step that ended last, of each round that has ended.
         var lastOfRound: [Int] = []
-        /// How much of it has been done; 0…1.
-        var fraction: Double = 0
         /// Steps with tasks that still have to stop; `nil` unless it is being stopped.
         var stopping: Set<Int>?
     }
@@ -145,6 +149,8 @@ struct LiveExecution: Sendable {
     var lastEndOrder: Int = 0
     /// Bytes of results of its steps.
     var resultBytes: Int = 0
+    /// What counts of all its steps, in parts of the execution.
+    var counted: Int64 = 0
     /// Ordinals of steps that this batch changed, in order of the first change.
     var changedSteps: [Int] = []
     var isNoted = false
@@ -226,29 +232,6 @@ struct LiveExecution: Sendable {
     func isSuccess(_ record: StepRecord) -> Bool {
         guard record.status == .completed else { return false }
         return record.kind != .decision || record.result?.utf8.first == UInt8(ascii: "t")
-    }
-
-    /// Adds to the progress what a step contributes that has ended or been passed by.
-    mutating func contribute(_ index: Int, frame: Int, fraction: Double) {
-        var delta: Double = fraction
-        var index: Int = index
-        var frame: Int = frame
-        while delta > 0 {
-            delta *= workflow.steps[index].weight / workflow.regions[frames[frame].region].weight
-            let owner: Int = frames[frame].owner - 1
-            guard owner >= 0 else {
-                record.progress = min(1, record.progress + delta)
-                return
-            }
-            if case .loop(let plan) = workflow.steps[steps[owner].index].kind {
-                // Nobody knows how many rounds there will be while a condition decides.
-                guard plan.items != nil, let count: Int = steps[owner].inner?.items?.count, count > 0 else { return }
-                delta /= Double(count)
-            }
-            steps[owner].inner?.fraction += delta
-            index = steps[owner].index
-            frame = steps[owner].frame
-        }
     }
 
     /// Steps under way in a frame and inside its steps, in order of entering.

@@ -16,6 +16,7 @@ public struct WorkflowEvent: Sendable, Hashable {
         case stepSkipped
         case approvalRequested
         case approvalResolved
+        case progressed
 
         /// Whether it happened to a step, and not to the execution or a question.
         public var isAboutStep: Bool {
@@ -24,6 +25,9 @@ public struct WorkflowEvent: Sendable, Hashable {
             default: false
             }
         }
+
+        /// Whether it is what happens inside an execution, which is for those who ask for it by name.
+        public var isDetail: Bool { isAboutStep || self == .progressed }
 
         /// The name as filters and the wire have it.
         public var name: String {
@@ -42,6 +46,7 @@ public struct WorkflowEvent: Sendable, Hashable {
             case .stepSkipped: "workflow_step_skipped"
             case .approvalRequested: "approval_requested"
             case .approvalResolved: "approval_resolved"
+            case .progressed: "workflow_progress"
             }
         }
     }

@@ -141,7 +141,7 @@ extension GatewayProjection {
         writer.member("name", event.name)
         writer.memberIfPresent("project", event.project)
         writer.member("status", event.status.name)
-        writer.member("progress", event.progress)
+        writer.member("progress", shown(event.progress))
         if let step: WorkflowEvent.Step = event.step {
             writer.member("stepId", step.id)
             writer.member("ordinal", step.ordinal)

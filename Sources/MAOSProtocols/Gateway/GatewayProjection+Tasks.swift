@@ -18,7 +18,7 @@ extension GatewayProjection {
             builder.piece(#"","progress":"#)
             builder.number(state.progress)
             builder.piece(#","progressPercent":"#)
-            builder.integer(GatewayProjection.percent(state.progress))
+            builder.integer(state.progress.wholePercent)
             builder.piece(#","attempt":"#)
         }
         builder.integer(state.attempt)
@@ -171,7 +171,7 @@ extension GatewayProjection {
         writer.member("coreStatus", state.status.name)
         writer.member("priority", state.priority.name)
         writer.member("progress", state.progress)
-        writer.member("progressPercent", percent(state.progress))
+        writer.member("progressPercent", state.progress.wholePercent)
         writer.member("attempt", state.attempt)
         writer.memberIfPresent("currentStep", state.step)
         writer.memberIfPresent("assignedAgentId", state.agent?.rawValue)
@@ -204,12 +204,6 @@ extension GatewayProjection {
             builder.integer(Int(duration.count))
         }
         builder.piece("}")
-    }
-
-    /// 0…100, and 100 only for all of it.
-    static func percent(_ progress: Double) -> Int {
-        let percent = Int(max(0, min(1, progress)) * 100)
-        return percent == 100 && progress < 1 ? 99 : percent
     }
 
     /// When a running task will probably end: by its progress where there is enough of it, else by its kind's history.

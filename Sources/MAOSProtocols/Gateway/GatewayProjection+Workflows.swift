@@ -29,10 +29,9 @@ extension GatewayProjection {
     /// - Parameters:
     ///   - execution: The execution.
     ///   - underWay: What attempts under way have used, where that is known.
-    ///   - begun: How much of it steps are that have not ended, by how far they have come, where that is known.
     ///   - writer: Where to write.
     static func writeMembers(
-        of execution: ExecutionRecord, underWay: Usage = Usage(), begun: Double = 0, to writer: inout JSONWriter
+        of execution: ExecutionRecord, underWay: Usage = Usage(), to writer: inout JSONWriter
     ) {
         writer.member("id", execution.id.rawValue)
         writer.member("executionId", execution.id.rawValue)
@@ -41,9 +40,7 @@ extension GatewayProjection {
         writer.member("version", execution.version)
         writer.member("status", execution.status.name)
         writer.member("currentStep", execution.currentStep)
-        // Shares are added up in binary; nobody is told of what that leaves in the last places.
-        let progress: Double = min(1, execution.progress + begun)
-        writer.member("progress", (progress * 1_000_000).rounded() / 1_000_000)
+        writer.member("progress", shown(execution.progress))
         writer.member("attempt", execution.attempt)
         writer.memberIfPresent("project", execution.project)
         writer.member("owner", execution.principal.subject)
@@ -56,6 +53,9 @@ extension GatewayProjection {
         if execution.reachedCeiling != nil { writer.member("errorCode", "EXECUTION_BUDGET_EXCEEDED") }
         writeBudget(of: execution, spent: execution.spent + underWay, to: &writer)
     }
+
+    /// The progress of an execution in steps of a millionth; versions of the server that summed it up in binary stored more.
+    static func shown(_ progress: Double) -> Double { (progress * 1_000_000).rounded() / 1_000_000 }
 
     /// Writes what an execution's tasks have used, and where there are ceilings those and what is left.
     private static func writeBudget(of execution: ExecutionRecord, spent: Usage, to writer: inout JSONWriter) {
@@ -77,10 +77,10 @@ extension GatewayProjection {
     /// Writes an execution with all its steps, those of the workflow's own that it has not entered too.
     static func write(
         _ execution: ExecutionRecord, _ steps: [StepRecord], _ definition: WorkflowDefinition?, underWay: Usage,
-        begun: Double, to writer: inout JSONWriter
+        to writer: inout JSONWriter
     ) {
         writer.beginObject()
-        writeMembers(of: execution, underWay: underWay, begun: begun, to: &writer)
+        writeMembers(of: execution, underWay: underWay, to: &writer)
         if let input: JSONValue = steps.first(where: { $0.kind == .root })?.input?.value() {
             writer.member("parameters", input["parameters"] ?? .object([:]))
             if case .object(let schedule)? = input["schedule"] {

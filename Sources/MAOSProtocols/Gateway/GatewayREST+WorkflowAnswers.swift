@@ -83,10 +83,8 @@ extension GatewayREST {
         case (.showWhole(let status, let execution, let steps), .entity(let row)):
             let version: WorkflowVersionRecord? = record(row)
             let underWay: Usage = usageUnderWay(steps, at: now)
-            let begun: Double = version.map { progress(ofRunning: steps, of: $0.definition) } ?? 0
             return respond(status, context, now, capacity: 1_024 + steps.count * 256) {
-                GatewayProjection.write(
-                    execution, steps, version?.definition, underWay: underWay, begun: begun, to: &$0)
+                GatewayProjection.write(execution, steps, version?.definition, underWay: underWay, to: &$0)
             }
         case (.approval, .entity(let row)):
             guard let approval: ApprovalRecord = reachable(row, context) else {
@@ -111,21 +109,6 @@ extension GatewayREST {
             used = used + task.usageUnderWay(at: now)
         }
         return used
-    }
-
-    /// How much of the execution the tasks are that run, by what they say of themselves.
-    private func progress(ofRunning steps: [StepRecord], of definition: WorkflowDefinition) -> Double {
-        var running: [(step: StepRecord, progress: Double)] = []
-        for step: StepRecord in steps where step.status == .running {
-            guard let task: TaskState = step.task.flatMap({ view.task($0) })?.state, !task.status.isTerminal,
-                task.progress > 0
-            else { continue }
-            running.append((step, task.progress))
-        }
-        guard !running.isEmpty else { return 0 }
-        let shares = ExecutionShares(definition)
-        let known: [Int: StepRecord] = Dictionary(steps.map { ($0.ordinal, $0) }) { first, _ in first }
-        return running.reduce(0) { $0 + shares.progress($1.progress, of: $1.step, among: known) }
     }
 
     private func missing(_ kind: String, _ pending: GatewayPending, _ now: Instant) -> GatewayAction {

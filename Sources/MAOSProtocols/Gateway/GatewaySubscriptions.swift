@@ -88,7 +88,7 @@ final class GatewaySubscriptions {
         guard !topics.isEmpty else { return }
         switch event.body {
         case .task(let task):
-            let progress: TaskID? = task.kind == .progressed ? task.id : nil
+            let progress: String? = task.kind == .progressed ? task.id.rawValue : nil
             deliver(event, .taskUpdate, on: .task(task.id), progressOf: progress, to: &outputs)
             deliver(event, .taskUpdate, on: .tasks, progressOf: progress, to: &outputs)
         case .agent(let agent):
@@ -98,9 +98,12 @@ final class GatewaySubscriptions {
             break
         }
         guard let type: String = GatewayProjection.systemType(of: event) else { return }
+        if case .workflow(let workflow) = event.body, workflow.kind.isDetail {
+            // What happens inside an execution is for those who ask for it by name.
+            let progress: String? = workflow.kind == .progressed ? workflow.execution.rawValue : nil
+            return deliver(event, .system(type), on: .system(type), progressOf: progress, to: &outputs)
+        }
         deliver(event, .system(type), on: .system(type), to: &outputs)
-        // What happens inside an execution is for those who ask for it by name.
-        if case .workflow(let workflow) = event.body, workflow.kind.isAboutStep { return }
         deliver(event, .system(type), on: .systems, to: &outputs)
     }
 
@@ -113,11 +116,11 @@ final class GatewaySubscriptions {
     }
 
     private func deliver(
-        _ event: Event, _ form: GatewayEventEncoder.Form, on channel: GatewayChannel, progressOf task: TaskID? = nil,
+        _ event: Event, _ form: GatewayEventEncoder.Form, on channel: GatewayChannel, progressOf entity: String? = nil,
         to outputs: inout [SocketOutput]
     ) {
         guard let topic: Topic = topics[channel] else { return }
-        let key: SupersedingKey? = task.map { SupersedingKey(topic: channel.name, entity: $0.rawValue) }
+        let key: SupersedingKey? = entity.map { SupersedingKey(topic: channel.name, entity: $0) }
         var wrapped: [UInt8]?
         if !topic.wrapped.isEmpty {
             let bytes = GatewaySocketMessage.wrap(encoder.message(event, form), channel: channel, at: event.time)

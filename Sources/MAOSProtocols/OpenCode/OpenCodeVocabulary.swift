@@ -57,7 +57,7 @@ enum OpenCodeVocabulary {
     /// 0…100 without fractions, and 100 for what has completed only.
     static func percent(_ state: TaskState) -> Int {
         if state.status == .completed { return 100 }
-        return min(99, Int(max(0, min(1, state.progress)) * 100))
+        return min(99, state.progress.wholePercent)
     }
 
     // MARK: Agents

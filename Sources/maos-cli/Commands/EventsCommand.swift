@@ -82,7 +82,8 @@ enum EventsCommand {
             let output: Channel = invocation.output
             let sequence: String = event["sequence"].map { "\($0)" } ?? ""
             let type: String = DisplayText.line(event["type"]?.stringValue ?? "")
-            let subject: String = event["taskId"]?.stringValue ?? event["agentId"]?.stringValue ?? ""
+            let subject: String =
+                event["taskId"]?.stringValue ?? event["agentId"]?.stringValue ?? event["executionId"]?.stringValue ?? ""
             var line: String = output.styled(String(repeating: " ", count: max(0, 6 - sequence.count)) + sequence, .dim)
             line += "  " + output.styled(DisplayText.line(event["timestamp"]?.stringValue ?? ""), .dim)
             line += "  " + output.styled(DisplayText.padded(type, to: 20), style(of: type))
@@ -111,6 +112,11 @@ enum EventsCommand {
             case let type where type.hasPrefix("task_"): return event["reason"]?.stringValue ?? ""
             case let type where type.hasPrefix("agent_"):
                 return "\(event["name"]?.stringValue ?? "")  \(event["coreStatus"]?.stringValue ?? "")"
+            case "workflow_progress":
+                return TaskCommands.percent(task.progress) + "  \(event["name"]?.stringValue ?? "")"
+            case let type where type.hasPrefix("workflow_"):
+                let step: String = event["stepId"]?.stringValue.map { "  \($0)" } ?? ""
+                return "\(event["name"]?.stringValue ?? "")\(step)"
             default:
                 guard let data: JSONObject = event["data"]?.objectValue, !data.isEmpty else { return "" }
                 return JSONText(.object(data)).description

@@ -22,6 +22,6 @@ enum TaskCommands {
     }
 
     static func percent(_ progress: Double) -> String {
-        "\(min(100, max(0, Int((progress * 100).rounded(.down)))))%"
+        "\(progress.wholePercent)%"
     }
 }

@@ -108,8 +108,8 @@ final class TaskProgress {
     }
 
     private func percent(_ task: TaskView) -> String {
-        let number: Int = min(100, max(0, Int((task.progress * 100).rounded(.down))))
-        return String(repeating: " ", count: 3 - String(number).count) + "\(number)%"
+        let text: String = TaskCommands.percent(task.progress)
+        return String(repeating: " ", count: 4 - text.count) + text
     }
 
     private func elapsed(_ task: TaskView) -> String {

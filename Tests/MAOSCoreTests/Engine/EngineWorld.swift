@@ -184,6 +184,9 @@ struct EngineWorld {
         effects += batch.effects
     }
 
+    /// Puts a row in the place of a stored one, as another version of the server would have written it.
+    mutating func overwrite(_ row: EntityRow) { entities[row.kind, default: [:]][row.id] = row }
+
     // MARK: The runtime's part
 
     mutating func takeEffects() -> [Effect] {

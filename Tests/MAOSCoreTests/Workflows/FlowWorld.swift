@@ -78,6 +78,12 @@ struct FlowWorld {
         try engine.fail(task)
     }
 
+    /// Reports how far the task of a step has come.
+    mutating func reach(_ progress: Double, _ step: String, round: Int? = nil, in id: ExecutionID) throws {
+        let task: TaskID = try task(of: step, round: round, in: id)
+        try engine.report(.attemptProgressed(engine.attempt(of: task), progress: progress, step: nil))
+    }
+
     /// Confirms the stop of every attempt that is to be stopped; gives how many there were.
     @discardableResult
     mutating func confirmStops() throws -> Int {
@@ -105,6 +111,14 @@ struct FlowWorld {
         try steps(of: id).map { "\($0.step):\($0.status.name)" }.joined(separator: " ")
     }
 
+    /// What was told of as an execution came further, and what its last event of any kind said.
+    func toldProgress(of id: ExecutionID) -> (further: [Double], last: Double?) {
+        let events: [WorkflowEvent] = engine.events.compactMap { (event: Event) in
+            if case .workflow(let workflow) = event.body, workflow.execution == id { workflow } else { nil }
+        }
+        return (events.filter { $0.kind == .progressed }.map(\.progress), events.last?.progress)
+    }
+
     func running(in id: ExecutionID) throws -> [String] {
         try steps(of: id).filter { $0.status == .running && $0.kind == .task }.map(\.step)
     }
@@ -116,7 +130,7 @@ struct FlowWorld {
     /// What has happened to an execution, its steps left out.
     func history(of id: ExecutionID) -> [WorkflowEvent.Kind] {
         engine.events.compactMap { (event: Event) in
-            guard case .workflow(let workflow) = event.body, workflow.execution == id, !workflow.kind.isAboutStep else {
+            guard case .workflow(let workflow) = event.body, workflow.execution == id, !workflow.kind.isDetail else {
                 return nil
             }
             return workflow.kind

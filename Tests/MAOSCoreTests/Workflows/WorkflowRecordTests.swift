@@ -56,6 +56,8 @@ struct WorkflowRecordTests {
         try world.send(.pause(id))
         try world.send(.answer(try #require(try world.approvals().first).id, isApproved: false, comment: "no"))
         try world.send(.resume(id))
+        try world.reach(0.5, "b", in: id)
+        #expect(world.toldProgress(of: id).further == [0.75])
         try world.fail("b", in: id)
         let events: [Event] = world.engine.events.filter { if case .workflow = $0.body { true } else { false } }
         #expect(events.count > 7)

@@ -181,8 +181,13 @@ import Testing
             try await world.send(.get, "/api/v1/executions/\(execution)").data
         }
         #expect(try await shown()["progress"] == 0)
+        let client = GatewayClient(world, 1)
+        try client.subscribe("system:workflow_progress")
+        let others = GatewayClient(world, 2)
+        try others.subscribe("system:all")
+        _ = world.pumpSockets()
         var expected: Double = 0
-        for (step, part) in [("a", 0.2), ("c", 0.3), ("d", 0.05), ("e", 0)] {
+        for (step, part) in [("a", 0.2), ("c", 0.3), ("d", 0.05), ("e", 0.05)] {
             let steps: [JSONValue] = try await shown()["steps"]?.arrayValue ?? []
             let running: JSONValue? = steps.first { $0["stepId"]?.stringValue == step }
             let task: TaskID = try #require(running?["taskId"]?.stringValue.flatMap { TaskID($0) })
@@ -190,9 +195,21 @@ import Testing
             expected += part / 2
             let progress: Double = try #require(try await shown()["progress"]?.doubleValue)
             #expect(abs(progress - expected) < 0.000_01, "\(step): \(progress), \(expected)")
+            let list = try await world.send(.get, "/api/v1/executions")
+            #expect(list.data["executions"]?[0]?["progress"] == JSONValue(progress), "a list says the same")
+            let outputs: [SocketOutput] = world.pumpSockets()
+            let told: [JSONValue] = try client.received(outputs)
+            #expect(told.count == 1 && told.first?["message"]?["event"]?["data"]?["progress"] == JSONValue(progress))
+            #expect(try others.received(outputs).isEmpty, "only who asks for it is told")
+            let keys: [SupersedingKey?] = outputs.compactMap { (output: SocketOutput) in
+                if case .deliver(let delivery) = output { delivery.superseding } else { nil }
+            }
+            #expect(keys == [SupersedingKey(topic: "system:workflow_progress", entity: execution)])
+            let types: String = "/api/v1/events?types=workflow_progress"
+            let events: [JSONValue] = try await world.send(.get, types).data["events"]?.arrayValue ?? []
+            #expect(
+                events.last?["progress"] == JSONValue(progress) && events.last?["executionId"] == .string(execution))
         }
-        let list = try await world.send(.get, "/api/v1/executions")
-        #expect(list.data["executions"]?[0]?["progress"] == 0, "a list tells of what has ended")
     }
 
     @Test("an execution is paused, resumed, cancelled and retried, and each only where it makes sense")

@@ -77,7 +77,8 @@ struct WorkflowMaker {
             configuration["steps"] = steps(depth: depth + 1, isGraph: true)
         case 1:
             step["type"] = .string("loop")
-            configuration["items"] = .array([.integer(1), .string("two"), .object(["n": .integer(3)])])
+            let items: [JSONValue] = [.integer(1), .string("two"), .object(["n": .integer(3)])]
+            configuration["items"] = random.one(of: [.array(items), .array(items), .string("[1, 2]"), .array([])])
             configuration["maxParallel"] = .integer(Int64(1 + random.below(3)))
             configuration["steps"] = steps(depth: depth + 1, isGraph: false)
         case 2:
@@ -105,6 +106,7 @@ struct WorkflowMaker {
             configuration["description"] = .string("do it")
             if random.chance(in: 3) { configuration["compensation"] = .object([:]) }
         }
+        if random.chance(in: 3) { configuration["weight"] = .integer(Int64(2 + random.below(20))) }
         step["configuration"] = .object(configuration)
         return step
     }
