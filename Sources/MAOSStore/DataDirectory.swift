@@ -23,14 +23,16 @@ struct DataDirectory: ~Copyable, Sendable {
     init(path: String) throws(JournalError) {
         let lock: Descriptor = try DataDirectory.openLock(in: path)
         let number: CInt = lock.number
-        do throws(SystemError) {
-            try systemCall("flock") { flock(number, LOCK_EX | LOCK_NB) }
-        } catch {
-            guard error.code == EWOULDBLOCK else {
-                throw .unavailable("the data directory \(path) cannot be locked: \(error)")
+        let end: Int64 = SystemClock.monotonicMilliseconds() + DataDirectory.patience
+        while try !DataDirectory.take(number, of: path) {
+            // A server that was killed as it started a process is gone, and that process has the lock until it is another
+            // program.
+            let holder: Int32? = DataDirectory.holder(number)
+            guard let holder, !DataDirectory.isThere(holder), SystemClock.monotonicMilliseconds() < end else {
+                let name: String = holder.map { "process \($0)" } ?? "another process"
+                throw .locked("the data directory \(path) is in use by \(name)")
             }
-            let holder: String = DataDirectory.holder(number).map { "process \($0)" } ?? "another process"
-            throw .locked("the data directory \(path) is in use by \(holder)")
+            usleep(5_000)
         }
         // For people and for the message above; the lock itself does not need it.
         let text: [UInt8] = Array("\(getpid())\n".utf8)
@@ -38,6 +40,25 @@ struct DataDirectory: ~Copyable, Sendable {
         self.path = path
         self.lock = lock
     }
+
+    /// Milliseconds that what a server left behind may have the folder.
+    private static let patience: Int64 = 5_000
+
+    /// Locks the folder's file; false when another process has it.
+    private static func take(_ lock: CInt, of path: String) throws(JournalError) -> Bool {
+        do throws(SystemError) {
+            try systemCall("flock") { flock(lock, LOCK_EX | LOCK_NB) }
+            return true
+        } catch {
+            guard error.code == EWOULDBLOCK else {
+                throw .unavailable("the data directory \(path) cannot be locked: \(error)")
+            }
+            return false
+        }
+    }
+
+    /// Whether there is a process of this number.
+    private static func isThere(_ process: Int32) -> Bool { kill(process, 0) == 0 || errno != ESRCH }
 
     private static func openLock(in path: String) throws(JournalError) -> Descriptor {
         do throws(SystemError) {

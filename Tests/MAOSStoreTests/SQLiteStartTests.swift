@@ -50,6 +50,26 @@ struct SQLiteStartTests {
         try open().close()
     }
 
+    @Test("a lock that only a child of a server has that is gone is waited for")
+    func orphanedLock() throws {
+        try open().close()
+        let gone = Process()
+        gone.executableURL = URL(fileURLWithPath: "/bin/true")
+        try gone.run()
+        gone.waitUntilExit()
+        let lock: String = folder("data/lock")
+        try Data("\(gone.processIdentifier)\n".utf8).write(to: URL(fileURLWithPath: lock))
+        let child = Process()
+        child.executableURL = URL(fileURLWithPath: "/bin/sh")
+        child.arguments = ["-c", #"exec 9<>"$0"; flock 9; echo; sleep 0.1"#, lock]
+        let output = Pipe()
+        child.standardOutput = output
+        try child.run()
+        _ = output.fileHandleForReading.readData(ofLength: 1)
+        try open().close()
+        child.waitUntilExit()
+    }
+
     @Test("a store that was given up without an end leaves the directory to others")
     func givenUp() throws {
         var store: SQLiteStore? = try open()
