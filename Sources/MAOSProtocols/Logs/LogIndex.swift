@@ -47,8 +47,15 @@ package final class LogIndex: Sendable {
         }
     }
 
+    private struct Slot: Sendable {
+        var item: Item
+        /// Which one it was, of all that were added; from 1.
+        var number: UInt64
+    }
+
     private struct State {
-        var items: [Item] = []
+        /// A ring in the order of time, as far as items do not come too late for that.
+        var slots: [Slot] = []
         /// The place of the oldest item, once there are as many as there may be.
         var head: Int = 0
         /// Items that were ever added.
@@ -82,11 +89,15 @@ package final class LogIndex: Sendable {
     /// What the orchestrator and the server have said since a position, without what was printed, and where to go on.
     package func entries(after position: UInt64) -> (entries: [LogEntry], position: UInt64) {
         state.withLock { (state: inout State) in
-            let wanted = Int(min(state.added - min(position, state.added), UInt64(state.items.count)))
+            let count: Int = state.slots.count
+            let wanted = Int(min(state.added - min(position, state.added), UInt64(count)))
+            guard wanted > 0 else { return ([], state.added) }
             var entries: [LogEntry] = []
-            for offset in (state.items.count - wanted)..<state.items.count {
-                let place: Int = (state.head + offset) % state.items.count
-                switch state.items[place] {
+            // What came late stands among what was there before it.
+            for offset in max(0, count - wanted - LogIndex.reach)..<count {
+                let slot: Slot = state.slots[(state.head + offset) % count]
+                guard slot.number > position else { continue }
+                switch slot.item {
                 case .entry(let entry): entries.append(entry)
                 case .happening(let happening): entries.append(LogEntry(happening))
                 case .output: break
@@ -100,15 +111,37 @@ package final class LogIndex: Sendable {
         state.added += 1
         state.summary.add(item.lines, of: item.level)
         state.summary.newest = max(item.time, state.summary.newest ?? item.time)
-        if state.items.count < limit {
-            state.items.append(item)
+        let slot = Slot(item: item, number: state.added)
+        var place: Int
+        if state.slots.count < limit {
+            place = state.slots.count
+            state.slots.append(slot)
         } else {
-            let oldest: Item = state.items[state.head]
+            place = state.head
+            let oldest: Item = state.slots[place].item
             state.summary.add(-oldest.lines, of: oldest.level)
-            state.items[state.head] = item
+            state.slots[place] = slot
             state.head = (state.head + 1) % limit
         }
-        state.summary.oldest = state.items[state.head].time
+        moveToItsTime(from: &place, in: &state)
+        state.summary.oldest = state.slots[state.head].item.time
+    }
+
+    /// Places that an item may come too late by.
+    private static let reach: Int = 1_024
+    /// Time that it may come too late by; more than that is a clock that was set back, which begins anew.
+    private static let delay: Milliseconds = .seconds(2)
+
+    /// Puts the newest item where its time is: output and events come on ways of their own, so each may overtake the other.
+    private func moveToItsTime(from place: inout Int, in state: inout State) {
+        let time: Instant = state.slots[place].item.time
+        for _ in 0..<LogIndex.reach where place != state.head {
+            let earlier: Int = place == 0 ? state.slots.count - 1 : place - 1
+            let other: Instant = state.slots[earlier].item.time
+            guard other > time, other - time <= LogIndex.delay else { return }
+            state.slots.swapAt(earlier, place)
+            place = earlier
+        }
     }
 
     /// Bytes of a piece whose lines are counted.
@@ -147,10 +180,10 @@ package final class LogIndex: Sendable {
     func select(_ filter: LogFilter, isAscending: Bool, from cursor: LogCursor?, limit: Int) -> Selection {
         state.withLock { (state: inout State) in
             var selection = Selection(summary: state.summary)
-            let count: Int = state.items.count
+            let count: Int = state.slots.count
             for step in 0..<count {
                 let place: Int = (state.head + (isAscending ? step : count - 1 - step)) % count
-                let item: Item = state.items[place]
+                let item: Item = state.slots[place].item
                 guard filter.matches(item) else { continue }
                 selection.lines += item.lines
                 if case .output(_, _, _, _, let lines) = item, !lines.isExact { selection.isExact = false }

@@ -114,6 +114,43 @@ struct LogIndexTests {
         #expect(found == 600)
     }
 
+    @Test("what comes late stands where its time is, and every page goes on there (OC-REQ-39, OC-REQ-43)")
+    func overtaken() throws {
+        let index = LogIndex(limit: 100)
+        // Of each four, the third comes first; all have one of three times.
+        for time: Int64 in stride(from: 0, to: 120, by: 4) {
+            for late: Int64 in [2, 0, 3, 1] { index.add([entry("\(time + late)", at: (time + late) / 3)]) }
+        }
+        for (isAscending, limit) in [(true, 1), (false, 1), (true, 7), (false, 7)] {
+            var query = LogQuery()
+            (query.isAscending, query.limit) = (isAscending, limit)
+            var found: [LogEntry] = []
+            for _ in 0..<200 {
+                let page = try find(query, index)
+                found += page.entries
+                guard let next = page.next else { break }
+                query.cursor = next
+            }
+            #expect(Set(found.map(\.message)).count == 100 && found.count == 100)
+            let times = found.map(\.time)
+            #expect(times == times.sorted { isAscending ? $0 < $1 : $0 > $1 })
+        }
+    }
+
+    @Test("who follows is given what came late once, and a clock that was set back holds nobody up")
+    func late() {
+        let index = LogIndex(limit: 8)
+        index.add([entry("a", at: 5_000), entry("b", at: 5_002)])
+        let first = index.entries(after: 0)
+        #expect(first.entries.map(\.message) == ["a", "b"])
+        index.add([entry("c", at: 5_001)])
+        let second = index.entries(after: first.position)
+        #expect(second.entries.map(\.message) == ["c"])
+        index.add([entry("d", at: 1_000), entry("e", at: 1_001)])
+        #expect(index.entries(after: second.position).entries.map(\.message) == ["d", "e"])
+        #expect(index.entries(after: 0).entries.map(\.message) == ["a", "c", "b", "d", "e"])
+    }
+
     @Test("a cursor is a time, with a count where times are equal (OC-REQ-43)")
     func cursors() {
         #expect(LogCursor("2030-01-01T00:00:00Z")?.text == "2030-01-01T00:00:00.000Z")
