@@ -74,6 +74,14 @@ extension OpenCodeDialect {
 
     func showProcesses(_ list: OpenCodeProcessList, _ session: OpenCodeSession, at now: Instant) {
         let host: OpenCodeHost = host
+        if list.includesSystem, list.filter.workingDirectory != nil {
+            // Scans leave the folders of strangers out.
+            var anywhere: OpenCodeProcessList = list
+            anywhere.filter.workingDirectory = nil
+            let found: [ProcessReading] = host.scan.processes.filter { anywhere.filter.matches($0, host) }
+            return put(
+                .perform(.host(.inspect(found.map(\.identity))), wait(session, for: .folders(list, host))))
+        }
         let page: OpenCodeProjection.ProcessPage = OpenCodeProjection.page(list, in: host)
         let identities: [ProcessIdentity] = page.processes.map(\.identity)
         put(.perform(.host(.inspect(identities)), wait(session, for: .processes(page, host))))
@@ -88,6 +96,15 @@ extension OpenCodeDialect {
         let id: JSONValue? = requestID(of: session)
         self.answer(
             session, OpenCodeProjection.processList(page, details: details, in: host, requestID: id, at: now), at: now)
+    }
+
+    func showProcesses(
+        _ list: OpenCodeProcessList, in host: OpenCodeHost, _ answer: HostAnswer, _ session: OpenCodeSession,
+        at now: Instant
+    ) {
+        var host: OpenCodeHost = host
+        if case .inspected(let found) = answer { host.locate(found) }
+        show(OpenCodeProjection.page(list, in: host), in: host, answer, session, at: now)
     }
 
     func kill(_ pid: Int32, _ signal: ProcessSignal, _ session: OpenCodeSession, at now: Instant) {

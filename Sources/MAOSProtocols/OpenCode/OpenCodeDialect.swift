@@ -400,6 +400,8 @@ package final class OpenCodeDialect: SocketDialect {
             show(page, of: request, session, at: now)
         case (.kill(let pid, let signal), .host(let answer)):
             killed(pid, signal, answer, session, at: now)
+        case (.folders(let list, let host), .host(let answer)):
+            showProcesses(list, in: host, answer, session, at: now)
         case (.processes(let page, let host), .host(let answer)):
             show(page, in: host, answer, session, at: now)
         default:

@@ -36,12 +36,19 @@ package struct OpenCodeProcessFilter: Sendable, Hashable {
 /// One look at the machine, in the dialect's words.
 struct OpenCodeHost: Sendable {
     let reading: HostReading
-    let scan: ProcessScan
+    private(set) var scan: ProcessScan
     /// When processes of interest were first seen.
     let discovered: [ProcessIdentity: Instant]
 
     /// Processes that are OpenCode or Claude, or were started here.
     var ofInterest: [ProcessReading] { scan.processes.filter(\.isOfInterest) }
+
+    /// Takes over where processes work, as far as the scan does not know it.
+    mutating func locate(_ details: [ProcessIdentity: ProcessDetails]) {
+        for index: Int in scan.processes.indices where scan.processes[index].workingDirectory == nil {
+            scan.processes[index].workingDirectory = details[scan.processes[index].identity]?.workingDirectory
+        }
+    }
 
     private var processors: Double { Double(max(1, reading.processor.count)) }
 

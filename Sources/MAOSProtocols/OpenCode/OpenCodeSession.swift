@@ -45,6 +45,8 @@ final class OpenCodeSession {
         case logs(OpenCodeLogRequest)
         case kill(Int32, ProcessSignal)
         case processes(OpenCodeProjection.ProcessPage, OpenCodeHost)
+        /// Where the processes of strangers work, for a list that asks for it.
+        case folders(OpenCodeProcessList, OpenCodeHost)
     }
 
     let peer: PeerID

@@ -112,6 +112,25 @@ struct OpenCodeMonitoringTests {
         #expect(pids == expected.map { .integer($0) })
     }
 
+    @Test("folders of strangers are looked for as they are shown (OC-REQ-33, OC-REQ-35)")
+    func foldersOfStrangers() async throws {
+        let (world, peer) = try await world()
+        func data(_ members: String) async throws -> JSONValue? {
+            let text = #"{"type":"request_process_list","include_system_processes":true,\#(members)}"#
+            return try await world.ask(text, from: peer)["data"]
+        }
+        let all = try #require(try await data(#""limit":10"#)?["processes"]?.arrayValue)
+        for process: JSONValue in all {
+            let folder = try #require(process["working_dir"]?.stringValue)
+            let found = try await data(#""filter":{"working_dir":"\#(folder)"}"#)
+            #expect(found?["processes"] == .array([process]))
+            #expect(found?["filtered_count"] == 1)
+            #expect(found?["total_count"] == 5)
+        }
+        let none = try await data(#""filter":{"working_dir":"/home/103","name_contains":"init"}"#)
+        #expect(none?["processes"] == [])
+    }
+
     @Test("the shorter list has the same processes at the top (OC-REQ-49, OC-TYPE-12)")
     func claudeProcesses() async throws {
         let (world, peer) = try await world()

@@ -30,6 +30,7 @@ final class MadeUpHost: HostInformation {
             var found = ProcessDetails()
             found.openFiles = 12
             found.connections = 1
+            found.workingDirectory = "/home/\(process.pid)"
             details[process] = found
         }
         return details
