@@ -128,7 +128,8 @@ final class Application {
         surfaces.openHive(
             DialectParts(
                 orchestrator: orchestrator, history: store.history, outputs: outputs, reader: reader,
-                environment: environment, credentials: credentials, origins: configuration.originPolicy, log: log),
+                environment: environment, credentials: credentials, origins: configuration.originPolicy, log: log,
+                messageSeed: secrets.messageSeed),
             configuration, now: clock.now())
         let gatewayConfiguration: GatewayConfiguration = Application.gatewayConfiguration(configuration, url: url)
         surfaces.gatewaySockets.open(

@@ -13,12 +13,14 @@ struct DialectParts {
     var credentials: any CredentialChecker
     var origins: OriginPolicy
     var log: Log
+    /// Makes identifiers of messages; the same for as long as the data directory has its key.
+    var messageSeed: UInt64
 }
 
 extension Surfaces {
     /// Opens the hive feed.
     func openHive(_ parts: DialectParts, _ configuration: Configuration, now: Instant) {
-        let commons = HiveCommons(seed: .random(in: .min ... .max))
+        let commons = HiveCommons(seed: parts.messageSeed)
         let last: UInt64 = parts.orchestrator.events.attach(commons.ledger)
         let count = CompletedToday(
             ledger: commons.ledger, history: parts.history, reader: parts.reader, start: HiveLedger.dayStart(of: now),

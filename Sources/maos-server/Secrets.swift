@@ -9,6 +9,9 @@ struct Secrets {
     /// Names this data directory among others of the host, the same after every start.
     let instance: String
 
+    /// Begins the identifiers of messages that are made again after every start.
+    let messageSeed: UInt64
+
     /// Reads the key and makes what is missing; the administrator's token is written beside it.
     ///
     /// - Throws: ``StartFailure``.
@@ -20,6 +23,7 @@ struct Secrets {
         }
         // Derived, so that there is nothing more to keep: two directories never share a key.
         instance = Hex.encode(key.signature(of: Array("instance".utf8)[...])[..<8])
+        messageSeed = key.signature(of: Array("messages".utf8)[...])[..<8].reduce(0) { $0 << 8 | UInt64($1) }
         do throws(SecretFile.Failure) {
             var claims = TokenClaims(sub: "admin")
             claims.roles = ["admin"]

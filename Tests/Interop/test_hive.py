@@ -168,6 +168,8 @@ def test_comes_back_without_a_gap_also_after_a_restart(make_server):
         expected = [f["sequence"] for f in rest if f["type"] != "hive_status_update"]
         assert [f["sequence"] for f in told] == expected
         assert [f["type"] for f in told] == [f["type"] for f in rest if f["type"] != "hive_status_update"]
+        ids = [f["message_id"] for f in rest if f["type"] != "hive_status_update"]
+        assert [f["message_id"] for f in told] == ids, "a message keeps its identifier"
         third = http.post("/api/v1/tasks", json=new_task()).json()["data"]["taskId"]
         again.until_type("task_completed", task_id=third)
         status = [f for f in again.frames if f["type"] == "hive_status_update"][-1]
