@@ -71,8 +71,9 @@ final class ProcessStarter {
             guard let command: [String] = runner?.command, !command.isEmpty else {
                 throw StartFailure(
                     message:
-                        "nothing says what to run: give the task a command (context.command), or configure a runner "
-                        + "for the agent type \(type) (runners.\(type).command or runners.*.command in the configuration file)"
+                        "nothing says what to run: give the task a command (context.command; over OpenCode, "
+                        + "metadata.command), or configure a runner for the agent type \(type) (runners.\(type).command "
+                        + "or runners.*.command in the configuration file)"
                 )
             }
             return command.map(template.fill)

@@ -74,20 +74,27 @@ enum KeyCommands {
     private static let revoke = Command(
         "key revoke", "end API keys at once",
         details: [
-            "A running server refuses them within a second; sessions that were begun with them end by themselves."
+            "A running server refuses them within a second, and ends the sessions that were begun with them."
         ],
         operands: [id], needs: .data, examples: [Example("key revoke 4f2a9c01d3e7", "when somebody saw it")]
     ) { (invocation) throws(Failure) in
         let path: String = try path(invocation)
         let now = Instant(milliseconds: SystemClock.wallMilliseconds())
         try invocation.forEach(invocation.arguments.texts(id)) { (wanted: String) throws(Failure) in
-            let isKnown: Bool = try change(path) { (keys: inout [APIKey]) in
-                guard let place: Int = keys.firstIndex(where: { $0.id == wanted }) else { return false }
+            // The ids of keys of that name, where it is no key's id.
+            let namesakes: [String]? = try change(path) { (keys: inout [APIKey]) in
+                guard let place: Int = keys.firstIndex(where: { $0.id == wanted }) else {
+                    return keys.filter { $0.name == wanted && $0.isValid(at: now) }.map(\.id)
+                }
                 if keys[place].revoked == nil { keys[place].revoked = now }
-                return true
+                return nil
             }
-            guard isKnown else {
-                throw .refused("there is no key \(wanted)", hints: ["maos-cli key list shows all"])
+            if let namesakes {
+                let hint: String =
+                    namesakes.isEmpty
+                    ? "maos-cli key list shows all"
+                    : "keys are revoked by id; those of \(wanted): \(namesakes.joined(separator: " "))"
+                throw .refused("there is no key \(wanted)", hints: [hint])
             }
             invocation.output.line(wanted)
         }
