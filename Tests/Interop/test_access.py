@@ -4,14 +4,17 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import uuid
 
 import httpx
 import jwt
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
-from conftest import check_error, new_task, wait_for_end
+from conftest import BIN, check_error, new_task, wait_for_end, wait_until
 
 GHOST = str(uuid.uuid4())
 
@@ -264,3 +267,28 @@ def test_configured_hosts_and_origins(make_server):
         assert client.get("/api/v1/tasks", headers={"Origin": "https://app.test:8443"}).status_code == 200
         assert client.get("/api/v1/tasks", headers={"Origin": "https://app.test"}).status_code == 403
         assert client.get("/api/v1/tasks", headers={"Host": "app.test"}).status_code == 403
+
+
+def test_a_replaced_token_ends_the_connections_that_it_began(make_server):
+    """The administrator's token has no end of its own; GW-WS-01, OC-SEC-09."""
+    server = make_server("--listen", "127.0.0.1:0=all", "--limits", "off")
+    with server.client() as http:
+        agent = http.post(
+            "/api/v1/agents", json={"type": "coder", "name": "Tess", "configuration": {"terminal": True}}
+        ).json()["data"]["agentId"]
+        wait_until(lambda: http.get(f"/api/v1/agents/{agent}").json()["data"]["status"] in ("ready", "idle"), "ready")
+    address = f"ws://127.0.0.1:{server.ports['all']}"
+    paths = ["/ws", "/hive/ws", "/opencode/ws", f"/api/v1/agents/{agent}/terminal"]
+    clients = {path: connect(f"{address}{path}?token={server.token}") for path in paths}
+    other = connect(f"{address}/ws?token={server.sign('tasks:subscribe')}")
+    rotated = subprocess.run([BIN / "maos-cli", "token", "rotate", "--data", server.data], capture_output=True)
+    assert rotated.returncode == 0, rotated
+    for path, client in clients.items():
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                client.recv(timeout=10)
+        assert closed.value.rcvd.code == 1008, path
+    assert json.loads(other.recv(timeout=10))["type"] == "connected"
+    other.send(json.dumps({"type": "ping"}))
+    assert json.loads(other.recv(timeout=10))["type"] == "pong"
+    other.close()

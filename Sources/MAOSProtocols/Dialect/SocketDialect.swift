@@ -121,6 +121,8 @@ package struct SocketCaller: Sendable, Hashable {
     package var issued: Instant?
     /// When the credentials end; `nil` for never.
     package var expires: Instant?
+    /// What it bears, as whoever checked it calls it; `nil` for what can end at ``expires`` only.
+    package var credential: String?
 
     /// Describes a caller.
     ///
@@ -129,13 +131,16 @@ package struct SocketCaller: Sendable, Hashable {
     ///   - isAuthenticated: Whether it said who it is.
     ///   - issued: When the token was made.
     ///   - expires: When the credentials end.
+    ///   - credential: What it bears, as whoever checked it calls it.
     package init(
-        principal: Principal, isAuthenticated: Bool = true, issued: Instant? = nil, expires: Instant? = nil
+        principal: Principal, isAuthenticated: Bool = true, issued: Instant? = nil, expires: Instant? = nil,
+        credential: String? = nil
     ) {
         self.principal = principal
         self.isAuthenticated = isAuthenticated
         self.issued = issued
         self.expires = expires
+        self.credential = credential
     }
 }
 
@@ -151,4 +156,7 @@ package enum CredentialProblem: Error, Sendable, Hashable {
 package protocol CredentialChecker: AnyObject, Sendable {
     /// Checks a signed token (RFC 7519).
     func check(token: String, at now: Instant) throws(CredentialProblem) -> SocketCaller
+
+    /// Whether what a caller bears is still good: false once it has been revoked or replaced.
+    func stillHolds(_ caller: SocketCaller) -> Bool
 }

@@ -16,14 +16,13 @@ extension OpenCodeDialect {
                         "retry_after_seconds": JSONValue(seconds), "current_limit": 10, "time_window_seconds": 300,
                     ]), at: now)
         }
-        guard let caller: SocketCaller = caller(for: credential, at: now) else {
+        guard let (caller, begun): (SocketCaller, Begun) = begin(with: credential, at: now) else {
             announce("authentication_failure", session, [("reason", "invalid_credentials")], at: now)
             if let alert: JSONText = shared.noteFailure(from: address, at: now).alert {
                 put(.submit(.announce(SystemEvent(type: "security_alert", data: alert)), .system, updates.ignored()))
             }
             return refuse(session, .invalidCredentials, at: now)
         }
-        let begun: (token: String, expires: Instant) = shared.beginSession(caller, at: now)
         session.caller = caller
         session.expires = begun.expires
         announce("authentication_success", session, [("subject", caller.principal.subject)], at: now)
@@ -41,16 +40,32 @@ extension OpenCodeDialect {
         }
     }
 
-    private func caller(for credential: OpenCodeCredential, at now: Instant) -> SocketCaller? {
+    private typealias Begun = (token: String, expires: Instant)
+
+    /// Who bears a credential, and its session: a new one, or the one that it names, which lives no longer for that.
+    private func begin(with credential: OpenCodeCredential, at now: Instant) -> (SocketCaller, Begun)? {
         switch credential {
         case .session(let token):
-            return shared.session(token, at: now)?.caller
+            guard let session = shared.session(token, at: now), surroundings.credentials.stillHolds(session.caller)
+            else { return nil }
+            return (session.caller, (token, session.expires))
         case .keyOrToken(let text):
             do throws(CredentialProblem) {
-                return try surroundings.credentials.check(token: text, at: now)
+                let caller: SocketCaller = try surroundings.credentials.check(token: text, at: now)
+                return (caller, shared.beginSession(caller, at: now))
             } catch {
                 return nil
             }
+        }
+    }
+
+    /// Notices that what a client has said of itself has ended, or has been revoked.
+    func seeToCredentials(of session: OpenCodeSession, at now: Instant) {
+        if let expires: Instant = session.expires, expires <= now { forget(session) }
+        if let caller: SocketCaller = session.caller, caller.credential != nil,
+            !surroundings.credentials.stillHolds(caller)
+        {
+            forget(session)
         }
     }
 

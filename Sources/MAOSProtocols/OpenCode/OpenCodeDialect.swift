@@ -268,7 +268,7 @@ package final class OpenCodeDialect: SocketDialect {
     }
 
     private func begin(_ request: OpenCodeRequest, of session: OpenCodeSession, at now: Instant) {
-        if let expires: Instant = session.expires, expires <= now { forget(session) }
+        seeToCredentials(of: session, at: now)
         if case .authenticate(let credential) = request { return authenticate(session, credential, at: now) }
         if case .ping(let timestamp) = request { return answerPing(session, timestamp, at: now) }
         guard let principal: Principal = session.caller?.principal else {
@@ -439,7 +439,7 @@ package final class OpenCodeDialect: SocketDialect {
     }
 
     private func see(to session: OpenCodeSession, at now: Instant) {
-        if let expires: Instant = session.expires, expires <= now { forget(session) }
+        seeToCredentials(of: session, at: now)
         if case .end(let task, let until)? = session.current?.step, until <= now {
             finish(task, session, at: now)
             advance(session, at: now)

@@ -26,6 +26,8 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     private var submissions: [Submission] = []
     private var reads: [(token: SocketToken, read: StoreRead)] = []
     private var hasSaidGoodbye = false
+    /// Who came with something that may be revoked.
+    private var bearers: [PeerID: SocketCaller] = [:]
     /// How many connections there are; other threads look here whether events are worth a wake-up.
     private let interest = Atomic<Int>(0)
     /// What happened here, for other threads to read.
@@ -79,6 +81,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     /// The connection is ready: the dialect begins with it.
     func open(_ socket: DialectSocket, _ arrival: SocketArrival) {
         teller.tellHeld()
+        if let caller: SocketCaller = arrival.caller, caller.credential != nil { bearers[socket.peer] = caller }
         carryOut(dialect.open(socket.peer, arrival, at: now))
     }
 
@@ -86,6 +89,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
         guard let socket: DialectSocket = socket(peer) else { return }
         let place = Int(truncatingIfNeeded: peer.rawValue & 0xFFFF_FFFF)
         socket.letGo()
+        bearers[peer] = nil
         sockets[place] = nil
         freePlaces.append(place)
         count -= 1
@@ -140,8 +144,17 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
         setDeadline(after: DialectHandler.tickInterval)
         teller.tellHeld()
         carryOut(dialect.tick(at: now))
+        endRevoked()
         measures.queuedBytes.value = sockets.reduce(0) { $0 + ($1?.backlog ?? 0) }
         measures.resumptions.value = dialect.resumptions
+    }
+
+    /// Closes the connections of those whose token or key has been revoked since they came.
+    private func endRevoked() {
+        for (peer, caller) in bearers where !services.credentials.stillHolds(caller) {
+            bearers[peer] = nil
+            carryOut([.close(peer, code: 1008, reason: "the credentials have been revoked")])
+        }
     }
 
     /// The server is about to end; said to each connection by itself, to the dialect once.

@@ -35,7 +35,14 @@ package final class KeyCredentials: CredentialChecker {
         guard key.isValid(at: now) else { throw .expired }
         return SocketCaller(
             principal: Principal(subject: "key:\(key.name)", permissions: key.permissions),
-            issued: key.created, expires: key.expires)
+            issued: key.created, expires: key.expires, credential: APIKey.prefix + key.id)
+    }
+
+    package func stillHolds(_ caller: SocketCaller) -> Bool {
+        guard let name: String = caller.credential, name.hasPrefix(APIKey.prefix) else {
+            return tokens.stillHolds(caller)
+        }
+        return key(String(name.dropFirst(APIKey.prefix.count))).map { $0.revoked == nil } ?? false
     }
 
     /// The key of that name; what cannot be read makes no key valid.

@@ -26,11 +26,20 @@ package final class TokenCredentials: CredentialChecker {
             throw error == .expired ? .expired : .invalid
         }
         let claims: TokenClaims = verified.claims
-        guard claims.exp != nil || administrator.matches(bytes[...], at: SystemClock.monotonicMilliseconds()) else {
-            throw .invalid
+        let issued: Instant? = claims.iat.map { Instant(milliseconds: $0 * 1_000) }
+        if let end: Int64 = claims.exp {
+            return SocketCaller(
+                principal: verified.principal, issued: issued, expires: Instant(milliseconds: end * 1_000))
         }
-        return SocketCaller(
-            principal: verified.principal, issued: claims.iat.map { Instant(milliseconds: $0 * 1_000) },
-            expires: claims.exp.map { Instant(milliseconds: $0 * 1_000) })
+        // What has no end is named by the file's content, whose replacement ends it.
+        let clock: Int64 = SystemClock.monotonicMilliseconds()
+        let name: String = administrator.name(at: clock)
+        guard administrator.matches(bytes[...], at: clock) else { throw .invalid }
+        return SocketCaller(principal: verified.principal, issued: issued, credential: name)
+    }
+
+    package func stillHolds(_ caller: SocketCaller) -> Bool {
+        guard let name: String = caller.credential else { return true }
+        return name == administrator.name(at: SystemClock.monotonicMilliseconds())
     }
 }

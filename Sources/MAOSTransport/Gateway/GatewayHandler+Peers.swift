@@ -46,10 +46,17 @@ extension GatewayHandler {
             return
         }
         lookAgain()
+        endReplaced()
         carryOut(hub.tick(at: now))
         measures.terminals.queuedBytes.value = peers.values.reduce(0) { (sum: Int, peer: GatewayPeer) in
             if case .terminal(let socket) = peer { sum + socket.backlog } else { sum }
         }
+    }
+
+    /// Closes the terminals of those whose token, which had no end, has been replaced.
+    private func endReplaced() {
+        let current: String = services.administrator.name(at: loop.now)
+        for case .terminal(let socket) in peers.values { socket.end(unlessNamed: current) }
     }
 
     // MARK: Requests that wait

@@ -62,11 +62,12 @@ extension GatewayHandler {
     ) -> SocketArrival {
         let token: ArraySlice<UInt8>? = sentToken(of: request)
         let address: IPAddress = responder.peer.address
+        let expiry: Instant? = token.flatMap { end(of: $0) }
         return SocketArrival(
             address: "\(address)", isLoopback: address.isLoopback,
             caller: SocketCaller(
-                principal: principal, isAuthenticated: token != nil,
-                expires: token.flatMap { end(of: $0) }),
+                principal: principal, isAuthenticated: token != nil, expires: expiry,
+                credential: token != nil && expiry == nil ? services.administrator.name(at: loop.now) : nil),
             userAgent: request.fields[.userAgent])
     }
 }

@@ -8,10 +8,19 @@ final class TerminalSocket: WebSocketDelegate {
     private let session: TerminalSession
     private unowned let handler: GatewayHandler
     private var connection: WebSocketServerConnection?
+    /// What the client is known by whose token has no end; `nil` for others.
+    private let credential: String?
 
-    init(_ session: TerminalSession, handler: GatewayHandler) {
+    init(_ session: TerminalSession, credential: String?, handler: GatewayHandler) {
         self.session = session
+        self.credential = credential
         self.handler = handler
+    }
+
+    /// Closes the connection if its token has been replaced by another one.
+    func end(unlessNamed current: String) {
+        guard let credential, credential != current else { return }
+        close(.policyViolation, reason: "the credentials have been revoked")
     }
 
     /// The connection is there: shows what was printed last.
@@ -74,12 +83,14 @@ extension GatewayHandler {
     func attach(
         _ terminal: GatewayTerminal, _ request: HTTPRequestHead, _ responder: HTTPResponder
     ) {
-        let expiry: Instant? = sentToken(of: request).flatMap { end(of: $0) }
+        let token: ArraySlice<UInt8>? = sentToken(of: request)
+        let expiry: Instant? = token.flatMap { end(of: $0) }
+        let credential: String? = token != nil && expiry == nil ? services.administrator.name(at: loop.now) : nil
         var made: TerminalSocket?
         let id: PeerID = admit { id in
             let session = TerminalSession(
                 terminal, peer: id, expires: expiry, configuration: services.configuration)
-            let socket = TerminalSocket(session, handler: self)
+            let socket = TerminalSocket(session, credential: credential, handler: self)
             made = socket
             return .terminal(socket)
         }

@@ -36,6 +36,12 @@ package final class CurrentToken: Sendable {
         return changes.load(ordering: .acquiring)
     }
 
+    /// Names whoever bears the token.
+    ///
+    /// - Parameter now: Milliseconds of a clock that does not run back.
+    /// - Returns: A name; another one once the token has been replaced.
+    package func name(at now: Int64) -> String { "administrator-\(version(at: now))" }
+
     /// Looks at the file, unless another thread has since.
     private func follow(_ now: Int64, after last: Int64) {
         token.withLock { (token: inout [UInt8]) in

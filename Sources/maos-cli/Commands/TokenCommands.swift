@@ -71,7 +71,9 @@ enum TokenCommands {
     private static let rotate = Command(
         "token rotate", "replace the administrator's token",
         details: [
-            "Writes a new admin.token to the data directory. Programs that read the file find the new one there."
+            "Writes a new admin.token to the data directory. Programs that read the file find the new one there. "
+                + "A running server refuses the old one within a second, and closes the WebSockets that were opened "
+                + "with it."
         ],
         needs: .data,
         examples: [Example("token rotate", "when somebody saw it who should not have")]

@@ -12,6 +12,8 @@ final class TestCredentials: CredentialChecker {
         start = clock.now()
     }
 
+    func stillHolds(_ caller: SocketCaller) -> Bool { true }
+
     /// A token is `SUBJECT:ROLE:SECONDS`.
     func check(token: String, at now: Instant) throws(CredentialProblem) -> SocketCaller {
         let parts: [Substring] = token.split(separator: ":")

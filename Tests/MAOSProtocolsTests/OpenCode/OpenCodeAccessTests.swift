@@ -38,6 +38,46 @@ struct OpenCodeAccessTests {
                 == "INVALID_AUTH_TOKEN")
     }
 
+    @Test("a session does not live longer because its token is used (OC-SEC-09)")
+    func sessionsAreNotRenewed() async throws {
+        let world = try await OpenCodeWorld()
+        let peer = try await world.connect(as: nil)
+        let begun = try await world.ask(#"{"type":"authenticate","api_key":"sk-reader"}"#, from: peer)
+        let session = try #require(begun["session_token"]?.stringValue)
+        world.clock.advance(.seconds(3_000))
+        let again = try await world.ask(
+            #"{"type":"authenticate","session_token":"\#(session)"}"#, from: try await world.connect(as: nil))
+        #expect(again["session_token"]?.stringValue == session)
+        #expect(again["expires_at"] == begun["expires_at"])
+    }
+
+    @Test("a key that is revoked ends what was begun with it (OC-SEC-09)")
+    func revocation() async throws {
+        let world = try await OpenCodeWorld()
+        let peer = try await world.connect(as: nil)
+        let answer = try await world.ask(#"{"type":"authenticate","api_key":"sk-reader"}"#, from: peer)
+        let session = try #require(answer["session_token"]?.stringValue)
+        #expect(
+            try await world.ask(#"{"type":"subscribe_to_updates","channels":["task_status"]}"#, from: peer)["type"]
+                == "subscription_confirmed")
+        let quiet = try await world.connect(as: nil)
+        #expect(
+            try await world.ask(#"{"type":"authenticate","session_token":"\#(session)"}"#, from: quiet)["type"]
+                == "authentication_success")
+        world.credentials.revoke("sk-reader")
+        #expect(try await world.refusal(#"{"type":"list_tasks"}"#, from: quiet) == "AUTHENTICATION_REQUIRED")
+        // Who only listens is told nothing more, either.
+        try await world.pass(Milliseconds(250))
+        let before = world.inbox(peer).count
+        try await world.start("after", from: try await world.connect(as: OpenCodeWorld.anonymous))
+        try await world.pump()
+        #expect(world.inbox(peer).count == before)
+        let new = try await world.connect(as: nil)
+        #expect(
+            try await world.refusal(#"{"type":"authenticate","session_token":"\#(session)"}"#, from: new)
+                == "INVALID_AUTH_TOKEN")
+    }
+
     @Test("a reader reads, and changes nothing (OC-ERR-26, OC-SEC-04, OC-SEC-14)")
     func permissions() async throws {
         let world = try await OpenCodeWorld()

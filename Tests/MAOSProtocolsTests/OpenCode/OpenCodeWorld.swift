@@ -72,10 +72,20 @@ final class OpenCodeEnvironment: DialectEnvironment {
 
 /// Knows a key and a token.
 final class TwoCredentials: CredentialChecker {
+    private let revoked = Mutex(Set<String>())
+
+    /// Ends what is called so.
+    func revoke(_ name: String) { revoked.withLock { _ = $0.insert(name) } }
+
+    func stillHolds(_ caller: SocketCaller) -> Bool {
+        revoked.withLock { revoked in caller.credential.map { !revoked.contains($0) } ?? true }
+    }
+
     func check(token: String, at now: Instant) throws(CredentialProblem) -> SocketCaller {
         switch token {
         case "sk-reader":
-            return SocketCaller(principal: Principal(subject: "reader", permissions: .viewer))
+            return SocketCaller(
+                principal: Principal(subject: "reader", permissions: .viewer), credential: "sk-reader")
         case "admin.jwt.token":
             return SocketCaller(
                 principal: Principal(subject: "boss", permissions: .all), expires: now + .seconds(600))
@@ -91,6 +101,7 @@ final class OpenCodeWorld {
     let runtime = IdleRuntime()
     let outputs = MemoryOutputs()
     let environment = OpenCodeEnvironment()
+    let credentials = TwoCredentials()
     let orchestrator: Orchestrator
     let collector = EventCollector()
     let shared: OpenCodeShared
@@ -123,7 +134,7 @@ final class OpenCodeWorld {
         dialect = OpenCodeDialect(
             shared,
             OpenCodeSurroundings(
-                view: orchestrator.view, environment: environment, logs: logs, credentials: TwoCredentials(),
+                view: orchestrator.view, environment: environment, logs: logs, credentials: credentials,
                 audit: { [logs] in logs.add([$0]) }))
         try await orchestrator.start()
     }

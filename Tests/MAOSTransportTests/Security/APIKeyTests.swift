@@ -10,6 +10,7 @@ struct APIKeyTests {
     /// Knows no tokens.
     private final class NoTokens: CredentialChecker {
         func check(token: String, at now: Instant) throws(CredentialProblem) -> SocketCaller { throw .invalid }
+        func stillHolds(_ caller: SocketCaller) -> Bool { true }
     }
 
     private let now = Instant(milliseconds: 1_800_000_000_000)
@@ -72,6 +73,22 @@ struct APIKeyTests {
         try APIKeyFile.change(path) { $0[0].revoked = now }
         #expect(check(key) == .failure(.invalid))
         #expect(try APIKeyFile.read(path).map(\.revoked) == [now])
+    }
+
+    @Test("who bears a key is known by it, and no longer once it is revoked (OC-SEC-09)")
+    func revocation() throws {
+        let (key, other) = (try make([.read]), try make([.read]))
+        func credentials() -> KeyCredentials { KeyCredentials(path: path, tokens: NoTokens()) }
+        let caller: SocketCaller = try credentials().check(token: key, at: now)
+        let second: SocketCaller = try credentials().check(token: other, at: now)
+        #expect(caller.credential != nil && caller.credential != second.credential)
+        #expect(!key.hasSuffix(caller.credential ?? key))
+        #expect(credentials().stillHolds(caller) && credentials().stillHolds(second))
+        try APIKeyFile.change(path) { $0[0].revoked = now }
+        #expect(!credentials().stillHolds(caller) && credentials().stillHolds(second))
+        try APIKeyFile.change(path) { $0 = [] }
+        #expect(!credentials().stillHolds(second))
+        #expect(credentials().stillHolds(SocketCaller(principal: caller.principal)))
     }
 
     @Test("without a file, or with a broken one, no key is valid")
