@@ -195,6 +195,9 @@ struct WorkflowKillTests {
         let told: [JSONValue] = try server.client().events().filter { $0["type"] == "workflow_progress" }
         #expect(
             told.map { $0["progress"] } == [0.3825, 0, 0.39], "each once; what ended with the server is taken back")
+        let printed: [String] = try CommandLineProgram(beside: server).run("events", "--types", "workflow_progress")
+            .outputLines
+        #expect(printed.last?.contains(started) == true && printed.last?.hasSuffix("39%  a test") == true, "\(printed)")
         #expect(server.end(with: SIGTERM) == 0)
     }
 
