@@ -101,7 +101,12 @@ struct WorkflowWatch {
             if isUndoing { try undo(step, &course, event) } else { try start(step, &course, event) }
         } else {
             course.underWay[Frame(scope: step.scope, round: step.round)]?.remove(step.ordinal)
-            if !isUndoing { end(step, &course, event) }
+            if !isUndoing {
+                end(step, &course, event)
+            } else if course.steps[step.ordinal] == nil {
+                // Its task was refused, so that nothing began; it has had its turn all the same.
+                try undo(step, &course, event)
+            }
         }
     }
 
@@ -143,6 +148,7 @@ struct WorkflowWatch {
     private func undo(
         _ step: WorkflowEvent.Step, _ course: inout Course, _ event: WorkflowEvent
     ) throws(BrokenPromise) {
+        course.steps[step.ordinal] = step
         let last: String? = course.undoable.popLast()
         try keep(
             .life, "what has completed is undone, the last first", last == step.id,
