@@ -213,3 +213,36 @@ import Testing
         #expect(!whole.contains(text: part))
     }
 }
+
+@Suite("Bytes at once") struct BytesAtOnceTests {
+    @Test("texts of any length are appended as they are")
+    func texts() {
+        for length in 0..<40 {
+            let ascii = String(repeating: "x", count: length)
+            let wide = String(repeating: "é", count: length)
+            for text: String in [ascii, wide, String((ascii + "ab").dropLast(2))] {
+                var bytes: [UInt8] = [7]
+                bytes.append(utf8: text)
+                #expect(bytes == [7] + Array(text.utf8))
+            }
+        }
+    }
+
+    @Test("a byte is found where it stands first, at every place and length")
+    func search() {
+        for length in 0..<40 {
+            let without = [UInt8](repeating: 0x41, count: length)
+            #expect(ByteSearch.first(0x42, in: without.span) == length)
+            for place in 0..<length {
+                var bytes: [UInt8] = without
+                // Neighbours that differ by one bit, and a later one of the same.
+                for index in bytes.indices { bytes[index] = index.isMultiple(of: 2) ? 0x43 : 0xC2 }
+                bytes[place] = 0x42
+                bytes[length - 1] = 0x42
+                #expect(ByteSearch.first(0x42, in: bytes.span) == place)
+                #expect(ByteSearch.first(0x42, in: bytes.span, from: place) == place)
+                #expect(ByteSearch.first(0x42, in: bytes.span, from: place + 1) >= min(place + 1, length - 1))
+            }
+        }
+    }
+}

@@ -52,6 +52,22 @@ struct SQLiteJournalTests {
         #expect(try allEvents(store.history) == created.events + spawned.events)
     }
 
+    @Test("batches of any size come back whole, new tasks beside known ones", arguments: 1...25)
+    func sizes(count: Int) throws {
+        let store: SQLiteStore = try open()
+        defer { store.close() }
+        var maker = BatchMaker()
+        let first: Batch = maker.creating(3)
+        let known: [TaskRecord] = first.tasks
+        try store.journal.append(first)
+        var batch: Batch = maker.creating(count)
+        let fresh: [TaskRecord] = batch.tasks
+        batch.tasks = [known[0]] + fresh.prefix(count / 2) + [known[2]] + fresh.dropFirst(count / 2)
+        try store.journal.append(batch)
+        #expect(try store.journal.load().tasks == known + fresh)
+        for task: TaskRecord in fresh { #expect(try store.journal.task(task.id) == task) }
+    }
+
     @Test("what an event says is the state of then, not of now")
     func eventsAreHistory() throws {
         let store: SQLiteStore = try open()

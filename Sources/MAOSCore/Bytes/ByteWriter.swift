@@ -69,17 +69,15 @@ package struct ByteWriter: Sendable {
     /// Writes the length and the UTF-8 of a string.
     package mutating func string(_ value: String) {
         varint(UInt64(value.utf8.count))
-        bytes.append(contentsOf: value.utf8)
+        bytes.append(utf8: value)
     }
 
     /// Writes the length and the UTF-8 of an identifier.
     mutating func identifier(_ value: some CompactIdentifier) {
         value.withText { (text: Span<UInt8>) in
-            bytes.append(addingCapacity: text.count + 1) { (output: inout OutputSpan<UInt8>) in
-                // An identifier has at most 100 bytes, so its length is one.
-                output.append(UInt8(truncatingIfNeeded: text.count))
-                for index in text.indices { output.append(text[index]) }
-            }
+            // An identifier has at most 100 bytes, so its length is one.
+            bytes.append(UInt8(truncatingIfNeeded: text.count))
+            bytes.append(copying: text)
         }
     }
 

@@ -9,15 +9,16 @@ package enum ISO8601 {
     package static func append(milliseconds: Int64, to bytes: inout [UInt8]) {
         let time = min(max(milliseconds, ISO8601.milliseconds.lowerBound), ISO8601.milliseconds.upperBound)
         let days = floorDivide(time, 86_400_000)
-        let inDay = Int(time - days * 86_400_000)
+        let inDay = UInt32(truncatingIfNeeded: time - days * 86_400_000)
         let date = civil(fromDays: Int(days))
+        let year = UInt32(truncatingIfNeeded: date.year)
         bytes.append(addingCapacity: 24) { output in
-            digits(date.year / 100, to: &output)
-            digits(date.year % 100, to: &output)
+            digits(year / 100, to: &output)
+            digits(year % 100, to: &output)
             output.append(0x2D)
-            digits(date.month, to: &output)
+            digits(UInt32(truncatingIfNeeded: date.month), to: &output)
             output.append(0x2D)
-            digits(date.day, to: &output)
+            digits(UInt32(truncatingIfNeeded: date.day), to: &output)
             output.append(0x54)
             digits(inDay / 3_600_000, to: &output)
             output.append(0x3A)
@@ -25,7 +26,7 @@ package enum ISO8601 {
             output.append(0x3A)
             digits(inDay / 1000 % 60, to: &output)
             output.append(0x2E)
-            output.append(0x30 + UInt8(truncatingIfNeeded: inDay / 100 % 10))
+            output.append(UInt8(truncatingIfNeeded: 0x30 &+ inDay / 100 % 10))
             digits(inDay % 100, to: &output)
             output.append(0x5A)
         }
@@ -127,9 +128,9 @@ package enum ISO8601 {
         let months = [
             " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec ",
         ]
-        bytes.append(contentsOf: weekdays[Int(days - floorDivide(days, 7) * 7)].utf8)
+        bytes.append(utf8: weekdays[Int(days - floorDivide(days, 7) * 7)])
         Decimal.append(date.day, width: 2, to: &bytes)
-        bytes.append(contentsOf: months[date.month - 1].utf8)
+        bytes.append(utf8: months[date.month - 1])
         Decimal.append(date.year, width: 4, to: &bytes)
         bytes.append(0x20)
         Decimal.append(inDay / 3600, width: 2, to: &bytes)
@@ -137,7 +138,7 @@ package enum ISO8601 {
         Decimal.append(inDay / 60 % 60, width: 2, to: &bytes)
         bytes.append(0x3A)
         Decimal.append(inDay % 60, width: 2, to: &bytes)
-        bytes.append(contentsOf: " GMT".utf8)
+        bytes.append(utf8: " GMT")
     }
 
     private static func floorDivide(_ dividend: Int64, _ divisor: Int64) -> Int64 {
@@ -145,10 +146,12 @@ package enum ISO8601 {
         return dividend % divisor < 0 ? quotient - 1 : quotient
     }
 
+    /// Appends two digits.
     @inline(__always)
-    private static func digits(_ value: Int, to output: inout OutputSpan<UInt8>) {
-        output.append(0x30 + UInt8(truncatingIfNeeded: value / 10))
-        output.append(0x30 + UInt8(truncatingIfNeeded: value % 10))
+    private static func digits(_ value: UInt32, to output: inout OutputSpan<UInt8>) {
+        let tens: UInt32 = value / 10
+        output.append(UInt8(truncatingIfNeeded: 0x30 &+ tens))
+        output.append(UInt8(truncatingIfNeeded: 0x30 &+ value &- tens &* 10))
     }
 
     private static func pair(_ bytes: Span<UInt8>, _ index: Int) -> Int? {

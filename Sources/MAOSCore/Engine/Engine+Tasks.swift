@@ -28,7 +28,9 @@ extension Engine {
 
         let id: TaskID = wantedID ?? TaskID(IdentifierMaker.make(at: state.now, random: &random))
         var specification: TaskSpecification = wanted
-        specification.project = projectOfNewTask(wanted.project, by: principal)
+        let project: String? = projectOfNewTask(wanted.project, by: principal)
+        // The caller has the specification too: what is not changed is not copied.
+        if project != wanted.project { specification.project = project }
         state.lastTaskNumber += 1
         var record = TaskRecord(
             id: id, number: state.lastTaskNumber, specification: specification, owner: principal.subject,

@@ -53,14 +53,14 @@ public struct JSONNumber: Sendable, Hashable {
     func append(to bytes: inout [UInt8]) {
         switch storage {
         case .double(let double): JSONNumber.append(double, to: &bytes)
-        case .decimal(let text): bytes.append(contentsOf: text.utf8)
+        case .decimal(let text): bytes.append(utf8: text)
         }
     }
 
     /// Appends the shortest decimal that reads back as the same double; integers without a point, non-finite as `null`.
     static func append(_ double: Double, to bytes: inout [UInt8]) {
         guard double.isFinite else {
-            bytes.append(contentsOf: "null".utf8)
+            bytes.append(utf8: "null")
             return
         }
         if double.magnitude < 9_007_199_254_740_992, let whole = whole(double) {
@@ -69,7 +69,7 @@ public struct JSONNumber: Sendable, Hashable {
             }
             Decimal.append(whole, to: &bytes)
         } else {
-            bytes.append(contentsOf: double.description.utf8)
+            bytes.append(utf8: double.description)
         }
     }
 }

@@ -92,18 +92,19 @@ public enum JSONReader {
             }
 
             // The value is whole: hand it to its container, and that one to the next while they close.
-            while let frame = frames.last {
-                if frame.isObject {
-                    members.append(JSONObject.Member(key: frame.key, value: value))
+            while let last = frames.indices.last {
+                let start = frames[last].start
+                if frames[last].isObject {
+                    members.append(JSONObject.Member(key: frames[last].key, value: value))
                     let next = try scanner.peek(expecting: "\",\" or \"}\"")
                     if next == 0x2C {
                         scanner.advance()
                         let first = try scanner.peek(expecting: "a key")
-                        frames[frames.count - 1].key = try takeKey(&scanner, first, expected: "a key")
+                        frames[last].key = try takeKey(&scanner, first, expected: "a key")
                         continue reading
                     }
                     guard next == 0x7D else { throw scanner.unexpected(next, expected: "\",\" or \"}\"") }
-                    value = .object(JSONObject(unchecked: take(from: &members, frame.start)))
+                    value = .object(JSONObject(unchecked: take(from: &members, start)))
                 } else {
                     elements.append(value)
                     let next = try scanner.peek(expecting: "\",\" or \"]\"")
@@ -112,7 +113,7 @@ public enum JSONReader {
                         continue reading
                     }
                     guard next == 0x5D else { throw scanner.unexpected(next, expected: "\",\" or \"]\"") }
-                    value = .array(take(from: &elements, frame.start))
+                    value = .array(take(from: &elements, start))
                 }
                 scanner.advance()
                 frames.removeLast()

@@ -91,11 +91,7 @@ struct JSONScanner: ~Escapable {
     }
 
     private static func append(_ run: Span<UInt8>, to output: inout [UInt8]) {
-        output.append(addingCapacity: run.count) { target in
-            for index in run.indices {
-                target.append(run[index])
-            }
-        }
+        output.append(copying: run)
     }
 
     // MARK: Strings (§7)

@@ -41,7 +41,7 @@ package enum JSONString {
         // Copies it in one go and only then looks for what needs an escape, which is rare.
         output.append(0x22)
         let start: Int = output.count
-        output.append(contentsOf: text.utf8)
+        output.append(utf8: text)
         let special: Int = firstSpecial(in: output.span, from: start)
         if special < output.count {
             let rest = Array(output[special...])
@@ -71,7 +71,7 @@ package enum JSONString {
         var start: Int = 0
         while true {
             let end: Int = firstSpecial(in: span, from: start)
-            output.append(contentsOf: bytes[bytes.startIndex + start..<bytes.startIndex + end])
+            output.append(copying: span.extracting(start..<end))
             guard end < span.count else { return }
             appendEscape(of: span[end], to: &output)
             start = end + 1
@@ -88,7 +88,7 @@ package enum JSONString {
         case 0x0C: output.append(UInt8(ascii: "f"))
         case 0x0D: output.append(UInt8(ascii: "r"))
         default:
-            output.append(contentsOf: "u00".utf8)
+            output.append(utf8: "u00")
             output.append(Hex.digit(byte >> 4))
             output.append(Hex.digit(byte & 0x0F))
         }

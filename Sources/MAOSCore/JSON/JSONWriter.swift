@@ -36,8 +36,15 @@ public struct JSONWriter: Sendable {
     }
 
     /// Gives the bytes away as text that needs no further check.
+    ///
+    /// Texts are kept for long, so they get no more memory than they need.
     public mutating func takeText() -> JSONText {
-        JSONText(trusted: take())
+        let bytes: [UInt8] = take()
+        guard bytes.capacity - bytes.count >= 32 else { return JSONText(trusted: bytes) }
+        var exact: [UInt8] = []
+        exact.reserveCapacity(bytes.count)
+        exact.append(copying: bytes.span)
+        return JSONText(trusted: exact)
     }
 
     /// Empties the buffer and keeps its memory.
@@ -151,13 +158,13 @@ public struct JSONWriter: Sendable {
     /// Writes `true` or `false`.
     public mutating func boolean(_ value: Bool) {
         separate()
-        buffer.append(contentsOf: value ? "true".utf8 : "false".utf8)
+        buffer.append(utf8: value ? "true" : "false")
     }
 
     /// Writes `null`.
     public mutating func null() {
         separate()
-        buffer.append(contentsOf: "null".utf8)
+        buffer.append(utf8: "null")
     }
 
     /// Writes a time as an ISO 8601 string in UTC with milliseconds.

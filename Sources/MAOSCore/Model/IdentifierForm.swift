@@ -26,6 +26,18 @@ enum IdentifierForm: Sendable {
         }
     }
 
+    /// The form of bytes from outside; `nil` unless they are an identifier.
+    init?(checking bytes: Span<UInt8>) {
+        // A UUID is an identifier, so that its bytes need no second look.
+        if bytes.count == IdentifierForm.uuidLength, let bits = IdentifierForm.bits(of: bytes) {
+            self = .uuid(high: bits.high, low: bits.low)
+            return
+        }
+        guard (1...100).contains(bytes.count) else { return nil }
+        for index in bytes.indices where !isIdentifierByte(bytes[index]) { return nil }
+        self = .text(String(validUTF8: bytes) ?? "")
+    }
+
     /// The text; made anew where only the bits are kept.
     var text: String {
         switch self {

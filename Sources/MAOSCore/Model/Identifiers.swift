@@ -22,7 +22,7 @@ extension EntityIdentifier {
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-private func isIdentifierByte(_ byte: UInt8) -> Bool {
+func isIdentifierByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
@@ -37,24 +37,17 @@ package protocol CompactIdentifier: EntityIdentifier {
     /// Takes UTF-8 that is already known to have the grammar.
     init(unchecked utf8: Span<UInt8>)
 
+    /// Reads an identifier from bytes; `nil` as with a string.
+    init?(utf8: Span<UInt8>)
+
     /// Calls a body with the bytes of the text, which need not be made a string for it.
     func withText<Value, Failure: Error>(_ body: (Span<UInt8>) throws(Failure) -> Value) throws(Failure) -> Value
 }
 
 extension CompactIdentifier {
-    /// Reads an identifier from UTF-8; `nil` as with a string.
-    init?(utf8 bytes: ArraySlice<UInt8>) {
-        guard (1...100).contains(bytes.count), bytes.allSatisfy(isIdentifierByte) else { return nil }
-        self.init(unchecked: bytes.span)
-    }
-
     /// Appends the bytes of the text.
     package func append(to bytes: inout [UInt8]) {
-        withText { (text: Span<UInt8>) in
-            bytes.append(addingCapacity: text.count) { (output: inout OutputSpan<UInt8>) in
-                for index in text.indices { output.append(text[index]) }
-            }
-        }
+        withText { (text: Span<UInt8>) in bytes.append(copying: text) }
     }
 }
 
@@ -67,6 +60,11 @@ public struct TaskID: EntityIdentifier, CompactIdentifier, SlabKey {
     public init(unchecked rawValue: String) { form = IdentifierForm(rawValue) }
     /// Takes UTF-8 that is already known to have the grammar.
     package init(unchecked utf8: Span<UInt8>) { form = IdentifierForm(utf8: utf8) }
+    /// Reads an identifier from bytes; `nil` as with a string.
+    package init?(utf8: Span<UInt8>) {
+        guard let form = IdentifierForm(checking: utf8) else { return nil }
+        self.form = form
+    }
 
     /// The identifier as clients see it.
     public var rawValue: String { form.text }
@@ -75,9 +73,6 @@ public struct TaskID: EntityIdentifier, CompactIdentifier, SlabKey {
     package func withText<Value, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Value
     ) throws(Failure) -> Value { try form.withText(body) }
-
-    /// Reads an identifier from UTF-8; `nil` as with a string.
-    package init?(_ utf8: ArraySlice<UInt8>) { self.init(utf8: utf8) }
 
     var slabHash: UInt64 { form.slabHash }
 
@@ -94,6 +89,11 @@ public struct AgentID: EntityIdentifier, CompactIdentifier, SlabKey {
     public init(unchecked rawValue: String) { form = IdentifierForm(rawValue) }
     /// Takes UTF-8 that is already known to have the grammar.
     package init(unchecked utf8: Span<UInt8>) { form = IdentifierForm(utf8: utf8) }
+    /// Reads an identifier from bytes; `nil` as with a string.
+    package init?(utf8: Span<UInt8>) {
+        guard let form = IdentifierForm(checking: utf8) else { return nil }
+        self.form = form
+    }
 
     /// The identifier as clients see it.
     public var rawValue: String { form.text }

@@ -3,14 +3,14 @@ extension RecordCoding {
     static func taskID(from reader: inout ByteReader) throws(ByteReaderError) -> TaskID {
         let start: Int = reader.offset
         let text: ArraySlice<UInt8> = try reader.data()
-        guard let id = TaskID(utf8: text) else { throw .malformed(offset: start) }
+        guard let id = TaskID(utf8: text.span) else { throw .malformed(offset: start) }
         return id
     }
 
     static func agentID(from reader: inout ByteReader) throws(ByteReaderError) -> AgentID {
         let start: Int = reader.offset
         let text: ArraySlice<UInt8> = try reader.data()
-        guard let id = AgentID(utf8: text) else { throw .malformed(offset: start) }
+        guard let id = AgentID(utf8: text.span) else { throw .malformed(offset: start) }
         return id
     }
 

@@ -213,7 +213,8 @@ extension GatewayMessages {
         specification.workingDirectory = nil
         specification.project = nil
         specification.context = .emptyObject
-        var rest: [JSONObject.Member] = []
+        var rest = JSONWriter()
+        rest.beginObject()
         for member: JSONObject.Member in context.members {
             switch member.key {
             case "command":
@@ -228,16 +229,12 @@ extension GatewayMessages {
             case "concurrencyKey":
                 specification.concurrencyKey = member.value.stringValue
                 // The agent is told, too.
-                rest.append(member)
-            default: rest.append(member)
+                rest.member(member.key, member.value)
+            default: rest.member(member.key, member.value)
             }
         }
-        guard !rest.isEmpty else { return }
-        var writer = JSONWriter()
-        writer.beginObject()
-        for member: JSONObject.Member in rest { writer.member(member.key, member.value) }
-        writer.endObject()
-        specification.context = writer.takeText()
+        rest.endObject()
+        if rest.count > 2 { specification.context = rest.takeText() }
     }
 
     /// The requirements that decide which agents qualify.

@@ -9,7 +9,7 @@ extension GatewayREST {
         guard endpoint != .tasks else {
             return method == .post ? createTask(request, context, now) : listTasks(request, context, now)
         }
-        guard let id = TaskID(text) else {
+        guard let id = TaskID(utf8: text.span) else {
             return fail(.notFound("task", id: String(decoding: text, as: UTF8.self)), context, now)
         }
         if endpoint == .task, method == .get { return showTask(id, .showTask, context, now) }

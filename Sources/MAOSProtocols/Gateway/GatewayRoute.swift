@@ -93,14 +93,9 @@ struct GatewayRoute: Sendable {
 
     /// Takes the path of a target apart; what stands behind `?` is not looked at.
     init(_ target: ArraySlice<UInt8>) {
-        let bytes: Span<UInt8> = target.span
-        var end: Int = 0
-        var isEscaped = false
-        while end < bytes.count, bytes[end] != UInt8(ascii: "?") {
-            if bytes[end] == UInt8(ascii: "%") { isEscaped = true }
-            end += 1
-        }
-        guard isEscaped else {
+        let end: Int = ByteSearch.first(UInt8(ascii: "?"), in: target.span)
+        let path: Span<UInt8> = target.span.extracting(..<end)
+        guard ByteSearch.first(UInt8(ascii: "%"), in: path) < end else {
             self.init(plain: target, end: end)
             return
         }
@@ -238,18 +233,14 @@ private struct PathWalker {
     mutating func next(_ path: Span<UInt8>) -> Range<Int>? {
         guard position < end, path[position] == UInt8(ascii: "/") else { return nil }
         let start: Int = position + 1
-        position = start
-        while position < end, path[position] != UInt8(ascii: "/") { position += 1 }
+        position = ByteSearch.first(UInt8(ascii: "/"), in: path.extracting(..<end), from: start)
         return start..<position
     }
 }
 
 private func matches(_ path: Span<UInt8>, _ segment: Range<Int>, _ word: String) -> Bool {
-    guard segment.count == word.utf8.count else { return false }
-    var index: Int = segment.lowerBound
-    for byte in word.utf8 {
-        guard path[index] == byte else { return false }
-        index += 1
-    }
+    let wanted: Span<UInt8> = word.utf8Span.span
+    guard segment.count == wanted.count else { return false }
+    for offset in wanted.indices where path[segment.lowerBound + offset] != wanted[offset] { return false }
     return true
 }

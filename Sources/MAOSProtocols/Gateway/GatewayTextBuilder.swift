@@ -13,7 +13,7 @@ struct GatewayTextBuilder {
 
     /// Appends text as it is: punctuation and names.
     @inline(__always)
-    mutating func piece(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    mutating func piece(_ text: String) { bytes.append(utf8: text) }
 
     /// Appends an identifier, which needs no escape.
     mutating func piece(_ id: some CompactIdentifier) { id.append(to: &bytes) }

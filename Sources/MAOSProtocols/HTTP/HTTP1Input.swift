@@ -1,3 +1,5 @@
+internal import MAOSCore
+
 /// Received bytes that are not consumed yet, read line by line or in runs.
 ///
 /// One buffer, consumed by moving an index. It is emptied when everything was consumed and moved together only when that is cheap.
@@ -50,12 +52,7 @@ struct HTTP1Input: Sendable {
 
     /// The next line feed, or the end.
     private func lineFeed(from start: Int) -> Int {
-        let span = bytes.span
-        var index = start
-        while index < span.count, span[index] != HTTPCharacter.lineFeed {
-            index += 1
-        }
-        return index
+        ByteSearch.first(HTTPCharacter.lineFeed, in: bytes.span, from: start)
     }
 
     /// Reads these bytes as lines, if they are the next ones; they are not consumed by this.

@@ -1,3 +1,5 @@
+internal import MAOSCore
+
 /// Turns the bytes of a client into requests (RFC 9112), one after the other as they are pulled.
 ///
 /// However the stream is cut, the events are the same. It reads more strictly than the RFC allows wherever leniency lets two readers disagree about where a
@@ -259,11 +261,7 @@ package struct HTTP1RequestParser: Sendable {
         guard index > start, index < end else { throw .requestLine }
         result.version = try version(bytes.extracting((index + 1)..<end))
         let target = bytes.extracting(start..<index)
-        result.text = [UInt8](capacity: target.count) { output in
-            for place in target.indices {
-                output.append(target[place])
-            }
-        }
+        result.text.append(copying: target)
         try split(target, into: &result)
         return result
     }

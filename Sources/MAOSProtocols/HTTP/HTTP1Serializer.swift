@@ -32,7 +32,7 @@ package struct HTTP1ResponseLead: Sendable {
         var lines: [UInt8] = []
         HTTP1Serializer.appendStatusLine(status, date: date, to: &lines)
         if !status.hasNoBody {
-            HTTP1Serializer.appendField("content-type: ", contentType.utf8, to: &lines)
+            HTTP1Serializer.appendField("content-type: ", contentType, to: &lines)
         }
         bytes = lines
     }
@@ -71,7 +71,7 @@ package enum HTTP1Serializer {
         let status = lead.status
         output.append(contentsOf: lead.bytes)
         if !requestID.isEmpty {
-            appendField("x-request-id: ", requestID.utf8, to: &output)
+            appendField("x-request-id: ", requestID, to: &output)
         }
         finishHead(status, .length(body.count), fields, exchange, to: &output)
         if !exchange.isHead, !status.hasNoBody {
@@ -89,11 +89,11 @@ package enum HTTP1Serializer {
     }
 
     static func appendStatusLine(_ status: HTTPStatus, date: [UInt8], to output: inout [UInt8]) {
-        output.append(contentsOf: "HTTP/1.1 ".utf8)
+        output.append(utf8: "HTTP/1.1 ")
         Decimal.append(Int64(status.code), to: &output)
         output.append(HTTPCharacter.space)
-        output.append(contentsOf: status.phrase.utf8)
-        output.append(contentsOf: "\r\ndate: ".utf8)
+        output.append(utf8: status.phrase)
+        output.append(utf8: "\r\ndate: ")
         output.append(contentsOf: date)
         appendLineEnd(to: &output)
     }
@@ -106,15 +106,15 @@ package enum HTTP1Serializer {
             switch body {
             case .length(let count): appendLength(count, to: &output)
             case .chunked where exchange.version == .http10: break
-            case .chunked: output.append(contentsOf: "transfer-encoding: chunked\r\n".utf8)
+            case .chunked: output.append(utf8: "transfer-encoding: chunked\r\n")
             }
         }
         // 101 has a Connection field of its own.
         if status != .switchingProtocols {
             if !exchange.keepsAlive || body == .chunked && exchange.version == .http10 {
-                output.append(contentsOf: "connection: close\r\n".utf8)
+                output.append(utf8: "connection: close\r\n")
             } else if exchange.version == .http10 {
-                output.append(contentsOf: "connection: keep-alive\r\n".utf8)
+                output.append(utf8: "connection: keep-alive\r\n")
             }
         }
         appendLineEnd(to: &output)
@@ -129,7 +129,7 @@ package enum HTTP1Serializer {
     package static func appendRequestHead(
         _ method: HTTPMethod, target: String, host: String, fields: HTTPFields, body: Body, to output: inout [UInt8]
     ) {
-        output.append(contentsOf: method.name.utf8)
+        output.append(utf8: method.name)
         output.append(HTTPCharacter.space)
         for byte in target.utf8 {
             if HTTPCharacter.isTarget(byte) {
@@ -138,13 +138,13 @@ package enum HTTP1Serializer {
                 output.append(contentsOf: [0x25, Hex.digit(byte >> 4), Hex.digit(byte & 0x0F)])
             }
         }
-        output.append(contentsOf: " HTTP/1.1\r\n".utf8)
-        appendField("host: ", host.utf8, to: &output)
+        output.append(utf8: " HTTP/1.1\r\n")
+        appendField("host: ", host, to: &output)
         append(fields, to: &output)
         switch (body, method) {
         case (.length(0), .get), (.length(0), .head), (.length(0), .delete), (.length(0), .options): break
         case (.length(let count), _): appendLength(count, to: &output)
-        case (.chunked, _): output.append(contentsOf: "transfer-encoding: chunked\r\n".utf8)
+        case (.chunked, _): output.append(utf8: "transfer-encoding: chunked\r\n")
         }
         appendLineEnd(to: &output)
     }
@@ -169,7 +169,7 @@ package enum HTTP1Serializer {
 
     /// Writes the end of a body in chunks.
     package static func appendLastChunk(to output: inout [UInt8]) {
-        output.append(contentsOf: "0\r\n\r\n".utf8)
+        output.append(utf8: "0\r\n\r\n")
     }
 
     // MARK: Fields
@@ -189,15 +189,15 @@ package enum HTTP1Serializer {
     }
 
     private static func appendLength(_ count: Int, to output: inout [UInt8]) {
-        output.append(contentsOf: "content-length: ".utf8)
+        output.append(utf8: "content-length: ")
         Decimal.append(Int64(count), to: &output)
         appendLineEnd(to: &output)
     }
 
-    static func appendField(_ name: String, _ value: String.UTF8View, to output: inout [UInt8]) {
-        output.append(contentsOf: name.utf8)
+    static func appendField(_ name: String, _ value: String, to output: inout [UInt8]) {
+        output.append(utf8: name)
         var index = output.count
-        output.append(contentsOf: value)
+        output.append(utf8: value)
         while index < output.count {
             if !HTTPCharacter.isFieldValue(output[index]) {
                 output[index] = HTTPCharacter.space

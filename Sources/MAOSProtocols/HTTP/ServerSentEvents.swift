@@ -27,16 +27,16 @@ package enum ServerSentEventEncoder {
     /// `event` must have no line end.
     package static func append(id: Int64?, event: String?, data: JSONText, to output: inout [UInt8]) {
         if let id {
-            output.append(contentsOf: "id: ".utf8)
+            output.append(utf8: "id: ")
             Decimal.append(id, to: &output)
             output.append(HTTPCharacter.lineFeed)
         }
         if let event {
-            output.append(contentsOf: "event: ".utf8)
-            output.append(contentsOf: event.utf8)
+            output.append(utf8: "event: ")
+            output.append(utf8: event)
             output.append(HTTPCharacter.lineFeed)
         }
-        output.append(contentsOf: "data: ".utf8)
+        output.append(utf8: "data: ")
         output.append(contentsOf: data.utf8)
         output.append(HTTPCharacter.lineFeed)
         output.append(HTTPCharacter.lineFeed)
@@ -44,14 +44,14 @@ package enum ServerSentEventEncoder {
 
     /// Writes a comment, which keeps an idle connection open and which readers skip.
     package static func appendKeepAlive(to output: inout [UInt8]) {
-        output.append(contentsOf: ": keep-alive\n\n".utf8)
+        output.append(utf8: ": keep-alive\n\n")
     }
 
     /// Writes how long clients should wait before they reconnect, in milliseconds.
     package static func appendRetry(milliseconds: Int, to output: inout [UInt8]) {
-        output.append(contentsOf: "retry: ".utf8)
+        output.append(utf8: "retry: ")
         Decimal.append(Int64(milliseconds), to: &output)
-        output.append(contentsOf: "\n\n".utf8)
+        output.append(utf8: "\n\n")
     }
 }
 

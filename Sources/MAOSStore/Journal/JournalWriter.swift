@@ -17,6 +17,8 @@ final class JournalWriter {
     private let commit: SQLiteStatement
     private let rollback: SQLiteStatement
     private let insertTask: SQLiteStatement
+    /// Inserts ``rowsAtOnce`` tasks.
+    private let insertTasks: SQLiteStatement
     private let insertSpecification: SQLiteStatement
     private let bucketOfTask: SQLiteStatement
     private let updateTask: SQLiteStatement
@@ -39,6 +41,7 @@ final class JournalWriter {
     private var specifications = ByteWriter(reservingCapacity: 16 * 1_024)
     private var scratch = ByteWriter(reservingCapacity: 1_024)
     private var taskStates: [Range<Int>] = []
+    private var newTasks: [NewTask] = []
     private var blocks: [BlockParts] = []
     private var agentRecords: [Range<Int>] = []
 
@@ -48,6 +51,17 @@ final class JournalWriter {
         var last: UInt64
         var body: Range<Int>
     }
+
+    /// A task that is to be inserted.
+    private struct NewTask {
+        /// Its place in the batch.
+        var place: Int
+        var bucket: Int64
+    }
+
+    /// Tasks that one statement inserts; a fifth of an insertion is what every statement costs.
+    private static let rowsAtOnce: Int = 8
+    private static let columnsOfTask: Int32 = 6
 
     /// The arena keeps at most this much memory between batches.
     private static let arenaLimit = 1 << 20
@@ -59,8 +73,11 @@ final class JournalWriter {
         beginning = try connection.statement("BEGIN IMMEDIATE")
         commit = try connection.statement("COMMIT")
         rollback = try connection.statement("ROLLBACK")
-        insertTask = try connection.statement(
-            "INSERT INTO tasks (number, id, bucket, created_at, finished_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        let columns: String = "number, id, bucket, created_at, finished_at, state"
+        let row: String = "(?, ?, ?, ?, ?, ?)"
+        insertTask = try connection.statement("INSERT INTO tasks (\(columns)) VALUES \(row)")
+        let rows: String = Array(repeating: row, count: JournalWriter.rowsAtOnce).joined(separator: ", ")
+        insertTasks = try connection.statement("INSERT INTO tasks (\(columns)) VALUES \(rows)")
         insertSpecification = try connection.statement(
             "INSERT INTO task_specifications (first_number, last_number, body) VALUES (?1, ?2, ?3)")
         bucketOfTask = try connection.statement("SELECT bucket FROM tasks WHERE number = ?1")
@@ -208,9 +225,16 @@ final class JournalWriter {
     private func write(
         _ batch: Batch, events: Range<Int>, lastTask: UInt64, _ arena: UnsafeRawBufferPointer
     ) throws(SQLiteError) {
-        for (task, state) in zip(batch.tasks, taskStates) {
-            try write(task, state: UnsafeRawBufferPointer(rebasing: arena[state]), lastTask: lastTask)
+        newTasks.removeAll(keepingCapacity: true)
+        for (place, task) in batch.tasks.enumerated() {
+            let bucket: Int64 = try buckets.number(of: BucketKey(task), connection)
+            if task.number > lastTask {
+                newTasks.append(NewTask(place: place, bucket: bucket))
+            } else {
+                try write(task, bucket: bucket, state: UnsafeRawBufferPointer(rebasing: arena[taskStates[place]]))
+            }
         }
+        try insertNewTasks(of: batch, arena)
         if !blocks.isEmpty { try writeBlocks() }
         for (agent, record) in zip(batch.agents, agentRecords) {
             try write(agent, UnsafeRawBufferPointer(rebasing: arena[record]))
@@ -220,17 +244,15 @@ final class JournalWriter {
         try write(events: batch, UnsafeRawBufferPointer(rebasing: arena[events]))
     }
 
-    private func write(
-        _ task: TaskRecord, state: UnsafeRawBufferPointer, lastTask: UInt64
-    ) throws(SQLiteError) {
+    /// Writes what has become of a task that was stored before.
+    private func write(_ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer) throws(SQLiteError) {
         let number = Int64(task.number)
-        let bucket: Int64 = try buckets.number(of: BucketKey(task), connection)
-        if task.number > lastTask { return try insert(task, bucket: bucket, state: state) }
-
         try bucketOfTask.bind(number, at: 1)
         guard try bucketOfTask.step() else {
             // Its retention ended while somebody started it over.
-            try insert(task, bucket: bucket, state: state)
+            try bind(task, bucket: bucket, state: state, at: 0, to: insertTask)
+            try insertTask.run()
+            buckets.change(bucket, by: 1)
             return try insertSpecification(of: task)
         }
         let previous: Int64 = bucketOfTask.int64(0)
@@ -250,17 +272,44 @@ final class JournalWriter {
         }
     }
 
-    private func insert(
-        _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer
+    /// Inserts the new tasks, several with a statement where there are so many.
+    private func insertNewTasks(of batch: Batch, _ arena: UnsafeRawBufferPointer) throws(SQLiteError) {
+        var next: Int = 0
+        while newTasks.count - next >= JournalWriter.rowsAtOnce {
+            for row in 0..<JournalWriter.rowsAtOnce {
+                try bind(newTasks[next + row], of: batch, arena, at: Int32(row), to: insertTasks)
+            }
+            try insertTasks.run()
+            next += JournalWriter.rowsAtOnce
+        }
+        while next < newTasks.count {
+            try bind(newTasks[next], of: batch, arena, at: 0, to: insertTask)
+            try insertTask.run()
+            next += 1
+        }
+        for task: NewTask in newTasks { buckets.change(task.bucket, by: 1) }
+    }
+
+    private func bind(
+        _ task: NewTask, of batch: Batch, _ arena: UnsafeRawBufferPointer, at row: Int32,
+        to statement: borrowing SQLiteStatement
     ) throws(SQLiteError) {
-        try insertTask.bind(Int64(task.number), at: 1)
-        try insertTask.bind(task.id, at: 2)
-        try insertTask.bind(bucket, at: 3)
-        try insertTask.bind(task.createdAt.milliseconds, at: 4)
-        try insertTask.bind(JournalWriter.finish(of: task), at: 5)
-        try insertTask.bindBlob(state, at: 6)
-        try insertTask.run()
-        buckets.change(bucket, by: 1)
+        try bind(
+            batch.tasks[task.place], bucket: task.bucket,
+            state: UnsafeRawBufferPointer(rebasing: arena[taskStates[task.place]]), at: row, to: statement)
+    }
+
+    private func bind(
+        _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer, at row: Int32,
+        to statement: borrowing SQLiteStatement
+    ) throws(SQLiteError) {
+        let first: Int32 = row * JournalWriter.columnsOfTask
+        try statement.bind(Int64(task.number), at: first + 1)
+        try statement.bind(task.id, at: first + 2)
+        try statement.bind(bucket, at: first + 3)
+        try statement.bind(task.createdAt.milliseconds, at: first + 4)
+        try statement.bind(JournalWriter.finish(of: task), at: first + 5)
+        try statement.bindBlob(state, at: first + 6)
     }
 
     private func writeBlocks() throws(SQLiteError) {

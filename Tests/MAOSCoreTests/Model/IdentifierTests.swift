@@ -19,7 +19,7 @@ struct IdentifierTests {
         let id: TaskID = try #require(TaskID(text))
         #expect(id.rawValue == text && id.description == text)
         #expect(id == TaskID(unchecked: text) && id.hashValue == TaskID(unchecked: text).hashValue)
-        #expect(TaskID(utf8: Array(text.utf8)[...]) == id)
+        #expect(TaskID(utf8: text.utf8.span) == id)
         var bytes: [UInt8] = [1]
         id.append(to: &bytes)
         #expect(bytes == [1] + Array(text.utf8))
@@ -54,7 +54,7 @@ struct IdentifierTests {
 
     @Test("text with another character, too much or none is no identifier", arguments: ["", "a b", "ä", "a/b", "x\0"])
     func refused(_ text: String) {
-        #expect(TaskID(text) == nil && TaskID(utf8: Array(text.utf8)[...]) == nil)
+        #expect(TaskID(text) == nil && TaskID(utf8: text.utf8.span) == nil)
         #expect(AgentID(String(repeating: "a", count: 101)) == nil)
     }
 }
