@@ -71,6 +71,23 @@ package struct LogEntry: Sendable, Hashable {
         return lines
     }
 
+    /// How many entries output makes.
+    static func lineCount(of data: [UInt8]) -> Int {
+        var count: Int = 0
+        var length: Int = 0
+        let span: Span<UInt8> = data.span
+        for index in span.indices {
+            guard span[index] == 0x0A else {
+                length &+= 1
+                continue
+            }
+            if length > 1 || (length == 1 && span[index &- 1] != 0x0D) { count &+= 1 }
+            length = 0
+        }
+        if length > 1 || (length == 1 && span[span.count &- 1] != 0x0D) { count &+= 1 }
+        return count
+    }
+
     /// What there is to say about what happened to a task.
     init(_ happening: TaskHappening) {
         let message: String

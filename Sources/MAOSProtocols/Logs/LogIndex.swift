@@ -185,6 +185,8 @@ package final class LogIndex: Sendable {
                 let place: Int = (state.head + (isAscending ? step : count - 1 - step)) % count
                 let item: Item = state.slots[place].item
                 guard filter.matches(item) else { continue }
+                // What tasks have printed is read from their own logs where their names are known.
+                if !filter.agents.isEmpty, case .output = item { continue }
                 selection.lines += item.lines
                 if case .output(_, _, _, _, let lines) = item, !lines.isExact { selection.isExact = false }
                 guard selection.items.count < limit, item.time.isAtOrPast(cursor, isAscending: isAscending) else {

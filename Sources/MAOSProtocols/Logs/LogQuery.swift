@@ -40,7 +40,8 @@ package struct LogFilter: Sendable, Hashable {
         matches(level: item.level, time: item.time) && (agents.isEmpty || agents.contains(item.agent))
     }
 
-    private func matches(level: LogLevel, time: Instant) -> Bool {
+    /// Whether it lets entries of a level and a time through.
+    func matches(level: LogLevel, time: Instant) -> Bool {
         (levels.isEmpty || levels.contains(level)) && (start.map { time >= $0 } ?? true)
             && (end.map { time <= $0 } ?? true)
     }

@@ -7,8 +7,10 @@ package struct LogSearch: Sendable, Hashable {
 
     /// Pieces of output that one search reads.
     private static let pieceLimit: Int = 2_000
-    /// Bytes of output that one search reads.
+    /// Bytes of output that one search reads, of all logs together.
     private static let byteLimit: Int = 16 << 20
+    /// Bytes of each log that it reads at least.
+    private static let leastBytes: Int = 256 << 10
     /// Pieces that are read together from a task's own log.
     private static let blockLength: UInt64 = 64
 
@@ -28,105 +30,159 @@ package struct LogSearch: Sendable, Hashable {
 
     /// Finds a page; may block on the disk.
     func perform(output: any OutputStore) throws(JournalError) -> LogPage {
-        let filter: LogFilter = query.filter
         let selection: LogIndex.Selection = index.select(
-            filter, isAscending: query.isAscending, from: query.cursor, limit: LogSearch.pieceLimit)
+            query.filter, isAscending: query.isAscending, from: query.cursor, limit: LogSearch.pieceLimit)
         var page = LogPage()
         page.summary = selection.summary
-        var budget: Int = LogSearch.byteLimit
         var reader = PieceReader(output: output)
-        var found: [LogEntry] = []
-        // With names, each task's own log tells, which also knows what the index has forgotten.
-        for name: String in filter.agents {
-            guard let task = TaskID(name) else { continue }
-            found += try lines(of: task, &reader, budget: &budget)
+        if query.filter.agents.isEmpty {
+            try search(selection, &reader).fill(&page, of: selection, countsLines: !query.filter.looksAtText)
+        } else {
+            try searchLogs(selection, &reader, &page)
         }
-        var isComplete: Bool = budget > 0
-        for item: LogIndex.Item in selection.items {
-            switch item {
-            case .entry(let entry):
-                if filter.matches(entry) { found.append(entry) }
-            case .happening(let happening):
-                let entry = LogEntry(happening)
-                if filter.matches(entry) { found.append(entry) }
-            case .output(let task, let sequence, _, _, _):
-                if !filter.agents.isEmpty { continue }
-                // Enough is there, and the rest can be counted without reading.
-                if !filter.looksAtText, found.count > query.limit + (query.cursor?.count ?? 0) { continue }
-                guard budget > 0 else {
-                    isComplete = false
-                    continue
-                }
-                found += try reader.lines(task, sequence, isAscending: query.isAscending, budget: &budget)
-                    .filter { filter.matches($0) }
-            }
-        }
-        if selection.items.count == LogSearch.pieceLimit, filter.looksAtText { isComplete = false }
-        if !filter.agents.isEmpty {
-            let isAscending: Bool = query.isAscending
-            found.sortStably { isAscending ? $0.time < $1.time : $0.time > $1.time }
-        }
-        let countsLines: Bool = !filter.looksAtText && filter.agents.isEmpty
-        page.filteredCount = countsLines ? selection.lines : found.count
-        page.isFilteredCountExact = countsLines ? selection.isExact : isComplete
-        cut(found, into: &page, isComplete: isComplete)
         return page
     }
 
-    /// Takes the page out of what was found, which begins at or before the cursor.
-    private func cut(_ found: [LogEntry], into page: inout LogPage, isComplete: Bool) {
-        var start: Int = 0
-        if let cursor: LogCursor = query.cursor {
-            var skipped: Int = 0
-            start =
-                found.firstIndex { (entry: LogEntry) in
-                    guard entry.time.isAtOrPast(cursor, isAscending: query.isAscending) else { return false }
-                    guard entry.time == cursor.time, let count: Int = cursor.count, skipped < count else { return true }
-                    skipped += 1
-                    return false
-                } ?? found.count
+    // MARK: What the index has
+
+    /// Goes through what was selected; lines are read as far as the page needs them, or the text decides.
+    private func search(
+        _ selection: LogIndex.Selection, _ reader: inout PieceReader
+    ) throws(JournalError) -> LogCollector {
+        let filter: LogFilter = query.filter
+        var collector = LogCollector(query)
+        var budget: Int = LogSearch.byteLimit
+        var unread: Instant?
+        for item: LogIndex.Item in selection.items where unread == nil {
+            switch item {
+            case .entry, .happening:
+                take(item, &collector)
+            case .output(let task, let sequence, _, let time, _):
+                // Enough is there, and the rest can be counted without reading.
+                if !filter.looksAtText, !collector.wantsMore { continue }
+                guard budget > 0 else {
+                    unread = time
+                    continue
+                }
+                let isAscending: Bool = query.isAscending
+                for line: LogEntry in try reader.lines(task, sequence, isAscending: isAscending, budget: &budget)
+                where filter.matches(line) {
+                    collector.take(line)
+                }
+            }
         }
-        page.entries = Array(found.dropFirst(start).prefix(query.limit))
-        guard let last: LogEntry = page.entries.last, start + page.entries.count < found.count || !isComplete else {
-            return
-        }
-        // Those of the same time that this page and those before it have had.
-        var count: Int = page.entries.reversed().prefix { $0.time == last.time }.count
-        if count == page.entries.count, query.cursor?.time == last.time { count += query.cursor?.count ?? 0 }
-        let isWhole: Bool =
-            start + page.entries.count >= found.count || found[start + page.entries.count].time != last.time
-        page.next = LogCursor(time: last.time, count: isWhole ? nil : count)
+        if unread == nil, selection.items.count == LogSearch.pieceLimit { unread = selection.items.last?.time }
+        collector.endSource(unreadFrom: unread)
+        return collector
     }
 
-    /// The lines of a task's log that match, as far as the budget reaches, from the end that comes first.
-    private func lines(
-        of task: TaskID, _ reader: inout PieceReader, budget: inout Int
-    ) throws(JournalError) -> [LogEntry] {
-        guard let range: ClosedRange<UInt64> = try reader.range(of: task) else { return [] }
-        var found: [LogEntry] = []
-        var low: UInt64 = range.lowerBound
-        var high: UInt64 = range.upperBound
-        while low <= high, budget > 0 {
-            let start: UInt64
-            if query.isAscending {
-                start = low
-                low += LogSearch.blockLength
-            } else {
-                start = max(low, high >= LogSearch.blockLength ? high - LogSearch.blockLength + 1 : low)
-            }
-            let end: UInt64 = query.isAscending ? min(high, low - 1) : high
-            var block: [LogEntry] = []
-            for entry: OutputEntry in try reader.block(task, start...end) {
-                budget -= entry.data.count
-                block += LogEntry.lines(of: entry).filter { query.filter.matches($0) }
-            }
-            found += query.isAscending ? block : block.reversed()
-            if !query.isAscending {
-                guard start > low else { break }
-                high = start - 1
+    private func take(_ item: LogIndex.Item, _ collector: inout LogCollector) {
+        let entry: LogEntry
+        switch item {
+        case .entry(let said): entry = said
+        case .happening(let happening): entry = LogEntry(happening)
+        case .output: return
+        }
+        if query.filter.matches(entry) { collector.take(entry) }
+    }
+
+    // MARK: The logs of tasks
+
+    /// Goes through the logs of single tasks, which also know what the index has forgotten.
+    private func searchLogs(
+        _ selection: LogIndex.Selection, _ reader: inout PieceReader, _ page: inout LogPage
+    ) throws(JournalError) {
+        var collector: LogCollector = try gather(selection, &reader, isSeeking: false)
+        page.filteredCount = collector.count
+        page.isFilteredCountExact = collector.isComplete
+        if !collector.hasPage, !collector.reachesCursor {
+            // So much stands before the cursor that all that was read is known to the client.
+            collector = try gather(selection, &reader, isSeeking: true)
+        }
+        collector.fill(&page)
+    }
+
+    /// Reads each log, and what was said about its task; seeking begins at the cursor instead of counting what is before it.
+    private func gather(
+        _ selection: LogIndex.Selection, _ reader: inout PieceReader, isSeeking: Bool
+    ) throws(JournalError) -> LogCollector {
+        var collector = LogCollector(query)
+        let tasks: [TaskID] = query.filter.agents.compactMap { TaskID($0) }
+        let budget: Int = max(LogSearch.leastBytes, LogSearch.byteLimit / max(1, tasks.count))
+        for task: TaskID in tasks {
+            let unread: Instant? = try read(task, &reader, budget, isSeeking: isSeeking, &collector)
+            collector.endSource(unreadFrom: unread)
+        }
+        for item: LogIndex.Item in selection.items { take(item, &collector) }
+        let isCut: Bool = selection.items.count == LogSearch.pieceLimit
+        collector.endSource(unreadFrom: isCut ? selection.items.last?.time : nil)
+        return collector
+    }
+
+    /// Reads a task's log from the end that comes first.
+    ///
+    /// - Returns: The time of what was read last, where there is more than may be read.
+    private func read(
+        _ task: TaskID, _ reader: inout PieceReader, _ budget: Int, isSeeking: Bool, _ collector: inout LogCollector
+    ) throws(JournalError) -> Instant? {
+        guard let whole: ClosedRange<UInt64> = try reader.range(of: task) else { return nil }
+        var (low, end): (UInt64, UInt64) = try bounds(of: task, whole, &reader, isSeeking: isSeeking)
+        var budget: Int = budget
+        var reached: Instant?
+        while low < end {
+            guard budget > 0 else { return reached }
+            if isSeeking, !collector.wantsMore { return nil }
+            let isAscending: Bool = query.isAscending
+            let length: UInt64 = min(LogSearch.blockLength, end - low)
+            let start: UInt64 = isAscending ? low : end - length
+            let block: [OutputEntry] = try reader.block(task, start...(start + length - 1))
+            if isAscending { low += length } else { end -= length }
+            for entry: OutputEntry in isAscending ? block : block.reversed() {
+                budget -= max(1, entry.data.count)
+                reached = entry.time
+                take(entry, &collector)
             }
         }
-        return found
+        return nil
+    }
+
+    private func take(_ piece: OutputEntry, _ collector: inout LogCollector) {
+        let filter: LogFilter = query.filter
+        guard filter.matches(level: LogEntry.level(of: piece.stream), time: piece.time) else { return }
+        let isWanted: Bool =
+            collector.wantsMore && piece.time.isAtOrPast(query.cursor, isAscending: query.isAscending)
+        guard isWanted || filter.looksAtText else { return collector.pass(LogEntry.lineCount(of: piece.data)) }
+        for line: LogEntry in PieceReader.lines(of: piece, query.isAscending) where filter.matches(line) {
+            collector.take(line)
+        }
+    }
+
+    /// The pieces that are to be read: from the first to before the second.
+    private func bounds(
+        of task: TaskID, _ whole: ClosedRange<UInt64>, _ reader: inout PieceReader, isSeeking: Bool
+    ) throws(JournalError) -> (UInt64, UInt64) {
+        var first: Instant? = query.filter.start
+        var last: Instant? = query.filter.end
+        if isSeeking, let cursor: Instant = query.cursor?.time {
+            if query.isAscending {
+                first = max(cursor, first ?? cursor)
+            } else {
+                last = min(cursor, last ?? cursor)
+            }
+        }
+        var (low, end): (UInt64, UInt64) = (whole.lowerBound, whole.upperBound + 1)
+        if let first { low = try reader.first(of: task, low..<end) { $0 >= first } }
+        if let last { end = try reader.first(of: task, low..<end) { $0 > last } }
+        return (low, end)
+    }
+}
+
+extension LogCollector {
+    /// Fills a page from the index, which can count lines that were not read.
+    fileprivate func fill(_ page: inout LogPage, of selection: LogIndex.Selection, countsLines: Bool) {
+        page.filteredCount = countsLines ? selection.lines : count
+        page.isFilteredCountExact = countsLines ? selection.isExact : isComplete
+        fill(&page)
     }
 }
 
@@ -143,6 +199,19 @@ private struct PieceReader {
         let page: OutputPage = try output.read(.task(task), from: 1, limit: 1, byteLimit: 1)
         guard page.firstSequence > 0, page.firstSequence <= page.lastSequence else { return nil }
         return page.firstSequence...page.lastSequence
+    }
+
+    /// The first piece of a range whose time is such, as all after it are; the end of the range if there is none.
+    func first(
+        of task: TaskID, _ range: Range<UInt64>, where isSuch: (Instant) -> Bool
+    ) throws(JournalError) -> UInt64 {
+        var (low, high): (UInt64, UInt64) = (range.lowerBound, range.upperBound)
+        while low < high {
+            let middle: UInt64 = low + (high - low) / 2
+            let piece: OutputEntry? = try output.read(.task(task), from: middle, limit: 1, byteLimit: 1).entries.first
+            if piece.map({ isSuch($0.time) }) ?? true { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 
     /// Pieces of a task's log.
@@ -180,20 +249,8 @@ private struct PieceReader {
         return PieceReader.lines(of: entry, isAscending)
     }
 
-    private static func lines(of entry: OutputEntry, _ isAscending: Bool) -> [LogEntry] {
+    static func lines(of entry: OutputEntry, _ isAscending: Bool) -> [LogEntry] {
         let lines: [LogEntry] = LogEntry.lines(of: entry)
         return isAscending ? lines : lines.reversed()
-    }
-}
-
-extension Array {
-    /// Sorts, and leaves what is equal in its order.
-    fileprivate mutating func sortStably(_ isBefore: (Element, Element) -> Bool) {
-        let sorted = enumerated().sorted { (left, right) in
-            if isBefore(left.element, right.element) { return true }
-            if isBefore(right.element, left.element) { return false }
-            return left.offset < right.offset
-        }
-        self = sorted.map(\.element)
     }
 }

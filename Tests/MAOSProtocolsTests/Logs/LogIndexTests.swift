@@ -114,6 +114,91 @@ struct LogIndexTests {
         #expect(found == 600)
     }
 
+    /// Everything that a query gives, page by page, and how many pages there were.
+    private func all(_ query: LogQuery, _ index: LogIndex) throws -> (entries: [LogEntry], pages: Int) {
+        var query = query
+        var entries: [LogEntry] = []
+        for number in 1...100 {
+            let page = try find(query, index)
+            entries += page.entries
+            guard let next = page.next else { return (entries, number) }
+            query.cursor = next
+        }
+        throw NoPage()
+    }
+
+    @Test(
+        "a search goes on until all is found, however much stands in between (OC-REQ-43)",
+        arguments: [[], ["none", "big"]])
+    func rare(agents: [String]) throws {
+        let index = LogIndex(limit: 10_000)
+        let block = String(repeating: "x", count: 60_000)
+        print("needle 1\n", task: "big", at: 0, to: index)
+        for time in 1...320 { print(block + "\n", task: "big", at: Int64(time), to: index) }
+        print("needle 2\n", task: "big", at: 400, to: index)
+        var query = LogQuery()
+        query.filter.agents = agents
+        query.filter.messageContains = "needle"
+        #expect(try all(query, index).entries.map(\.message) == ["needle 2", "needle 1"])
+        query.isAscending = true
+        #expect(try all(query, index).entries.map(\.message) == ["needle 1", "needle 2"])
+        // Where the time says enough, nothing else is read.
+        query.filter.start = Instant(milliseconds: 350)
+        let late = try all(query, index)
+        #expect(late.entries.map(\.message) == ["needle 2"] && late.pages == 1)
+    }
+
+    @Test("the logs of several tasks come in one order, each line once, whatever their length (OC-REQ-39, OC-REQ-43)")
+    func several() throws {
+        let index = LogIndex(limit: 10)
+        let names = ["a", "b", "c"]
+        let line = String(repeating: ".", count: 4_000)
+        var expected: [String] = []
+        for time in 0..<48 {
+            for name in names {
+                for part in 0..<2 {
+                    let lines = (0..<15).map { "\(time) \(name) \(part) \($0)" }
+                    print(lines.map { "\($0)\(line)\n" }.joined(), task: name, at: Int64(time), to: index)
+                    expected += lines
+                }
+            }
+        }
+        var query = LogQuery()
+        query.filter.agents = names
+        query.limit = 700
+        query.isAscending = true
+        func texts(_ query: LogQuery) throws -> [String] {
+            try all(query, index).entries.map { String($0.message.prefix { $0 != "." }) }
+        }
+        #expect(try texts(query) == expected)
+        query.isAscending = false
+        let descending = try texts(query)
+        #expect(descending.count == expected.count && Set(descending) == Set(expected))
+        #expect(descending.first?.hasPrefix("47 ") == true && descending.last?.hasPrefix("0 ") == true)
+        // What fits into one search is counted to the last line, on every page.
+        query.filter.end = Instant(milliseconds: 9)
+        let first = try find(query, index)
+        #expect(first.filteredCount == 900 && first.isFilteredCountExact && first.entries.count == 700)
+        query.cursor = first.next
+        let second = try find(query, index)
+        #expect(second.filteredCount == 900 && second.isFilteredCountExact && second.entries.count == 200)
+    }
+
+    @Test(
+        "lines are counted as they would be read",
+        arguments: ["", "\n", "a", "a\n", "\r\n\n", "a\r\n\r\nb\r", "\r", "\r\r\n", "a\n\nb"])
+    func counted(text: String) throws {
+        let index = LogIndex(limit: 1)
+        print(text, task: "t", at: 1, to: index)
+        var query = LogQuery()
+        query.filter.agents = ["t"]
+        let page = try find(query, index)
+        #expect(page.filteredCount == page.entries.count)
+        query.cursor = LogCursor("1970-01-01T00:00:00Z")
+        let past = try find(query, index)
+        #expect(past.entries.isEmpty && past.filteredCount == page.entries.count)
+    }
+
     @Test("what comes late stands where its time is, and every page goes on there (OC-REQ-39, OC-REQ-43)")
     func overtaken() throws {
         let index = LogIndex(limit: 100)
