@@ -68,9 +68,9 @@ extension DashboardDialect {
     }
 
     /// Nothing more will be heard of an agent.
-    private func forget(_ id: AgentID) {
+    func forget(_ id: AgentID) {
         for connection: DashboardConnection in listeners[id] ?? [] where connection.agents[id] != nil {
-            guard connection.replay == nil, connection.pending[id] == nil else { continue }
+            guard connection.replay == nil, connection.pending[id] == nil, connection.lags[id] == nil else { continue }
             connection.agents[id] = nil
             connection.outputFrom[id] = nil
             connection.session?.withState { (state: inout DashboardSession.State) in
@@ -106,7 +106,7 @@ extension DashboardDialect {
     }
 
     /// Calls a body with each connection that listens to an agent, once.
-    private func forListeners(of agent: AgentID, _ body: (DashboardConnection) -> Void) {
+    func forListeners(of agent: AgentID, _ body: (DashboardConnection) -> Void) {
         let named: [DashboardConnection] = listeners[agent] ?? []
         for connection: DashboardConnection in named { body(connection) }
         for connection: DashboardConnection in generalListeners where !connection.listens(to: agent) {
@@ -115,7 +115,7 @@ extension DashboardDialect {
     }
 
     /// Sends a message to a connection, if it wants it.
-    private func offer(
+    func offer(
         _ text: DashboardText, _ item: DashboardConnection.Item, _ sent: DashboardSession.Sent, about agent: AgentID,
         entry: UInt64, to connection: DashboardConnection
     ) {
@@ -132,6 +132,7 @@ extension DashboardDialect {
     private func pass(
         _ message: DashboardConnection.Message, about agent: AgentID?, entry: UInt64, to connection: DashboardConnection
     ) {
+        if entry > 0 { noteOutput(message.bytes.count, to: connection) }
         if connection.replay != nil {
             connection.replay?.live.append((agent, entry, message))
             connection.replay?.liveBytes += message.bytes.count
@@ -142,40 +143,6 @@ extension DashboardDialect {
             connection.held[agent, default: []].append(message)
         } else {
             deliver(message, to: connection)
-        }
-    }
-
-    // MARK: Output
-
-    func tell(of printed: OutputEntry, of agent: AgentID, at now: Instant) {
-        let entry: OutputEntry = DashboardProjection.whole(printed, &rests[agent])
-        // Only encoded where somebody wants it.
-        var output: DashboardText?
-        var lines: [(part: UInt8, text: DashboardText)]?
-        let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
-        let stream: String = DashboardProjection.name(of: entry.stream)
-        let level: String = DashboardProjection.level(of: entry.stream)
-        guard known[agent] != nil || listeners[agent] != nil else { return }
-        forListeners(of: agent) { (connection: DashboardConnection) in
-            guard entry.sequence > connection.outputFrom[agent] ?? 0 else { return }
-            let wanted: DashboardConnection.Match = connection.match(.output(stream: stream), about: agent)
-            if case .none = wanted {
-            } else {
-                let text: DashboardText = output ?? DashboardProjection.output(entry, of: agent)
-                output = text
-                offer(
-                    text, .output(stream: stream), DashboardSession.Sent(position: position, part: 0), about: agent,
-                    entry: entry.sequence, to: connection)
-            }
-            guard connection.subscriptions.contains(where: { $0.topic == .logs }) else { return }
-            let all: [(part: UInt8, text: DashboardText)] = lines ?? DashboardProjection.logEntries(entry, of: agent)
-            lines = all
-            for line in all {
-                offer(
-                    line.text, .log(level: level, stream: stream),
-                    DashboardSession.Sent(position: position, part: line.part), about: agent, entry: entry.sequence,
-                    to: connection)
-            }
         }
     }
 }

@@ -252,5 +252,7 @@ extension DashboardDialect {
                 deliver(live.message, to: connection)
             }
         }
+        if !connection.isPaced { connection.outputBytes = 0 }
+        catchUp(connection)
     }
 }

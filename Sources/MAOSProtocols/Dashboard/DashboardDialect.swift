@@ -11,6 +11,8 @@ package final class DashboardDialect: SocketDialect {
         /// What a session missed.
         case events
         case log(AgentID, DashboardLogReading)
+        /// A page of output that a client is behind with.
+        case output(AgentID)
         /// Nothing is told of the outcome.
         case nothing
     }
@@ -78,7 +80,7 @@ package final class DashboardDialect: SocketDialect {
 
     var configuration: DashboardConfiguration { hub.configuration }
 
-    private func take() -> [SocketOutput] {
+    func take() -> [SocketOutput] {
         let taken: [SocketOutput] = outputs
         outputs.removeAll(keepingCapacity: taken.count < 1_024)
         return taken
@@ -259,6 +261,8 @@ package final class DashboardDialect: SocketDialect {
             if let connection { missedEventsRead(result, connection, at: now) }
         case (.log(let agent, let reading), .read(let result)):
             if let connection { logRead(result, agent, reading, connection, at: now) }
+        case (.output(let agent), .read(let result)):
+            if let connection { pageRead(result, agent, connection, at: now) }
         default: break
         }
         return take()
@@ -290,6 +294,9 @@ package final class DashboardDialect: SocketDialect {
         guard !connection.isClosing else { return }
         outputs.append(isUrgent ? .sendAhead(bytes, to: connection.peer) : .send(bytes, to: connection.peer))
     }
+
+    /// Asks to be told when a client has taken everything.
+    func pace(_ connection: DashboardConnection) { outputs.append(.pace(connection.peer)) }
 
     func close(_ connection: DashboardConnection, code: UInt16, reason: String) {
         guard !connection.isClosing else { return }
@@ -338,6 +345,8 @@ package final class DashboardDialect: SocketDialect {
             let ping = DashboardText("ping", id: makeID(), at: now) { $0.member("timestamp", now.milliseconds) }
             send(ping.bytes, to: connection)
         }
+        // What an answer or the end of a replay has let go on.
+        catchUp(connection)
         if let end: Instant = connection.graceEnds {
             guard now >= end else { return }
             refuse(connection, nil, DashboardFailure(.tokenExpired, "The token has expired"), at: now)

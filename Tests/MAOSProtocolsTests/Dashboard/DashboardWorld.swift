@@ -53,6 +53,8 @@ final class DashboardWorld {
     /// What was to go before what waits.
     private(set) var urgent: [PeerID: [DashboardReply]] = [:]
     private(set) var closed: [PeerID: UInt16] = [:]
+    /// Connections of which the dialect waits to hear that the client has taken everything.
+    private(set) var paced: Set<PeerID> = []
     /// What was to be typed.
     private(set) var typed: [(AgentID, [UInt8])] = []
     /// Whether agents take what is typed.
@@ -123,6 +125,15 @@ final class DashboardWorld {
     /// What a connection was sent since the last look.
     func take(_ peer: PeerID) -> [DashboardReply] { received.removeValue(forKey: peer) ?? [] }
 
+    /// A client takes everything it was sent; says whether that was waited for.
+    @discardableResult
+    func drain(_ peer: PeerID) async throws -> Bool {
+        guard paced.remove(peer) != nil else { return false }
+        let loop: Int = loops[peer] ?? 0
+        try await carryOut(dialects[loop].drained(peer, at: now), loop)
+        return true
+    }
+
     // MARK: The world
 
     /// Lets time pass, with a look of every loop.
@@ -181,8 +192,8 @@ final class DashboardWorld {
                 }
             case .close(let peer, let code, _):
                 closed[peer] = code
-            case .pace:
-                Issue.record("nobody is to be waited for")
+            case .pace(let peer):
+                paced.insert(peer)
             case .submit(let command, let principal, let token):
                 let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 // Events come before replies, as they do from the orchestrator.

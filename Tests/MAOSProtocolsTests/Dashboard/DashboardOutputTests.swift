@@ -1,0 +1,148 @@
+import MAOSCore
+import MAOSTestSupport
+import Testing
+
+@testable import MAOSProtocols
+
+/// Agents that print faster than clients read.
+@Suite("Dashboard output for slow clients")
+struct DashboardOutputTests {
+    private static let piece: Int = 65_536
+
+    /// A piece that can be told from others.
+    private static func piece(_ number: Int) -> [UInt8] {
+        let mark: [UInt8] = Array("\(number):".utf8)
+        return mark + [UInt8](repeating: UInt8(ascii: "x"), count: piece - mark.count - 1) + [UInt8(ascii: "\n")]
+    }
+
+    private func sequences(_ replies: [DashboardReply]) -> [Int] {
+        replies.filter { $0.type == "agent:output" }.compactMap { $0.payload["sequence"]?.intValue }
+    }
+
+    @Test("DASH-SC-02: whoever reads slowly gets everything once and in order, a page at a time")
+    func slow() async throws {
+        let world = try await DashboardWorld()
+        let (slow, quick): (PeerID, PeerID) = (
+            try await world.join(client: "slow").peer, try await world.join(client: "quick").peer
+        )
+        let agent: AgentID = try await world.createAgent(from: slow)
+        try await world.send("subscribe:agent", #"{"agentId":"\#(agent)"}"#, from: quick)
+        (_, _) = (world.take(slow), world.take(quick))
+        var quickly: [Int] = []
+        for number in 1...200 {
+            try await world.print(DashboardOutputTests.piece(number), number % 3 == 0 ? .stderr : .stdout, by: agent)
+            try await world.drain(quick)
+            quickly += sequences(world.take(quick))
+        }
+        #expect(quickly == Array(1...200))
+        var slowly: [DashboardReply] = world.take(slow)
+        #expect(slowly.count <= 17)
+        while try await world.drain(slow) {
+            let page: [DashboardReply] = world.take(slow)
+            #expect(page.count <= 33)
+            slowly += page
+        }
+        #expect(sequences(slowly) == Array(1...200))
+        for reply: DashboardReply in slowly {
+            let number: Int = try #require(reply.payload["sequence"]?.intValue)
+            #expect(reply.payload["data"]?.stringValue?.hasPrefix("\(number):") == true)
+            #expect(reply.payload["stream"] == (number % 3 == 0 ? "stderr" : "stdout"))
+        }
+        // Level again, it is told at once.
+        try await world.print([0x41], by: agent)
+        #expect(sequences(world.take(slow)) == [201])
+        #expect(world.closed.isEmpty)
+    }
+
+    @Test("characters of a terminal stay whole where a client falls behind")
+    func characters() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join("adam:admin:60").peer
+        let id = AgentID(unchecked: "t")
+        _ = try await world.orchestrator.submit(
+            .spawnAgent(AgentSpecification(type: .coder, resident: .terminal), id: id),
+            as: Principal(subject: "adam", permissions: .all))
+        try await world.report(.agentStarted(id, process: ProcessIdentity(pid: 9, startTicks: 1)))
+        try await world.send("subscribe:agent", #"{"agentId":"t"}"#, from: peer)
+        _ = world.take(peer)
+        // Entries end within characters, of which the next ones have the rest.
+        let text: [UInt8] = Array(String(repeating: "€", count: 600_000).utf8)
+        for start in stride(from: 0, to: text.count, by: 40_001) {
+            try await world.print(Array(text[start..<min(start + 40_001, text.count)]), .terminal, by: id)
+        }
+        var told: [DashboardReply] = world.take(peer)
+        #expect(told.count < 40)
+        while try await world.drain(peer) { told += world.take(peer) }
+        #expect(told.compactMap { $0.payload["data"]?.stringValue }.joined() == String(decoding: text, as: UTF8.self))
+    }
+
+    @Test("what an agent printed still comes after its end")
+    func ended() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agent: AgentID = try await world.createAgent(from: peer)
+        for number in 1...40 { try await world.print(DashboardOutputTests.piece(number), by: agent) }
+        try await world.send("agent:terminate", #"{"agentId":"\#(agent)","force":true}"#, from: peer)
+        try await world.report(.agentStopped(agent))
+        var told: [DashboardReply] = world.take(peer)
+        while try await world.drain(peer) { told += world.take(peer) }
+        #expect(sequences(told) == Array(1...40))
+        #expect(world.closed.isEmpty)
+    }
+
+    @Test("what was deleted before a client had read so far is told of")
+    func deleted() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agent: AgentID = try await world.createAgent(from: peer)
+        for number in 1...40 { try await world.print(DashboardOutputTests.piece(number), by: agent) }
+        var told: [DashboardReply] = world.take(peer)
+        let behind: Int = try #require(sequences(told).last)
+        world.outputs.forget(30, of: .agent(agent))
+        while try await world.drain(peer) { told += world.take(peer) }
+        #expect(sequences(told) == Array(1...behind) + Array(31...40))
+        let alert: DashboardReply = try #require(told.first { $0.type == "system:alert" })
+        #expect(alert.payload["details"]?["dropped"]?.intValue == 30 - behind)
+    }
+
+    @Test("whoever comes back after falling behind goes on after its last message")
+    func resumed() async throws {
+        let world = try await DashboardWorld()
+        let (peer, session): (PeerID, String) = try await world.join()
+        let agent: AgentID = try await world.createAgent(from: peer)
+        for number in 1...60 { try await world.print(DashboardOutputTests.piece(number), by: agent) }
+        try await world.drain(peer)
+        let before: [Int] = sequences(world.take(peer))
+        #expect(before.count > 16 && before.count < 60)
+        try await world.close(peer)
+        let again: PeerID = try await world.join(more: #","sessionId":"\#(session)""#).peer
+        var after: [DashboardReply] = world.take(again)
+        for number in 61...80 { try await world.print(DashboardOutputTests.piece(number), by: agent) }
+        after += world.take(again)
+        while try await world.drain(again) { after += world.take(again) }
+        #expect(before + sequences(after) == Array(1...80))
+    }
+
+    @Test("several agents are caught up with in turn")
+    func turns() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join().peer
+        let agents: [AgentID] = [try await world.createAgent(from: peer), try await world.createAgent(from: peer)]
+        for number in 1...60 {
+            for agent: AgentID in agents { try await world.print(DashboardOutputTests.piece(number), by: agent) }
+        }
+        var told: [DashboardReply] = world.take(peer)
+        var pages: [Set<String>] = []
+        while try await world.drain(peer) {
+            let page: [DashboardReply] = world.take(peer)
+            pages.append(Set(page.compactMap { $0.payload["agentId"]?.stringValue }))
+            told += page
+        }
+        for agent: AgentID in agents {
+            let own: [DashboardReply] = told.filter { $0.payload["agentId"]?.stringValue == agent.rawValue }
+            #expect(sequences(own) == Array(1...60))
+        }
+        // No agent has two pages while the other waits for one.
+        #expect(pages.prefix(4).map(\.count).allSatisfy { $0 == 1 } && pages[0] != pages[1] && pages[1] != pages[2])
+    }
+}
