@@ -154,7 +154,8 @@ extension Engine {
         var load: Int = giver.state.currentTasks.count
         for id: TaskID in giver.state.currentTasks.reversed() {
             guard let task: EngineState.LiveTask = state.tasks[id], isUnbegun(task), state.recalls[id] == nil,
-                let since: Instant = task.record.state.startedAt, since + Engine.coordinationPause <= state.now
+                let since: Instant = task.record.state.startedAt, since + Engine.coordinationPause <= state.now,
+                passesGatesAgain(task.record)
             else { continue }
             let specification: TaskSpecification = task.record.specification
             let lane = ReadyQueue.LaneKey(specification, configuration)
@@ -172,6 +173,14 @@ extension Engine {
             state.recalls[id] = EngineState.Recall(attempt: attempt, agent: takers[best].id)
             batch.effects.append(.recallAttempt(AttemptID(task: id, number: attempt)))
         }
+    }
+
+    /// Whether a task would get past its gates once more if its attempt were given back.
+    ///
+    /// What is in excess of a limit that was lowered stays where it is; nothing new begins in its place.
+    private func passesGatesAgain(_ task: TaskRecord) -> Bool {
+        let gates: GateTable = state.ready.gates
+        return gates.uses(of: task).allSatisfy { gates.gates[$0.key]?.isWithinLimit ?? true }
     }
 
     /// Whether an attempt waits for its start, and nobody wants it to end.
@@ -201,7 +210,7 @@ extension Engine {
         guard let task: EngineState.LiveTask = state.tasks[id], let giver: AgentID = task.record.state.agent else {
             return
         }
-        guard task.record.status == .assigned, !state.isDraining, mayTake(recall.agent),
+        guard task.record.status == .assigned, !state.isDraining, mayTake(recall.agent), passesGatesAgain(task.record),
             let profile = state.ready.profile(of: recall.agent),
             ReadyQueue.fits(ReadyQueue.LaneKey(task.record.specification, configuration), profile)
         else { return returnToQueue(id) }

@@ -69,6 +69,14 @@ struct Gate: Sendable {
         }
     }
 
+    /// Whether those under way take up no more than there is; not so for a while where a limit has been lowered.
+    var isWithinLimit: Bool {
+        switch rule {
+        case .underWay(let limit): used <= limit
+        case .started: true
+        }
+    }
+
     /// When a gate of starts lets the next task pass; `nil` when it does so now, or is none.
     func opens(at now: Instant) -> Instant? {
         guard case .started(let count, let per) = rule else { return nil }

@@ -232,6 +232,47 @@ struct CoordinationTests {
         #expect(try world.agent("b").state.currentTasks.count == 2)
     }
 
+    /// Attempts of a project that were asked back, and a quota of it that was lowered before or after.
+    private func lowered(to limit: Int, beforeRecall: Bool) throws -> (world: EngineWorld, asked: [AttemptID]) {
+        var world = EngineWorld()
+        let lowered: Command = .resource(.setQuotas([QuotaKey(.project, "p"): QuotaLimits(tasks: limit)]))
+        try world.spawn(.coder, "a", slots: 8)
+        for number in 0..<4 { try world.create(TaskID(unchecked: "t\(number)")) { $0.project = "p" } }
+        try world.pass(.seconds(2))
+        _ = world.takeEffects()
+        try world.spawn(.coder, "b", slots: 4)
+        if beforeRecall { try world.send(lowered) }
+        try world.pass(.seconds(1))
+        let asked: [AttemptID] = recalled(in: &world)
+        if !beforeRecall { try world.send(lowered) }
+        return (world, asked)
+    }
+
+    @Test("what is under way beyond a quota that was lowered stays where it is")
+    func loweredQuota() throws {
+        #expect(try lowered(to: 3, beforeRecall: true).asked.isEmpty)
+        #expect(try lowered(to: 4, beforeRecall: true).asked.map(\.task) == ["t3", "t2"])
+    }
+
+    @Test("an attempt that is given back begins nowhere while a quota is exceeded, and waits for its turn")
+    func quotaLoweredMeanwhile() throws {
+        var (world, asked): (EngineWorld, [AttemptID]) = try lowered(to: 2, beforeRecall: false)
+        #expect(asked.map(\.task) == ["t3", "t2"])
+        try world.report(.attemptEnded(asked[0], .stopped))
+        try world.report(.attemptEnded(asked[1], .stopped))
+        #expect(
+            world.tasks.values.filter { $0.state.holdsAgent }.map(\.id).sorted { $0.rawValue < $1.rawValue } == [
+                "t0", "t1",
+            ])
+        for id in ["t2", "t3"] as [TaskID] {
+            let task: TaskRecord = try world.task(id)
+            #expect((task.status, task.state.attempt, task.state.interruptions) == (.queued, 1, 0))
+        }
+        try world.end("t0")
+        #expect(try world.task("t2").state.holdsAgent, "as many as the quota has room for")
+        #expect(world.status("t3" as TaskID) == .queued)
+    }
+
     @Test("a run of the server that goes on after a lost batch still knows what it asked back")
     func lostBatch() throws {
         var world = try loaded()
