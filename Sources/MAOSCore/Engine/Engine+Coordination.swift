@@ -27,6 +27,40 @@ struct Coordination: Sendable {
     }
 }
 
+/// What agents have taken over, as it was at the ends of the last two batches that something was going on in.
+///
+/// The newest of them may turn out not to be stored.
+struct CoordinationMarks: Sendable {
+    private var newest: (sequence: UInt64, coordination: Coordination) = (0, Coordination())
+    private var earlier: (sequence: UInt64, coordination: Coordination) = (0, Coordination())
+    /// Wishes to have attempts back that came to their end in this batch, and in the one before.
+    private var ended: [TaskID: EngineState.Recall] = [:]
+    private var endedBefore: [TaskID: EngineState.Recall] = [:]
+
+    /// The wishes that have come to their end and have not, where their batch is not stored.
+    var recalls: [TaskID: EngineState.Recall] { endedBefore.merging(ended) { $1 } }
+
+    /// A wish to have an attempt back has come to its end.
+    mutating func noteEnd(of recall: EngineState.Recall, of task: TaskID) { ended[task] = recall }
+
+    /// A batch has come to its end.
+    mutating func note(_ coordination: Coordination, at sequence: UInt64) {
+        if !ended.isEmpty || !endedBefore.isEmpty {
+            endedBefore = ended
+            ended = [:]
+        }
+        // What joins or moves is told of, so that there is nothing new where there is no new event.
+        guard coordination.isTimed || newest.coordination.isTimed, sequence > newest.sequence else { return }
+        earlier = newest
+        newest = (sequence, coordination)
+    }
+
+    /// What is true where events are stored up to a number.
+    func last(upTo sequence: UInt64) -> Coordination {
+        newest.sequence <= sequence ? newest.coordination : earlier.coordination
+    }
+}
+
 extension EngineState {
     /// An attempt that is to be taken back if it has not begun.
     struct Recall: Hashable, Sendable {
@@ -91,6 +125,18 @@ extension Engine {
         guard !state.coordination.isTimed else { return }
         state.coordination.isTimed = true
         state.timers.set(.coordination, at: state.now + Engine.coordinationPause)
+    }
+
+    /// Goes on with what agents have taken over in this run of the server, and what is stored of it.
+    mutating func resumeCoordination(_ marks: CoordinationMarks) {
+        state.coordination = marks.last(upTo: state.lastSequence)
+        // Profiles have other places here.
+        state.coordination.slots = [:]
+        if state.coordination.isTimed {
+            state.coordination.isTimed = false
+            setCoordinationTimer()
+        }
+        coordinationMarks.note(state.coordination, at: state.lastSequence)
     }
 
     /// Looks at what agents that joined could take over, and tells of what they have.
@@ -202,6 +248,7 @@ extension Engine {
     /// The wish to have an attempt back, which is over now, whatever became of it.
     mutating func takeRecall(of id: AttemptID) -> EngineState.Recall? {
         guard !state.recalls.isEmpty, let recall = state.recalls.removeValue(forKey: id.task) else { return nil }
+        coordinationMarks.noteEnd(of: recall, of: id.task)
         return recall.attempt == id.number ? recall : nil
     }
 

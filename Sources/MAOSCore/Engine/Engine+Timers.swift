@@ -103,7 +103,9 @@ extension Engine {
         state.isDraining = other.state.isDraining
         state.ready.adopt(other.state.ready, at: state.now)
         // What is given back from now on was asked for by the other.
-        for (id, recall) in other.state.recalls {
+        for (id, recall) in other.state.recalls.merging(
+            other.coordinationMarks.recalls, uniquingKeysWith: { mine, _ in mine })
+        {
             guard let task: EngineState.LiveTask = state.tasks[id], task.record.state.holdsAgent, !task.hasStarted,
                 task.record.state.attempt == recall.attempt
             else { continue }
@@ -112,6 +114,7 @@ extension Engine {
         for (id, request) in other.state.cancelRequests where state.tasks[id]?.record.state.cancellation != nil {
             state.cancelRequests[id] = request
         }
+        resumeCoordination(other.coordinationMarks)
         setGateTimers()
         stopAgain()
         let agents: [EngineState.LiveAgent] = other.state.agents.values.sorted { $0.record.number < $1.record.number }

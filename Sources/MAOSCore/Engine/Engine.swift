@@ -23,6 +23,8 @@ package struct Engine: Sendable {
     /// Tasks that ended in this batch: where in the batch they stand.
     var ended: [TaskID: Int] = [:]
     var batchNumber: UInt64 = 1
+    /// For an engine that follows this one when a batch cannot be stored.
+    var coordinationMarks = CoordinationMarks()
     /// Terminal tasks that commands of this batch name; read from the journal beforehand.
     var recalled: [TaskID: TaskRecord] = [:]
 
@@ -171,6 +173,7 @@ package struct Engine: Sendable {
         ended.removeAll(keepingCapacity: true)
         recalled.removeAll(keepingCapacity: true)
         batchNumber += 1
+        coordinationMarks.note(state.coordination, at: state.lastSequence)
         batch.time = state.now
         let finished: Batch = batch
         batch = Batch(following: finished)

@@ -286,6 +286,32 @@ struct CoordinationTests {
     }
 
     @Test(
+        "what moved is told of once, and what was lost with its batch is not, also when nothing can be stored meanwhile"
+    )
+    func toldAfterLostBatch() throws {
+        var world = try loaded()
+        try world.pass(.seconds(1))
+        let asked: [AttemptID] = recalled(in: &world)
+        try world.report(.attemptEnded(asked[0], .stopped))
+        try world.lose(.attemptEnded(asked[1], .stopped))
+        #expect(try world.task(asked[1].task).state.agent == "a")
+        try world.lose(.tick)
+        world.now = world.now + .seconds(1)
+        try world.lose(.tick)
+        #expect(told(in: world).isEmpty)
+        try world.pass(.seconds(5))
+        let events: [JSONValue] = told(in: world)
+        #expect(events.map { $0["details"]?["assignedTasksMoved"] } == [1])
+        #expect(events.map { $0["details"]?["agentsRebalanced"] } == [2])
+        try world.lose(.attemptEnded(asked[1], .stopped))
+        try world.report(.attemptEnded(asked[1], .stopped))
+        let task: TaskRecord = try world.task(asked[1].task)
+        #expect(task.state.agent == "b" && task.state.interruptions == 0)
+        try world.pass(.seconds(5))
+        #expect(told(in: world).map { $0["details"]?["assignedTasksMoved"] } == [1, 1])
+    }
+
+    @Test(
         "whatever happens while agents join, nothing is lost and nothing runs twice",
         arguments: 1...40 as ClosedRange<UInt64>)
     func random(seed: UInt64) throws {

@@ -84,6 +84,13 @@ struct EngineWorld {
         store(engine.takeBatch())
     }
 
+    /// Sends a report whose batch cannot be stored; the run goes on from what is.
+    mutating func lose(_ command: Command) throws(Rejection) {
+        _ = try engine.apply(Request(command, from: .system), at: now)
+        _ = engine.takeBatch()
+        try restart(recovering: false)
+    }
+
     /// Entities that satisfy a query, as a journal finds them.
     func stored(_ query: EntityQuery) -> [EntityRow] {
         let found: [EntityRow] = (entities[query.kind] ?? [:]).values.filter { query.takes($0) }
