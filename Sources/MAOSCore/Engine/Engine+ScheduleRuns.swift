@@ -12,7 +12,7 @@ extension Engine {
         guard let record: ScheduleRecord = state.schedules[id] else { return }
         var next: Instant?
         if record.specification.maximumRuns.map({ record.runs + record.waiting.count < $0 }) ?? true {
-            next = state.timetables[id]?.next(after: instant)
+            next = nextTime(of: record, after: instant)
         }
         var due: Instant? = next
         if let next, record.specification.jitter.count > 0 {
@@ -26,6 +26,26 @@ extension Engine {
             record.updatedAt = now
         }
         if let due, record.status == .active { setRunTimer(of: id, at: due) }
+    }
+
+    /// The first time after an instant that has not come before.
+    ///
+    /// After a thousand that have, at a clock that was set far back, what stands between those that follow is left out.
+    private func nextTime(of record: ScheduleRecord, after instant: Instant) -> Instant? {
+        guard let timetable: Timetable = state.timetables[record.id] else { return nil }
+        var looks: Int = 0
+        var next: Instant? = timetable.next(after: instant)
+        while let time: Instant = next, let end: Instant = record.pastTimes.end(ofRowWith: time) {
+            looks += 1
+            next = timetable.next(after: looks < Engine.countedRuns ? time : end)
+        }
+        return next
+    }
+
+    /// Sees to a time that has come, and that does not come again.
+    private mutating func timeHasCome(_ time: Instant, of id: ScheduleID) {
+        state.schedules.update(id) { $0.pastTimes.note(time) }
+        runDue(id, at: time)
     }
 
     private mutating func setRunTimer(of id: ScheduleID, at due: Instant) {
@@ -49,7 +69,7 @@ extension Engine {
         else { return }
         guard !state.isDraining else { return }
         guard state.timetables[id] != nil else {
-            runDue(id, at: time)
+            timeHasCome(time, of: id)
             let zone: String = record.specification.timeZone
             pauseForError(id, "the rules of time zone \(zone) are not available")
             return
@@ -60,7 +80,7 @@ extension Engine {
             #if EngineFaults
             if EngineFault.secondRun.isOn { runDue(id, at: time) }
             #endif
-            runDue(id, at: time)
+            timeHasCome(time, of: id)
             plan(id, after: time)
         }
         completeIfDone(id)
@@ -68,9 +88,9 @@ extension Engine {
 
     /// Sees to runs whose times have passed while nobody was there, and goes on from now.
     private mutating func catchUp(_ id: ScheduleID, from first: Instant, policy: CatchUpPolicy) {
-        guard let timetable: Timetable = state.timetables[id] else { return }
+        guard let record: ScheduleRecord = state.schedules[id] else { return }
         var times: [Instant] = [first]
-        while times.count < Engine.countedRuns, let time: Instant = timetable.next(after: times[times.count - 1]),
+        while times.count < Engine.countedRuns, let time: Instant = nextTime(of: record, after: times[times.count - 1]),
             time <= state.now
         { times.append(time) }
         let chosen: Int =
@@ -79,7 +99,7 @@ extension Engine {
             case .once: 1
             case .all: min(times.count, configuration.limits.caughtUpRuns)
             }
-        for time: Instant in times.prefix(chosen) { runDue(id, at: time) }
+        for time: Instant in times.prefix(chosen) { timeHasCome(time, of: id) }
         let missed: Int = times.count - chosen
         state.schedules.update(id) { $0.missed += missed }
         plan(id, after: state.now)

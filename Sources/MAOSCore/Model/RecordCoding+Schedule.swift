@@ -25,6 +25,7 @@ extension ScheduleRecord: StoredEntity {
         writer.list(waiting) { $0.zigzag($1.milliseconds) }
         writer.optionalString(error)
         RecordCoding.put(specification, to: &writer)
+        RecordCoding.put(pastTimes, to: &writer)
     }
 
     /// Reads what ``write(to:)`` wrote.
@@ -76,6 +77,12 @@ extension ScheduleRecord: StoredEntity {
         }
         self.waiting = waiting
         self.error = error
+        if reader.isAtEnd {
+            // Of an older form, which knows of one time only.
+            if let last { pastTimes.note(last) }
+        } else {
+            pastTimes = try RecordCoding.pastTimes(from: &reader)
+        }
     }
 }
 
@@ -133,6 +140,30 @@ extension RecordCoding {
             }
             if !execution.budget.isEmpty { put(execution.budget, to: &writer) }
         }
+    }
+
+    static func put(_ times: PastTimes, to writer: inout ByteWriter) {
+        writer.list(times.rows) {
+            $0.zigzag($1.first.milliseconds)
+            $0.zigzag($1.step.count)
+            $0.zigzag($1.count)
+        }
+    }
+
+    static func pastTimes(from reader: inout ByteReader) throws(ByteReaderError) -> PastTimes {
+        let rows: [PastTimes.Row] = try reader.list(minimumSize: 3) {
+            (reader: inout ByteReader) throws(ByteReaderError) in
+            let start: Int = reader.offset
+            let first: Int64 = try reader.zigzag()
+            let step: Int64 = try reader.zigzag()
+            let count: Int64 = try reader.zigzag()
+            guard count >= 1, step >= 0, (count == 1) == (step == 0) else { throw .malformed(offset: start) }
+            let (length, isTooLong): (Int64, Bool) = step.multipliedReportingOverflow(by: count - 1)
+            guard !isTooLong, !first.addingReportingOverflow(length).overflow else { throw .malformed(offset: start) }
+            return PastTimes.Row(
+                first: Instant(milliseconds: first), step: Milliseconds(step), count: count)
+        }
+        return PastTimes(rows: rows)
     }
 
     static func scheduleSpecification(from reader: inout ByteReader) throws(ByteReaderError) -> ScheduleSpecification {

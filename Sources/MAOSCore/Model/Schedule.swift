@@ -197,6 +197,8 @@ public struct ScheduleRecord: Hashable, Sendable {
     public var nextDue: Instant?
     /// The time of the newest run.
     public var lastRun: Instant?
+    /// The times that have come, and do not come again.
+    package var pastTimes = PastTimes()
     /// What the newest run started; `nil` also when the schedule started something of another kind then.
     public var newest: ScheduleRun?
     /// Runs that were started.

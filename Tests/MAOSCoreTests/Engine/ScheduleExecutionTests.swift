@@ -234,6 +234,6 @@ struct ScheduleExecutionTests {
         record.newest = .execution(ExecutionID(unchecked: "e1"))
         let row: EntityRow = record.row
         #expect(try ScheduleRecord(row) == record)
-        try expectRefusalOfDamage(to: row, seed: seed) { _ = try ScheduleRecord($0) }
+        try expectRefusalOfDamage(to: row, olderForms: 1, seed: seed) { _ = try ScheduleRecord($0) }
     }
 }

@@ -201,6 +201,117 @@ struct ScheduleTests {
         #expect(after.nextRun == first + .seconds(7 * 3_600))
     }
 
+    /// A schedule that has run at some hour, with a server that began anew at a clock so much before that.
+    private func setBack(
+        by time: Milliseconds, _ adjust: (inout ScheduleSpecification) -> Void = { _ in }
+    ) throws -> (world: EngineWorld, id: ScheduleID, hour: Instant) {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification("0 * * * *", adjust), in: &world)
+        let hour: Instant = try #require(try record(id, in: world).nextRun)
+        try world.pass(hour - world.now)
+        #expect(try record(id, in: world).runs == 1)
+        world.now = Instant(milliseconds: hour.milliseconds - time.count)
+        try world.restart()
+        return (world, id, hour)
+    }
+
+    @Test("a time that has come does not come again when the clock is set back, unless it is another one")
+    func repeatedTime() throws {
+        var (world, id, hour): (EngineWorld, ScheduleID, Instant) = try setBack(by: .seconds(90))
+        let next: Instant = hour + ScheduleTests.hour
+        try world.send(.schedule(.replace(id, try specification { $0.name = "other" })))
+        #expect(try record(id, in: world).nextRun == next)
+        try world.send(.schedule(.pause(id)))
+        try world.send(.schedule(.resume(id)))
+        #expect(try record(id, in: world).nextRun == next)
+
+        try world.send(.schedule(.replace(id, try specification("* * * * *"))))
+        var times: [Instant?] = []
+        for _ in 0..<3 {
+            let time: Instant = try #require(try record(id, in: world).nextRun)
+            times.append(time)
+            try world.pass(time - world.now)
+        }
+        #expect(times == [-60, 60, 120].map { hour + .seconds($0) }, "before and after the hour that has been")
+        #expect(try record(id, in: world).runs == 4)
+
+        try world.send(.schedule(.replace(id, try specification { $0.recurrence = .instant(hour + .seconds(240)) })))
+        try world.pass(.seconds(120))
+        #expect(try record(id, in: world).status == .completed)
+    }
+
+    @Test("one that is to run only at a time that has come completes")
+    func onlyRepeatedTime() throws {
+        var (world, id, hour): (EngineWorld, ScheduleID, Instant) = try setBack(by: .seconds(90))
+        try world.send(.schedule(.replace(id, try specification { $0.recurrence = .instant(hour) })))
+        #expect(try record(id, in: world).status == .completed)
+        #expect(tasks(in: world).count == 1)
+    }
+
+    @Test("what is made up for is what has not come before", arguments: CatchUpPolicy.allCases)
+    func repeatedCatchUp(_ policy: CatchUpPolicy) throws {
+        var (world, id, hour): (EngineWorld, ScheduleID, Instant) = try setBack(by: .seconds(90))
+        try world.send(.schedule(.replace(id, try specification("* * * * *") { $0.catchUp = policy })))
+        world.now = hour + .seconds(130)
+        try world.report(.tick)
+        let after: ScheduleRecord = try record(id, in: world)
+        let expected: [CatchUpPolicy: Int] = [.skip: 1, .once: 2, .all: 4]
+        #expect(after.runs == expected[policy])
+        #expect(after.missed == 4 - (expected[policy] ?? 0), "one minute before, two after")
+        let told: [String] = tasks(in: world).compactMap {
+            $0.specification.metadata.value()["scheduledFor"]?.stringValue
+        }
+        #expect(Set(told).count == told.count)
+    }
+
+    @Test("a clock that was far ahead keeps nobody from going on with the right one")
+    func clockFarAhead() throws {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification(), in: &world)
+        let first: Instant = try #require(try record(id, in: world).nextRun)
+        let right: Instant = world.now
+        world.now = right + .seconds(4 * 365 * 86_400)
+        try world.report(.tick)
+        try world.pass(.seconds(5 * 3_600))
+        let ahead: ScheduleRecord = try record(id, in: world)
+        #expect(ahead.runs == 5 && ahead.missed == 1_000)
+        world.now = right
+        try world.restart()
+        try world.send(.schedule(.replace(id, try specification())))
+        #expect(try record(id, in: world).nextRun == first)
+        try world.pass(ScheduleTests.hour)
+        #expect(try record(id, in: world).runs == 6)
+    }
+
+    @Test("a clock that is set back over ever so many runs costs no more than a thousand looks")
+    func setBackFar() throws {
+        var world = EngineWorld()
+        world.checkedBatches = 1_000
+        let begin: Instant = world.now
+        let id: ScheduleID = try create(try specification("* * * * *"), in: &world)
+        try world.pass(.seconds(60 * 3_000))
+        let before: ScheduleRecord = try record(id, in: world)
+        world.now = begin
+        try world.restart()
+        try world.send(.schedule(.replace(id, try specification("* * * * *"))))
+        #expect(try record(id, in: world).nextRun == before.nextRun)
+        #expect(before.row.body.count < 300)
+    }
+
+    @Test("a record of an older version knows of one time that has come")
+    func olderRecord() throws {
+        var (world, id, hour): (EngineWorld, ScheduleID, Instant) = try setBack(by: .seconds(90))
+        var row: EntityRow = try #require(world.entities[.schedule]?[id.rawValue])
+        var record: ScheduleRecord = try ScheduleRecord(row)
+        record.pastTimes = PastTimes()
+        // Nothing but their count, which is 0.
+        row.body = Array(record.row.body.dropLast())
+        world.overwrite(row)
+        try world.restart()
+        try world.send(.schedule(.replace(id, try specification())))
+        #expect(try self.record(id, in: world).nextRun == hour + ScheduleTests.hour)
+    }
+
     @Test("a run that is only a little late is not missed")
     func late() throws {
         var world = EngineWorld()
@@ -439,9 +550,11 @@ struct ScheduleTests {
             record.error = "no"
             record.runs = 3
             record.newest = .task("b")
+            record.lastRun = Instant(milliseconds: 60_000)
+            for time: Int64 in [-9, 60_000, 120_000, 7] { record.pastTimes.note(Instant(milliseconds: time)) }
             let row: EntityRow = record.row
             #expect(try ScheduleRecord(row) == record)
-            try expectRefusalOfDamage(to: row, seed: seed) { _ = try ScheduleRecord($0) }
+            try expectRefusalOfDamage(to: row, olderForms: 1, seed: seed) { _ = try ScheduleRecord($0) }
         }
     }
 }
