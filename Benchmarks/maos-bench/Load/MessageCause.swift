@@ -8,8 +8,10 @@ protocol MessageCause: AnyObject {
     func cause(_ count: Int) throws
 }
 
-/// Causes messages of the bare fan-out: a byte each.
+/// Causes messages of the bare fan-out: a byte for each write to everybody, with the number of messages in it.
 final class BareCause: MessageCause {
+    /// About how many messages are in a write; 1 … 128.
+    var merging: Int = 1
     private let socket: Descriptor
 
     init(_ address: SocketAddress) throws {
@@ -19,9 +21,10 @@ final class BareCause: MessageCause {
     }
 
     func cause(_ count: Int) throws {
-        let bytes = [UInt8](repeating: 1, count: count)
+        let writes: Int = max(1, (count + merging / 2) / merging, (count + 254) / 255)
+        let bytes: [UInt8] = (0..<writes).map { UInt8(count * ($0 + 1) / writes - count * $0 / writes) }
         let sent: Transfer = bytes.withUnsafeBytes { socket.send($0) }
-        guard sent == .count(count) else { throw BenchError("the yardstick takes no more: \(sent)") }
+        guard sent == .count(bytes.count) else { throw BenchError("the yardstick takes no more: \(sent)") }
     }
 }
 

@@ -45,6 +45,8 @@ final class SocketFleet {
     private(set) var messages: Int = 0
     /// Bytes that all clients together have got.
     private(set) var bytes: Int = 0
+    /// How often anything has come to a client.
+    private(set) var arrivals: Int = 0
     /// When the message of an ordinal (modulo the count) was caused, in nanoseconds; what comes is measured against that.
     var causedAt: [Int64] = []
     /// From the cause to the end of the message at each client.
@@ -111,7 +113,7 @@ final class SocketFleet {
     }
 
     /// Reads the answer to a handshake, and returns what came after it.
-    private static func upgraded(_ socket: borrowing Descriptor) throws -> ArraySlice<UInt8> {
+    static func upgraded(_ socket: borrowing Descriptor) throws -> ArraySlice<UInt8> {
         var bytes: [UInt8] = []
         let part = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
         defer { part.deallocate() }
@@ -158,6 +160,7 @@ final class SocketFleet {
                 throw BenchError("a subscriber was disconnected after \(clients[index].messages) messages")
             }
             bytes += received
+            arrivals += 1
             take(buffer, received, index)
         }
     }
@@ -195,16 +198,20 @@ final class SocketFleet {
 /// The frames and handshakes that clients send.
 enum SocketRequests {
     /// Opens a WebSocket at a path (RFC 6455 §4.1).
-    static func handshake(_ path: String, _ requests: HTTPRequests) -> [UInt8] {
-        Array(
-            ("GET \(path) HTTP/1.1\r\nHost: \(requests.host)\r\nAuthorization: Bearer \(requests.token)\r\n"
+    static func handshake(_ path: String, _ requests: HTTPRequests, isAnonymous: Bool = false) -> [UInt8] {
+        let credentials: String = isAnonymous ? "" : "Authorization: Bearer \(requests.token)\r\n"
+        return Array(
+            ("GET \(path) HTTP/1.1\r\nHost: \(requests.host)\r\n" + credentials
                 + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").utf8)
     }
 
-    /// A text message of at most 125 bytes, masked with zeros.
+    /// A text message of at most 65,535 bytes, masked with zeros.
     static func text(_ text: String) -> [UInt8] {
-        [0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8)
+        let count: Int = text.utf8.count
+        let length: [UInt8] =
+            count > 125 ? [0x80 | 126, UInt8(count >> 8), UInt8(count & 0xFF)] : [0x80 | UInt8(count)]
+        return [0x81] + length + [0, 0, 0, 0] + Array(text.utf8)
     }
 
     /// A text message as a server sends it; at most 65,535 bytes.

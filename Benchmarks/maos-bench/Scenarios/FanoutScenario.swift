@@ -6,10 +6,14 @@ enum FanoutScenario {
     private struct Window {
         var deliveries: Int
         var bytes: Int
+        /// How often anything came to a subscriber.
+        var arrivals: Int
         var nanoseconds: Int64
         var serverCPU: Int64
         var latencies: LatencyHistogram
 
+        /// Messages that came together.
+        var merged: Double { quotient(Double(deliveries), Double(arrivals)) }
         var rate: Double { quotient(Double(deliveries), Double(nanoseconds) / 1e9) }
         var ratePerCPUSecond: Double { quotient(Double(deliveries), Double(serverCPU) / 1e9) }
         /// CPU-seconds of the server for a million deliveries.
@@ -18,11 +22,11 @@ enum FanoutScenario {
 
     static let subscribers: Int = 1_000
     /// Events that are under way at once at full speed.
-    private static let outstanding: Int = 64
+    private static let outstanding: Int = 256
     /// Events a second of the steady rate.
     private static let steadyRate: Int64 = 100
     private static let warmUpEvents: Int = 500
-    private static let events: Int = 8_000
+    private static let events: Int = 16_000
     private static let steadyEvents: Int = 300
 
     static func measure(_ options: Options) throws -> ScenarioResult {
@@ -61,8 +65,12 @@ enum FanoutScenario {
             let trigger: BareCause = try BareCause(address)
             let bareFleet: SocketFleet = try SocketFleet()
             for _ in 0..<subscribers { try bareFleet.connect(to: address, handshake: nil) }
+            // As many messages in a write as the server's came together: otherwise either side may fall into step with the
+            // generator at half or twice as many, and the comparison would be one of luck.
+            trigger.merging = max(1, min(128, Int(window.merged.rounded())))
             _ = try burst(bareFleet, trigger, child.probe, warmUpEvents)
             bare.append(try burst(bareFleet, trigger, child.probe, events))
+            trigger.merging = 1
             bareSteady.append(try pace(bareFleet, trigger, child.probe, steadyEvents))
             child.stop()
         }
@@ -99,6 +107,9 @@ enum FanoutScenario {
                 name: "deliveries beside a stalled reader", unit: .perSecond, values: stalled.full.map(\.rate),
                 yardstick: Figure.Yardstick(name: "without it", values: full.map(\.rate))),
             Figure(name: "memory more with it", unit: .megabytes, values: stalled.memory),
+            Figure(
+                name: "messages that came together", unit: .count, values: full.map(\.merged),
+                yardstick: yardstick(bare.full, \.merged)),
             Figure(name: "bytes of a message", unit: .count, values: [Double(size)]),
         ]
     }
@@ -169,18 +180,21 @@ enum FanoutScenario {
         var time: Int64
         var messages: Int
         var bytes: Int
+        var arrivals: Int
         var cpu: Int64
 
         init(_ fleet: SocketFleet, _ server: ProcessProbe) {
             time = SystemClock.monotonicNanoseconds()
             messages = fleet.messages
             bytes = fleet.bytes
+            arrivals = fleet.arrivals
             cpu = server.cpuNanoseconds()
         }
 
         func window(until end: Mark, _ fleet: SocketFleet) -> Window {
             Window(
-                deliveries: end.messages - messages, bytes: end.bytes - bytes, nanoseconds: end.time - time,
+                deliveries: end.messages - messages, bytes: end.bytes - bytes, arrivals: end.arrivals - arrivals,
+                nanoseconds: end.time - time,
                 serverCPU: end.cpu - cpu, latencies: fleet.latencies)
         }
     }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import MAOSCore
 internal import MAOSSystem
 
-/// A process that prints a lot: stored by the server, and followed by one client as server-sent events.
+/// A process that prints a lot: stored by the server, and followed by one client, as server-sent events or as a dashboard.
 enum OutputScenario {
     private static let line: String = String(repeating: "0123456789", count: 9) + "abcdefghi"
     private static let lines: Int = 2_000_000
@@ -26,6 +26,7 @@ enum OutputScenario {
 
     static func measure(_ options: Options) throws -> ScenarioResult {
         var runs: [Run] = []
+        var dashboard: [Run] = []
         var bare: [Double] = []
         for _ in 0..<options.runs {
             let folder: WorkFolder = try WorkFolder(in: options.folder)
@@ -33,6 +34,11 @@ enum OutputScenario {
                 try options.requireServer(), data: try folder.fresh("data"), folder: folder)
             runs.append(try follow(server))
             server.stop()
+            let other: ServerProcess = try ServerProcess(
+                try options.requireServer(), data: try folder.fresh("dashboard"), folder: folder, surface: "dashboard",
+                more: ["--auth", "local"])
+            dashboard.append(try watch(other))
+            other.stop()
             bare.append(try readAndStore(in: folder))
         }
         return ScenarioResult(
@@ -46,6 +52,14 @@ enum OutputScenario {
                     name: "server CPU per MB", unit: .microseconds,
                     values: runs.map { quotient(Double($0.serverCPU) / 1e3, Double(size) / 1e6) }),
                 Figure(name: "server's memory, at most", unit: .megabytes, values: runs.map(\.peak)),
+                Figure(
+                    name: "MB/s to a dashboard", unit: .count, values: dashboard.map(\.rate),
+                    yardstick: Figure.Yardstick(name: "read and written to a file", values: bare),
+                    targets: [.atLeast(400)]),
+                Figure(
+                    name: "server CPU per MB", unit: .microseconds,
+                    values: dashboard.map { quotient(Double($0.serverCPU) / 1e3, Double(size) / 1e6) }),
+                Figure(name: "server's memory, at most", unit: .megabytes, values: dashboard.map(\.peak)),
             ])
     }
 
@@ -78,6 +92,35 @@ enum OutputScenario {
         }
         let found: Int = try countLines(socket)
         guard found == lines else { throw BenchError("\(found) of \(lines) lines came") }
+        return Run(
+            nanoseconds: SystemClock.monotonicNanoseconds() - begin,
+            serverCPU: server.probe.cpuNanoseconds() - cpu, peak: server.probe.peakMemory() / 1_048_576)
+    }
+
+    /// Has an agent print what a dashboard asked it to, and reads that to its end.
+    private static func watch(_ server: ServerProcess) throws -> Run {
+        let client: MessageClient = try MessageClient(to: server.address, path: "/ws", server.requests)
+        try client.send(
+            #"{"id":"a","type":"agent:create","payload":{"name":"A","model":"claude-3-opus","workspace":"w"}}"#)
+        let answer: JSONValue = try client.next { $0["type"] == "ack" }
+        guard let agent: String = answer["payload"]?["agentId"]?.stringValue else {
+            throw BenchError("an agent could not be made: \(JSONText(answer))")
+        }
+        _ = try client.next { $0["payload"]?["status"] == "running" }
+        _ = client.takeRest()
+        let begin: Int64 = SystemClock.monotonicNanoseconds()
+        let cpu: Int64 = server.probe.cpuNanoseconds()
+        try client.send(
+            #"{"id":"b","type":"agent:command","payload":{"agentId":"\#(agent)","command":"\#(command)"}}"#)
+        let part = UnsafeMutableRawBufferPointer.allocate(byteCount: partSize, alignment: 16)
+        defer { part.deallocate() }
+        var found: Int = 0
+        while found < lines {
+            guard case .count(let count) = client.socket.receive(into: part), count > 0 else {
+                throw BenchError("the connection ended after \(found) of \(lines) lines")
+            }
+            found += countBackslashes(UnsafeMutableRawBufferPointer(rebasing: part[..<count]))
+        }
         return Run(
             nanoseconds: SystemClock.monotonicNanoseconds() - begin,
             serverCPU: server.probe.cpuNanoseconds() - cpu, peak: server.probe.peakMemory() / 1_048_576)

@@ -19,12 +19,16 @@ final class ServerProcess {
     ///   - data: Its data directory.
     ///   - folder: Where its log goes.
     ///   - surface: What it serves.
+    ///   - more: Further arguments.
     /// - Throws: ``BenchError`` with the end of its log when it did not become ready.
-    init(_ program: String, data: String, folder: borrowing WorkFolder, surface: String = "gateway") throws {
+    init(
+        _ program: String, data: String, folder: borrowing WorkFolder, surface: String = "gateway", more: [String] = []
+    ) throws {
         log = "\(folder.path)/server.log"
-        let arguments: [String] = [
-            "--limits", "off", "--listen", "127.0.0.1:0=\(surface)", "--data", data, "--log-level", "warn",
-        ]
+        let arguments: [String] =
+            [
+                "--limits", "off", "--listen", "127.0.0.1:0=\(surface)", "--data", data, "--log-level", "warn",
+            ] + more
         child = try ChildProcess(program, arguments, errorLog: log)
         var found: SocketAddress?
         while true {

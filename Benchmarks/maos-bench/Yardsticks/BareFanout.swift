@@ -4,13 +4,16 @@ internal import MAOSSystem
 
 /// What sending to many costs at least: one thread that writes the same bytes to every connection, and does nothing else.
 ///
-/// The first connection says when: each byte that comes on it is one message for all others. What has come together goes out
-/// in one write a connection.
+/// The first connection says when: each byte that comes on it is one write to each of the others, with as many messages as the
+/// byte says.
 struct BareFanout {
     /// The word on the command line that starts it.
     static let command: String = "fanout"
 
+    /// Bytes of the first connection that are read at once.
     private static let batchLimit: Int = 1_024
+    /// Messages in a write.
+    private static let mergeLimit: Int = 255
 
     private let frame: [UInt8]
     private var control: CInt = -1
@@ -41,8 +44,8 @@ struct BareFanout {
     private mutating func serve(on server: borrowing BareServer) throws(SystemError) {
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: BareFanout.batchLimit, alignment: 16)
         let batch = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: BareFanout.batchLimit * frame.count, alignment: 16)
-        for place in 0..<BareFanout.batchLimit {
+            byteCount: BareFanout.mergeLimit * frame.count, alignment: 16)
+        for place in 0..<BareFanout.mergeLimit {
             UnsafeMutableRawBufferPointer(rebasing: batch[(place * frame.count)...]).copyBytes(from: frame)
         }
         defer {
@@ -58,7 +61,10 @@ struct BareFanout {
                 if received <= 0 {
                     leave(number)
                 } else if number == control {
-                    sendAll(UnsafeRawBufferPointer(rebasing: batch[..<(received * frame.count)]))
+                    for place in 0..<received {
+                        let count = Int(buffer.load(fromByteOffset: place, as: UInt8.self))
+                        sendAll(UnsafeRawBufferPointer(rebasing: batch[..<(count * frame.count)]))
+                    }
                 }
             }
         }
