@@ -18,6 +18,8 @@ package struct DashboardConfiguration: Sendable {
     package var metricsInterval: Milliseconds = .seconds(5)
     /// Messages that are kept for a client that comes back.
     package var missedMessages: Int = 1_000
+    /// Bytes of them: less than a client may leave unread, so that it can be told of more meanwhile.
+    package var missedBytes: Int = 4 << 20
     /// Sessions that are kept at most; those without a connection go first.
     package var sessions: Int = 10_000
     /// Commands of one agent that run at the same time.

@@ -158,8 +158,8 @@ struct DashboardReplay {
         return !unstarted.contains(change.id)
     }
 
-    /// The newest messages of all lists, in the order of their times; those before them count as dropped.
-    mutating func take(atMost limit: Int) -> [DashboardConnection.Message] {
+    /// The newest messages of all lists, in the order of their times, and at least one; those before them count as dropped.
+    mutating func take(atMost limit: Int, bytes byteLimit: Int) -> [DashboardConnection.Message] {
         var all: [(time: Int64, number: Int, message: DashboardConnection.Message)] = []
         for list: [Missed] in lists {
             // A clock that was set back does not change the order of a list.
@@ -170,10 +170,14 @@ struct DashboardReplay {
             }
         }
         all.sort { $0.time != $1.time ? $0.time < $1.time : $0.number < $1.number }
-        if all.count > limit {
-            dropped += all.count - limit
-            all.removeFirst(all.count - limit)
+        var (count, bytes): (Int, Int) = (0, 0)
+        for missed in all.reversed() {
+            bytes += missed.message.bytes.count
+            guard count < limit, count == 0 || bytes <= byteLimit else { break }
+            count += 1
         }
+        dropped += all.count - count
+        all.removeFirst(all.count - count)
         lists = []
         return all.map(\.message)
     }

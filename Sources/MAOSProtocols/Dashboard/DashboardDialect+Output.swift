@@ -139,7 +139,7 @@ private struct OutputTexts {
     let outputItem: DashboardConnection.Item
     let lineItem: DashboardConnection.Item
     private var madeOutput: DashboardText?
-    private var madeLines: [(part: UInt8, text: DashboardText)]?
+    private var madeLines: [(part: UInt32, text: DashboardText)]?
 
     init(_ entry: OutputEntry, of agent: AgentID) {
         self.entry = entry
@@ -166,8 +166,8 @@ private struct OutputTexts {
         return text
     }
 
-    mutating func lines() -> [(part: UInt8, text: DashboardText)] {
-        let texts: [(part: UInt8, text: DashboardText)] =
+    mutating func lines() -> [(part: UInt32, text: DashboardText)] {
+        let texts: [(part: UInt32, text: DashboardText)] =
             madeLines ?? DashboardProjection.logEntries(entry, of: agent)
         madeLines = texts
         return texts

@@ -8,6 +8,14 @@ struct DashboardLogReading {
     var since: Instant
     /// The last entry to be read; `nil` before that is known.
     var last: UInt64?
+    /// The oldest entry that the client has missed.
+    var first: UInt64 = 0
+    /// The entries that are being read.
+    var block: ClosedRange<UInt64> = 0...0
+    /// Those of them that have been.
+    var read: [OutputEntry] = []
+    /// Entries behind them, oldest first.
+    var pieces: [OutputEntry] = []
     var missed: [DashboardReplay.Missed] = []
     /// Entries that are passed over because there are too many.
     var dropped: Int = 0
@@ -18,6 +26,8 @@ struct DashboardLogReading {
 extension DashboardDialect {
     private static let pageLimit: Int = 1_000
     private static let pageBytes: Int = 8 << 20
+    /// Entries of a log that are read at a time, the newest first.
+    private static let blockLength: UInt64 = 64
     /// Types of events that become messages.
     private static let types: Set<String> = [
         "agent_spawned", "agent_ready", "agent_work_changed", "agent_paused", "agent_resumed", "agent_crashed",
@@ -104,7 +114,7 @@ extension DashboardDialect {
     }
 
     private func take(_ event: Event, _ connection: DashboardConnection, _ replay: inout DashboardReplay) {
-        func add(_ bytes: [UInt8], part: UInt8) {
+        func add(_ bytes: [UInt8], part: UInt32) {
             let sent = DashboardSession.Sent(
                 position: DashboardPosition(source: .event, sequence: event.sequence), part: part)
             guard !replay.known.contains(sent) else { return }
@@ -156,27 +166,65 @@ extension DashboardDialect {
         guard case .success(.output(let page)) = result else {
             return logDone(agent, reading, connection, at: now)
         }
-        let next: UInt64
-        if let last: UInt64 = reading.last {
-            for entry: OutputEntry in page.entries where entry.sequence <= last {
-                take(entry, of: agent, &reading, connection)
-            }
-            next = page.nextSequence
-            if page.entries.isEmpty { return logDone(agent, reading, connection, at: now) }
-        } else {
+        guard let last: UInt64 = reading.last else {
             reading.last = page.lastSequence
-            let first: UInt64 = max((reading.cursor ?? 0) + 1, page.firstSequence)
-            let kept = UInt64(configuration.missedMessages)
-            next = max(first, page.lastSequence >= kept ? page.lastSequence - kept + 1 : 1)
-            if reading.cursor != nil, next > first { reading.dropped += Int(next - first) }
+            reading.first = max((reading.cursor ?? 0) + 1, page.firstSequence)
+            guard reading.first <= page.lastSequence else { return logDone(agent, reading, connection, at: now) }
+            return readBlock(endingAt: page.lastSequence, agent, reading, connection)
         }
-        guard next <= reading.last ?? 0 else { return logDone(agent, reading, connection, at: now) }
+        reading.read += page.entries.filter { reading.block.contains($0.sequence) && $0.sequence <= last }
+        if page.nextSequence <= reading.block.upperBound, !page.entries.isEmpty {
+            return readLog(from: page.nextSequence, agent, reading, connection)
+        }
+        reading.pieces = reading.read + reading.pieces
+        reading.read = []
+        let isEnough: Bool = keepNewest(of: &reading, connection)
+        if !isEnough, reading.block.lowerBound > reading.first {
+            return readBlock(endingAt: reading.block.lowerBound - 1, agent, reading, connection)
+        }
+        if reading.cursor != nil, let oldest: UInt64 = reading.pieces.first?.sequence {
+            reading.dropped += Int(oldest - reading.first)
+        }
+        for entry: OutputEntry in reading.pieces { take(entry, of: agent, &reading, connection) }
+        reading.pieces = []
+        logDone(agent, reading, connection, at: now)
+    }
+
+    private func readBlock(
+        endingAt end: UInt64, _ agent: AgentID, _ reading: DashboardLogReading, _ connection: DashboardConnection
+    ) {
+        var reading: DashboardLogReading = reading
+        let length: UInt64 = min(DashboardDialect.blockLength, end - reading.first + 1)
+        reading.block = (end - length + 1)...end
+        readLog(from: reading.block.lowerBound, agent, reading, connection)
+    }
+
+    private func readLog(
+        from sequence: UInt64, _ agent: AgentID, _ reading: DashboardLogReading, _ connection: DashboardConnection
+    ) {
         perform(
             .read(
                 .output(
-                    .agent(agent), from: next, limit: DashboardDialect.pageLimit,
+                    .agent(agent), from: sequence, limit: Int(reading.block.upperBound - sequence) + 1,
                     byteLimit: DashboardDialect.pageBytes)),
             .log(agent, reading), for: connection.peer)
+    }
+
+    /// Leaves out what is before the newest entries that may be sent again.
+    ///
+    /// - Returns: Whether more of them than may be sent are there.
+    private func keepNewest(of reading: inout DashboardLogReading, _ connection: DashboardConnection) -> Bool {
+        let tellsLines: Bool = connection.subscriptions.contains { $0.topic == .logs }
+        var (messages, bytes): (Int, Int) = (0, 0)
+        for place: Int in reading.pieces.indices.reversed() {
+            let piece: OutputEntry = reading.pieces[place]
+            messages += 1 + (tellsLines ? LogEntry.lineCount(of: piece.data) : 0)
+            bytes += piece.data.count
+            guard messages >= configuration.missedMessages || bytes >= configuration.missedBytes else { continue }
+            reading.pieces.removeFirst(place)
+            return true
+        }
+        return false
     }
 
     private func take(
@@ -186,7 +234,7 @@ extension DashboardDialect {
         let entry: OutputEntry = DashboardProjection.whole(printed, &reading.rest)
         if reading.cursor == nil, entry.time < reading.since { return }
         let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
-        func add(_ text: DashboardText, _ item: DashboardConnection.Item, part: UInt8) {
+        func add(_ text: DashboardText, _ item: DashboardConnection.Item, part: UInt32) {
             let bytes: [UInt8]
             switch connection.match(item, about: agent) {
             case .none: return
@@ -232,13 +280,14 @@ extension DashboardDialect {
             return
         }
         connection.replay = nil
-        let missed: [DashboardConnection.Message] = replay.take(atMost: configuration.missedMessages)
+        let missed: [DashboardConnection.Message] = replay.take(
+            atMost: configuration.missedMessages, bytes: configuration.missedBytes)
         send(status("resumed", session, connection, queued: missed.count, at: now), to: connection)
         if replay.dropped > 0 {
             let details: JSONValue = ["dropped": JSONValue(replay.dropped)]
             let alert: DashboardText = DashboardProjection.alert(
                 level: "warning", category: "performance",
-                "\(replay.dropped) messages are not sent again: they are older than the newest \(configuration.missedMessages)",
+                "\(replay.dropped) messages are not sent again: they are older than the newest \(missed.count)",
                 id: makeID(), at: now, details: JSONText(details))
             send(alert.bytes, to: connection)
         }

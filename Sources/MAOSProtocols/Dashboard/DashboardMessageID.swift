@@ -16,13 +16,13 @@ struct DashboardPosition: Hashable, Sendable {
 /// has already.
 enum DashboardMessageID {
     /// The identifier of a message; `part` tells messages of the same event apart.
-    static func text(of position: DashboardPosition, part: UInt8) -> String {
+    static func text(of position: DashboardPosition, part: UInt32) -> String {
         let (kind, salt): (UInt64, UInt64) =
             switch position.source {
             case .event: (1, 0x6D61_6F73)
             case .output(let agent): (2, hash(agent))
             }
-        let high: UInt64 = position.sequence << 16 | kind << 8 | UInt64(part)
+        let high: UInt64 = position.sequence << 16 | kind << 8 | UInt64(part & 0xFF)
         let mixed: UInt64 = mix(salt ^ position.sequence &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(part))
         return UUIDMaker.text(high: high, low: mixed)
     }

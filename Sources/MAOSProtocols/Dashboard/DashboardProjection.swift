@@ -17,7 +17,7 @@ enum DashboardProjection {
         var type: String
         var agent: AgentID
         /// Tells messages of the same event apart.
-        var part: UInt8
+        var part: UInt32
         var text: DashboardText
     }
 
@@ -54,7 +54,7 @@ enum DashboardProjection {
 
     /// A failure of an agent, or of a command of its.
     static func error(
-        of event: Event, _ agent: AgentID, _ failure: DashboardFailure, part: UInt8, task: TaskID? = nil,
+        of event: Event, _ agent: AgentID, _ failure: DashboardFailure, part: UInt32, task: TaskID? = nil,
         correlation: String? = nil
     ) -> Derived {
         let position = DashboardPosition(source: .event, sequence: event.sequence)
@@ -154,11 +154,11 @@ enum DashboardProjection {
     }
 
     /// One log entry a line of output.
-    static func logEntries(_ entry: OutputEntry, of agent: AgentID) -> [(part: UInt8, text: DashboardText)] {
+    static func logEntries(_ entry: OutputEntry, of agent: AgentID) -> [(part: UInt32, text: DashboardText)] {
         let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
         let lines: [ArraySlice<UInt8>] = entry.data.split(separator: UInt8(ascii: "\n"))
         return lines.enumerated().map { (number: Int, line: ArraySlice<UInt8>) in
-            let part = UInt8(truncatingIfNeeded: number % 255 + 1)
+            let part = UInt32(truncatingIfNeeded: number + 1)
             let text = DashboardText(
                 "log:entry", id: DashboardMessageID.text(of: position, part: part), at: entry.time, agent: agent,
                 capacity: line.count + 360, namesSubscription: true

@@ -37,7 +37,7 @@ final class DashboardSession: Sendable {
     /// A message that was sent and can be derived again.
     struct Sent: Sendable, Hashable {
         var position: DashboardPosition
-        var part: UInt8
+        var part: UInt32
     }
 
     /// What became of a message of the client.

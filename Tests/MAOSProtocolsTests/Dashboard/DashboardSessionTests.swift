@@ -152,6 +152,48 @@ struct DashboardSessionTests {
         #expect(world.take(again.peer).map { $0.payload["sequence"]?.intValue } == [1_302])
     }
 
+    @Test("DASH-SESS-06, DASH-PERF-05: of much output the newest comes, as far as a client may leave it unread")
+    func muchOutput() async throws {
+        let world = try await DashboardWorld()
+        let first = try await world.join()
+        let agent: AgentID = try await world.createAgent(from: first.peer)
+        try await world.print(Array("0\n".utf8), by: agent)
+        try await world.close(first.peer)
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: 60_000)
+        for _ in 1...300 { try await world.print(text, by: agent) }
+        let again = try await world.join(more: #","sessionId":"\#(first.session)""#)
+        let messages: [DashboardReply] = world.take(again.peer)
+        let sequences: [Int] = messages.compactMap { $0.payload["sequence"]?.intValue }
+        let oldest: Int = try #require(sequences.first)
+        #expect(sequences == Array(oldest...301))
+        #expect((60..<70).contains(sequences.count), "4 MB of them: \(sequences.count)")
+        #expect(messages[0].payload["queued"]?.intValue == sequences.count)
+        #expect(messages[1].payload["details"]?["dropped"]?.intValue == oldest - 2)
+        try await world.print(Array("live\n".utf8), by: agent)
+        #expect(world.take(again.peer).map { $0.payload["sequence"]?.intValue } == [302])
+    }
+
+    @Test("DASH-SESS-06, DASH-MSG-01: of many lines the newest thousand come, each under an id of its own")
+    func manyLines() async throws {
+        let world = try await DashboardWorld()
+        let first = try await world.join()
+        let agent: AgentID = try await world.createAgent(from: first.peer)
+        try await world.send("subscribe:logs", "{}", from: first.peer)
+        _ = world.take(first.peer)
+        let lines: [UInt8] = Array((0..<2_000).map { "\($0)\n" }.joined().utf8)
+        try await world.print(lines, by: agent)
+        let live: [DashboardReply] = world.take(first.peer).filter { $0.type == "log:entry" }
+        #expect(Set(live.map { $0.json["id"]?.stringValue }).count == 2_000)
+        try await world.close(first.peer)
+        for _ in 0..<1_500 { try await world.print(lines, by: agent) }
+        let begin = ContinuousClock.now
+        let again = try await world.join(more: #","sessionId":"\#(first.session)""#)
+        #expect(ContinuousClock.now - begin < .seconds(10), "lines that are not sent are not encoded")
+        let messages: [DashboardReply] = world.take(again.peer).filter { $0.type == "log:entry" }
+        #expect(messages.map { $0.payload["message"]?.stringValue } == (1_000..<2_000).map { "\($0)" })
+        #expect(Set(messages.map { $0.json["id"]?.stringValue }).count == 1_000)
+    }
+
     @Test("DASH-MSG-08: a message that comes again is answered again, and not carried out, also on the next connection")
     func repetition() async throws {
         let world = try await DashboardWorld()
