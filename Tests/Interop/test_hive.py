@@ -243,6 +243,7 @@ def test_pages_of_strangers_may_not_listen(hive):
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://127.0.0.1:{hive.ports['hive']}/ws", origin="https://evil.example")
     assert refused.value.response.status_code == 403
+    assert b"configuration key origins" in refused.value.response.body, "whoever may change it is told where"
     with connect(f"ws://127.0.0.1:{hive.ports['hive']}/ws", origin=f"http://localhost:{hive.ports['hive']}"):
         pass
 

@@ -33,7 +33,10 @@ extension DialectHandler {
         measures.refusals.add()
         services.log(
             .warn, "refused a connection",
-            ["dialect": services.name, "status": "\(refusal.status.code)", "address": "\(responder.peer.address)"])
+            [
+                "dialect": services.name, "status": "\(refusal.status.code)", "address": "\(responder.peer.address)",
+                "reason": refusal.reason,
+            ])
         var fields = HTTPFields()
         if refusal.status == .unauthorized { fields.append(.wwwAuthenticate, "Bearer") }
         responder.respond(
@@ -47,8 +50,12 @@ extension DialectHandler {
     ) throws(HandshakeRefusal) -> SocketArrival {
         let host: String = request.authority
         switch services.origins.refusal(host: host.isEmpty ? nil : host, origin: request.fields[.origin]) {
-        case .foreignHost?: throw HandshakeRefusal(status: .forbidden, reason: "This host name is not served here")
-        case .foreignOrigin?: throw HandshakeRefusal(status: .forbidden, reason: "Pages of this origin may not connect")
+        case .foreignHost?:
+            throw HandshakeRefusal(
+                status: .forbidden, reason: "This host name is not served here (configuration key hosts)")
+        case .foreignOrigin?:
+            throw HandshakeRefusal(
+                status: .forbidden, reason: "Pages of this origin may not connect (configuration key origins)")
         case nil: break
         }
         let target: HTTPTarget
