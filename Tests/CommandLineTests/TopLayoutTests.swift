@@ -133,10 +133,22 @@ struct TopLayoutTests {
             let lines: [String] = TopLayout(columns: 120, rows: 45).lines(frame)
             return (lines.count { $0.contains(" idle") }, lines.count { $0.contains(" running  ") })
         }
-        #expect(count(Self.frame(agents: agents, tasks: tasks)) == (18, 18))
-        #expect(count(Self.frame(agents: Array(agents.prefix(5)), tasks: tasks)) == (5, 31))
-        #expect(count(Self.frame(agents: agents, tasks: Array(tasks.prefix(5)))) == (31, 5))
-        #expect(count(Self.frame(agents: agents, tasks: [])) == (38, 0))
+        #expect(count(Self.frame(agents: agents, tasks: tasks)) == (17, 17))
+        #expect(count(Self.frame(agents: Array(agents.prefix(5)), tasks: tasks)) == (5, 30))
+        #expect(count(Self.frame(agents: agents, tasks: Array(tasks.prefix(5)))) == (30, 5))
+        #expect(count(Self.frame(agents: agents, tasks: [])) == (37, 0))
+        #expect(count(Self.frame(agents: Array(agents.prefix(38)), tasks: [])) == (38, 0))
+    }
+
+    @Test("says that there is more than it has room for")
+    func more() {
+        func lines(_ count: Int) -> [String] {
+            let agents: [JSONValue] = (0..<count).map { Self.agent("a\($0)", "idle") }
+            return TopLayout(columns: 120, rows: 45).lines(Self.frame(agents: agents, tasks: []))
+        }
+        #expect(lines(100).contains { $0.contains("and more") })
+        #expect(lines(39).contains { $0.contains("and more") })
+        #expect(!lines(38).contains { $0.contains("and more") })
     }
 
     @Test(

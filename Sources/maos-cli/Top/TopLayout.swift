@@ -86,7 +86,10 @@ package struct TopLayout: Sendable {
 
     private func section(_ table: [[Part]], room: Int) -> [String] {
         guard room >= 3 else { return [] }
-        return [""] + table.prefix(room - 1).map(row)
+        let shown: Int = room - 1
+        guard table.count > shown, shown >= 3 else { return [""] + table.prefix(shown).map(row) }
+        // Whoever sees a part should know that it is one; how many there are in all is said above.
+        return [""] + table.prefix(shown - 1).map(row) + [row([("and more", .dim)])]
     }
 
     // MARK: As a text
