@@ -304,10 +304,16 @@ extension Engine {
         }
     }
 
-    /// Has runs begin that waited for one that ended as the server did.
+    /// Has runs begin that waited for one that ended as the server did, and times come that a wrong clock had left out.
     mutating func recoverSchedules() {
-        for record: ScheduleRecord in state.schedules.live where record.active.isEmpty && !record.waiting.isEmpty {
-            endedRuns.append(record.id)
+        for record: ScheduleRecord in state.schedules.live {
+            if record.active.isEmpty, !record.waiting.isEmpty { endedRuns.append(record.id) }
+            // Only where the clock has been set back is there a time before the planned one.
+            guard record.status == .active, let planned: Instant = record.nextRun, planned > state.now,
+                let next: Instant = nextTime(of: record, after: state.now), next < planned
+            else { continue }
+            plan(record.id, after: state.now)
+            emitSchedule("schedule_updated", record.id)
         }
     }
 

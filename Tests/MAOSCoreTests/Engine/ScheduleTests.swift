@@ -283,6 +283,26 @@ struct ScheduleTests {
         #expect(try record(id, in: world).runs == 6)
     }
 
+    @Test("a schedule goes on by itself after a clock that was far ahead has been set right")
+    func clockSetRight() throws {
+        var world = EngineWorld()
+        let id: ScheduleID = try create(try specification { $0.jitter = .seconds(60) }, in: &world)
+        let first: Instant = try #require(try record(id, in: world).nextRun)
+        let right: Instant = world.now
+        world.now = right + .seconds(4 * 365 * 86_400)
+        try world.report(.tick)
+        world.now = right
+        try world.restart()
+        #expect(try record(id, in: world).nextRun == first)
+        #expect(types(in: world).last == "schedule_updated")
+        try world.pass(.seconds(3 * 3_600))
+        #expect(try record(id, in: world).runs == 3)
+
+        let (steady, same, hour): (EngineWorld, ScheduleID, Instant) = try setBack(by: .seconds(90))
+        #expect(try record(same, in: steady).nextRun == hour + ScheduleTests.hour, "that has come")
+        #expect(types(in: steady).last == "schedule_fired", "nothing is new")
+    }
+
     @Test("a clock that is set back over ever so many runs costs no more than a thousand looks")
     func setBackFar() throws {
         var world = EngineWorld()
