@@ -22,6 +22,8 @@ struct OrphanRegistry {
 
     /// Milliseconds between two looks at whether the adopting thread still runs.
     private static let adopterCheck: Int64 = 10
+    /// Looks in a row at most, so that nobody who forks for ever keeps the loop.
+    private static let lookLimit: Int = 100
 
     /// Whether every child that the supervisor did not start is an orphan, because nothing else in this program starts processes.
     let isExclusive: Bool
@@ -32,11 +34,20 @@ struct OrphanRegistry {
     private var adopter: Int32 = ProcessSettings.processNumber
     private var adopterCheckedAt: Int64 = 0
     private var orphans: [Int32: Orphan] = [:]
+    /// Ended orphans that were taken off the kernel's list.
+    private var collected: Int = 0
 
     /// Whether there are orphans that belong to no process that runs.
     var hasUnclaimed: Bool {
         orphans.values.contains { orphan in
             if case .oneOf = orphan.owner { true } else { false }
+        }
+    }
+
+    /// Whether there are orphans that may be anybody's, because their program is just being loaded and shows nothing yet.
+    var hasUndecided: Bool {
+        orphans.contains { (pid: Int32, orphan: Orphan) in
+            if case .foreign = orphan.owner, !orphan.isSettled { ProcessTable.isBeingLoaded(pid) } else { false }
         }
     }
 
@@ -50,6 +61,16 @@ struct OrphanRegistry {
     ///
     /// - Parameter supervisor: Knows the processes that an orphan may belong to.
     mutating func refresh(_ supervisor: ProcessSupervisor) {
+        // The children of an orphan come to us as it ends, which may be after the list was read that it is on: whoever
+        // has taken one off it looks again.
+        for _ in 0..<OrphanRegistry.lookLimit {
+            let before: Int = collected
+            look(supervisor)
+            if collected == before { return }
+        }
+    }
+
+    private mutating func look(_ supervisor: ProcessSupervisor) {
         let children: [Int32] = adoptedChildren(now: supervisor.loop.now)
         if children.isEmpty {
             if !orphans.isEmpty { forgetAll(except: []) }
@@ -157,13 +178,17 @@ struct OrphanRegistry {
     }
 
     /// Takes an ended child off the kernel's list.
-    private func hasEnded(_ pid: Int32, of process: SupervisedProcess? = nil) -> Bool {
+    private mutating func hasEnded(_ pid: Int32, of process: SupervisedProcess? = nil) -> Bool {
         switch ProcessExit.collect(pid) {
         case .running: return false
         case .ended(let child):
+            collected += 1
             process?.orphanTime += child.processorTime
             return true
-        case .notOurs: return true
+        case .notOurs:
+            // Somebody else in this program has taken it off.
+            collected += 1
+            return true
         }
     }
 
