@@ -224,6 +224,24 @@ struct TaskTests {
         try eventually("no child stays behind as a zombie") { Processes.zombies(of: server) == 0 }
     }
 
+    @Test("that forks as quickly as it can leaves nothing behind when it ends")
+    func forks() async throws {
+        // Links that end as soon as they have started the next one, beside many processes that take a while to be seen to.
+        let script: String = """
+            cat > chain <<'END'
+            #!/bin/sh
+            setsid "$0" &
+            END
+            chmod +x chain; for i in $(seq 100); do setsid sleep 300 & done; ./chain; ./chain; exit 0
+            """
+        for _ in 1...5 {
+            let id: String = try client.createTask(.string(script))
+            let ended: JSONValue = try await client.ended(id)
+            #expect(ended["status"] == "completed", "\(ended)")
+            #expect(Processes.ofTask(id).isEmpty)
+        }
+    }
+
     @Test("that is asked for again by its key is the first one, with the first answer")
     func idempotency() async throws {
         let key: HTTPFields = [.idempotencyKey: "\(UUID())"]

@@ -44,13 +44,6 @@ struct OrphanRegistry {
         }
     }
 
-    /// Whether there are orphans that may be anybody's, because their program is just being loaded and shows nothing yet.
-    var hasUndecided: Bool {
-        orphans.contains { (pid: Int32, orphan: Orphan) in
-            if case .foreign = orphan.owner, !orphan.isSettled { ProcessTable.isBeingLoaded(pid) } else { false }
-        }
-    }
-
     init(isExclusive: Bool) {
         self.isExclusive = isExclusive
     }

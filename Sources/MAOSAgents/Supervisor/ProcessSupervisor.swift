@@ -156,9 +156,6 @@ final class ProcessSupervisor: EventSource, @unchecked Sendable {
         orphans.refresh(self)
     }
 
-    /// Whether there are orphans of which cannot be told yet whose they are.
-    var hasUndecidedOrphans: Bool { orphans.hasUndecided }
-
     /// Forgets a process of which nothing is left.
     func forget(_ process: SupervisedProcess) {
         orphans.ended(process)

@@ -267,9 +267,7 @@ class SupervisedProcess: EventSource, @unchecked Sendable {
 
     /// Ends what is left; if nothing is, that was it.
     private func proceed() {
-        if let root, orphans.isEmpty, controlGroup?.members().isEmpty ?? true, !supervisor.hasUndecidedOrphans {
-            return finish(root)
-        }
+        if let root, orphans.isEmpty, controlGroup?.members().isEmpty ?? true { return finish(root) }
         switch stage {
         case .running:
             askToEnd()

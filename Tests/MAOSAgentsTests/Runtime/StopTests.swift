@@ -164,31 +164,6 @@ struct StopTests {
         await harness.runtime.shutDown()
     }
 
-    @Test("finds what an orphan leaves behind as it ends, however quickly it does")
-    func quickChains() async throws {
-        let harness = try RuntimeHarness()
-        // Links that end as soon as they have started the next one, beside many processes that take a while to be seen to.
-        let line: String = """
-            cat > chain <<'END'
-            #!/bin/sh
-            setsid "$0" &
-            END
-            chmod +x chain; for i in $(seq 100); do setsid sleep 100 & done; ./chain; ./chain; echo ready
-            """
-        for round in 1...10 {
-            let id: AttemptID = harness.start(line, id: "quick\(round)")
-            try await harness.store.wait(for: "ready", in: .task(id.task))
-            harness.runtime.perform([.stopAttempt(id, .cancelled)])
-            _ = try await harness.sink.outcome(of: id)
-        }
-        let marker: String = "MAOS_SUPERVISED=\(harness.instance)/"
-        let rest: [Int32] = ProcessTable.all().filter {
-            ProcessTable.environmentValue(of: $0, beginning: marker) != nil
-        }
-        #expect(rest.isEmpty)
-        await harness.runtime.shutDown()
-    }
-
     @Test("pauses: a suspended tree does nothing, goes on when it may, and can still be stopped")
     func suspend() async throws {
         let harness = try RuntimeHarness()
