@@ -87,11 +87,7 @@ struct JSONScanner: ~Escapable {
 
     /// Appends a range of the bytes.
     func copy(_ range: Range<Int>, to output: inout [UInt8]) {
-        JSONScanner.append(bytes.extracting(range), to: &output)
-    }
-
-    private static func append(_ run: Span<UInt8>, to output: inout [UInt8]) {
-        output.append(copying: run)
+        output.append(copying: bytes.extracting(range))
     }
 
     // MARK: Strings (§7)
@@ -127,10 +123,10 @@ struct JSONScanner: ~Escapable {
     private mutating func escapedString(from start: Int) throws(JSONError) -> String {
         var output: [UInt8] = []
         output.reserveCapacity(position - start + 32)
-        JSONScanner.append(bytes.extracting(start..<position), to: &output)
+        copy(start..<position, to: &output)
         var runStart = position
         while try skipRun() == 0x5C {
-            JSONScanner.append(bytes.extracting(runStart..<position), to: &output)
+            copy(runStart..<position, to: &output)
             let scalar = try escape()
             if scalar.value < 0x80 {
                 output.append(UInt8(truncatingIfNeeded: scalar.value))
@@ -139,7 +135,7 @@ struct JSONScanner: ~Escapable {
             }
             runStart = position
         }
-        JSONScanner.append(bytes.extracting(runStart..<position), to: &output)
+        copy(runStart..<position, to: &output)
         try validate(start..<position)
         position += 1
         return String(decoding: output, as: UTF8.self)

@@ -52,9 +52,11 @@ extension GatewayHandler {
             ?? GatewayHandler.token(of: request)
     }
 
-    /// When a token ends; `nil` for never.
-    func end(of token: ArraySlice<UInt8>) -> Instant? {
-        verify(token)?.claims.exp.map { Instant(milliseconds: $0 * 1_000) }
+    /// How long the bearer of a token may stay: until its end, or, where it has none, until another one is in its place.
+    func tenure(of token: ArraySlice<UInt8>?) -> (expires: Instant?, credential: String?) {
+        guard let token else { return (nil, nil) }
+        if let end: Int64 = verify(token)?.claims.exp { return (Instant(milliseconds: end * 1_000), nil) }
+        return (nil, services.administrator.name(at: loop.now))
     }
 
     private func arrival(
@@ -62,12 +64,12 @@ extension GatewayHandler {
     ) -> SocketArrival {
         let token: ArraySlice<UInt8>? = sentToken(of: request)
         let address: IPAddress = responder.peer.address
-        let expiry: Instant? = token.flatMap { end(of: $0) }
+        let tenure: (expires: Instant?, credential: String?) = tenure(of: token)
         return SocketArrival(
             address: "\(address)", isLoopback: address.isLoopback,
             caller: SocketCaller(
-                principal: principal, isAuthenticated: token != nil, expires: expiry,
-                credential: token != nil && expiry == nil ? services.administrator.name(at: loop.now) : nil),
+                principal: principal, isAuthenticated: token != nil, expires: tenure.expires,
+                credential: tenure.credential),
             userAgent: request.fields[.userAgent])
     }
 }

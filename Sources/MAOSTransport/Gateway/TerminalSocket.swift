@@ -83,14 +83,12 @@ extension GatewayHandler {
     func attach(
         _ terminal: GatewayTerminal, _ request: HTTPRequestHead, _ responder: HTTPResponder
     ) {
-        let token: ArraySlice<UInt8>? = sentToken(of: request)
-        let expiry: Instant? = token.flatMap { end(of: $0) }
-        let credential: String? = token != nil && expiry == nil ? services.administrator.name(at: loop.now) : nil
+        let tenure: (expires: Instant?, credential: String?) = tenure(of: sentToken(of: request))
         var made: TerminalSocket?
         let id: PeerID = admit { id in
             let session = TerminalSession(
-                terminal, peer: id, expires: expiry, configuration: services.configuration)
-            let socket = TerminalSocket(session, credential: credential, handler: self)
+                terminal, peer: id, expires: tenure.expires, configuration: services.configuration)
+            let socket = TerminalSocket(session, credential: tenure.credential, handler: self)
             made = socket
             return .terminal(socket)
         }
