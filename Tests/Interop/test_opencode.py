@@ -1,6 +1,7 @@
 """The OpenCode surface, by the `websockets` library: tasks, lists, processes, logs, pushes, keys and limits."""
 
 import os
+import socket
 import subprocess
 import time
 import uuid
@@ -178,6 +179,28 @@ def test_logs(client):
     client.ask("request_log_entries", limit=1, filter={"message_contains": "shout", "follow": True})
     client.start(name(), "echo whisper; echo shout")
     assert client.until("log_entry")["log"]["message"] == "shout"
+
+
+def test_a_stalled_follower_gets_everything_later(opencode, client):
+    """OC-REQ-40, OC-PUSH-06: nobody waits for it, little is kept for it, and it is not sent away."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", opencode.ports["opencode"]))
+    lines, id = 12_000, name()
+    follow = {"limit": 1, "filter": {"agent": id, "follow": True}}
+    with OpenCode(opencode.opencode_url, sock=narrow, max_queue=1) as stalled, OpenCode(opencode.opencode_url) as quick:
+        for follower in (stalled, quick):
+            assert follower.ask("request_log_entries", **follow)["type"] == "log_entries"
+        memory = opencode.status("VmRSS")
+        client.start(id, f"seq -f '%06g {'x' * 990}' {lines}")
+        client.wait(id, "completed")
+        for follower in (quick, stalled):
+            said = [follower.until("log_entry")["log"]["message"] for _ in range(lines + 2)]
+            assert [int(line[:6]) for line in said if line.endswith("x")] == list(range(1, lines + 1))
+            assert "Task started" in said and said[-1] == "Task completed successfully"
+            used = opencode.status("VmRSS") - memory
+            assert used < 40 * 1024, f"{used} KB"
+            assert follower.ask("ping")["type"] == "pong"
 
 
 def test_the_machine(client):

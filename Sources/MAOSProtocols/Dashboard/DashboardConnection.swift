@@ -35,16 +35,8 @@ final class DashboardConnection {
     var outputFrom: [AgentID: UInt64] = [:]
     /// What it missed is being read.
     var replay: DashboardReplay?
-    /// Agents that have printed faster than it reads.
-    var lags: [AgentID: DashboardLag] = [:]
-    /// The agent that it was told of last of those.
-    var caughtUpLast: AgentID?
-    /// Whether a page for it is being read.
-    var isCatchingUp = false
-    /// Bytes of output that it was sent since it had taken everything.
-    var outputBytes: Int = 0
-    /// Whether it will be known when it has taken everything.
-    var isPaced = false
+    /// How it keeps up with what agents print, with what the entry before the next one has left over.
+    var pace = ReaderPace<AgentID, DashboardRest?>()
     /// Messages of the client about each agent that have not been answered.
     var pending: [AgentID: Int] = [:]
     /// What there is to tell of those agents meanwhile: answers come first.

@@ -70,7 +70,9 @@ extension DashboardDialect {
     /// Nothing more will be heard of an agent.
     func forget(_ id: AgentID) {
         for connection: DashboardConnection in listeners[id] ?? [] where connection.agents[id] != nil {
-            guard connection.replay == nil, connection.pending[id] == nil, connection.lags[id] == nil else { continue }
+            guard connection.replay == nil, connection.pending[id] == nil, !connection.pace.isBehind(with: id) else {
+                continue
+            }
             connection.agents[id] = nil
             connection.outputFrom[id] = nil
             connection.session?.withState { (state: inout DashboardSession.State) in
@@ -132,7 +134,7 @@ extension DashboardDialect {
     private func pass(
         _ message: DashboardConnection.Message, about agent: AgentID?, entry: UInt64, to connection: DashboardConnection
     ) {
-        if entry > 0 { noteOutput(message.bytes.count, to: connection) }
+        if entry > 0, connection.pace.send(message.bytes.count) { pace(connection) }
         if connection.replay != nil {
             connection.replay?.live.append((agent, entry, message))
             connection.replay?.liveBytes += message.bytes.count

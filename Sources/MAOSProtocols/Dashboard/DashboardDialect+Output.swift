@@ -1,23 +1,7 @@
 package import MAOSCore
 
-/// How far a client is behind with the output of an agent.
-struct DashboardLag {
-    /// The next entry that it is to be told of.
-    var next: UInt64
-    /// The newest entry there is, as far as this loop has heard.
-    var newest: UInt64
-    /// What the entry before ``next`` has left over.
-    var rest: DashboardRest?
-}
-
-/// What agents print, on its way to those who listen.
-///
-/// An agent may print faster than a client reads. Once a client has been sent ``window`` bytes that it may not have taken, no more
-/// is kept for it: from there on it is told from the agent's log, a page whenever it has taken the one before, until it
-/// is level again. So it gets everything in order, however slow it is, and costs no more memory than a page.
+/// What agents print, on its way to those who listen: at the pace of each, by ``ReaderPace``.
 extension DashboardDialect {
-    /// Bytes of output that are sent to a client before it must have taken them.
-    static let window: Int = 1 << 20
     private static let pageEntries: Int = 1_000
     private static let pageBytes: Int = 1 << 20
 
@@ -28,10 +12,10 @@ extension DashboardDialect {
         forListeners(of: agent) { (connection: DashboardConnection) in
             let sequence: UInt64 = printed.sequence
             guard sequence > connection.outputFrom[agent] ?? 0 else { return }
-            if connection.lags[agent] != nil {
-                connection.lags[agent]?.newest = sequence
-            } else if connection.outputBytes >= DashboardDialect.window, texts.isWanted(by: connection) {
-                connection.lags[agent] = DashboardLag(next: sequence, newest: sequence, rest: rest)
+            if connection.pace.isBehind(with: agent, hearingOf: sequence) { return }
+            if connection.pace.isFull, texts.isWanted(by: connection) {
+                connection.pace.fallBehind(
+                    with: agent, ReaderPace.Lag(next: sequence, newest: sequence, memo: rest))
             } else {
                 offer(&texts, to: connection)
             }
@@ -55,66 +39,48 @@ extension DashboardDialect {
         }
     }
 
-    /// Counts output that is sent, and asks to be told when the client has taken it.
-    func noteOutput(_ bytes: Int, to connection: DashboardConnection) {
-        connection.outputBytes += bytes
-        guard connection.outputBytes >= DashboardDialect.window, !connection.isPaced else { return }
-        connection.isPaced = true
-        pace(connection)
-    }
-
     package func drained(_ peer: PeerID, at now: Instant) -> [SocketOutput] {
         guard let connection: DashboardConnection = connections[peer] else { return [] }
-        connection.isPaced = false
         // What comes while a client is told of what it missed is kept, so there is an end to that.
-        guard connection.replay == nil else { return [] }
-        connection.outputBytes = 0
+        connection.pace.drained(isHolding: connection.replay != nil)
         catchUp(connection)
         return take()
     }
 
     /// Goes on with what a client is behind with, where it can take more.
     func catchUp(_ connection: DashboardConnection) {
-        guard !connection.lags.isEmpty, !connection.isPaced, !connection.isCatchingUp, !connection.isClosing,
-            connection.session != nil, connection.replay == nil
-        else { return }
-        let agents: [AgentID] = connection.lags.keys.filter { connection.pending[$0] == nil }.sorted()
-        // One after the other, so that no agent keeps the others waiting.
-        let following: AgentID? = connection.caughtUpLast.flatMap { (last: AgentID) in agents.first { $0 > last } }
-        guard let agent: AgentID = following ?? agents.first, let lag: DashboardLag = connection.lags[agent] else {
-            return
-        }
-        connection.isCatchingUp = true
-        connection.caughtUpLast = agent
+        guard !connection.isClosing, connection.session != nil, connection.replay == nil else { return }
+        let next = connection.pace.beginReading { connection.pending[$0] == nil }
+        guard let (agent, lag) = next else { return }
         let read = StoreRead.output(
             .agent(agent), from: max(lag.next, (connection.outputFrom[agent] ?? 0) + 1),
             limit: DashboardDialect.pageEntries, byteLimit: DashboardDialect.pageBytes)
-        perform(.read(read), .output(agent), for: connection.peer)
+        perform(.read(read), .output, for: connection.peer)
     }
 
-    /// Tells a client of a page of what it is behind with.
+    /// Tells a client of a page of what it is behind with, as far as it takes that.
     func pageRead(
-        _ result: Result<StoreReadResult, JournalError>, _ agent: AgentID, _ connection: DashboardConnection,
-        at now: Instant
+        _ result: Result<StoreReadResult, JournalError>, _ connection: DashboardConnection, at now: Instant
     ) {
-        connection.isCatchingUp = false
-        guard var lag: DashboardLag = connection.lags[agent] else { return catchUp(connection) }
+        guard let (agent, behind) = connection.pace.endReading() else { return catchUp(connection) }
         guard case .success(.output(let page)) = result else {
             return close(connection, code: 1013, reason: "output cannot be read at the moment")
         }
-        let expected: UInt64 = max(lag.next, (connection.outputFrom[agent] ?? 0) + 1)
-        if page.firstSequence > expected { tellOfLoss(page.firstSequence - expected, of: agent, connection, at: now) }
-        for printed: OutputEntry in page.entries {
-            var texts = OutputTexts(DashboardProjection.whole(printed, &lag.rest), of: agent)
+        var lag: ReaderPace<AgentID, DashboardRest?>.Lag = behind
+        lag.next = max(lag.next, (connection.outputFrom[agent] ?? 0) + 1)
+        let lost: UInt64 = lag.passOver(page)
+        if lost > 0 { tellOfLoss(lost, of: agent, connection, at: now) }
+        for printed: OutputEntry in page.entries where printed.sequence >= lag.next && !connection.pace.isFull {
+            var texts = OutputTexts(DashboardProjection.whole(printed, &lag.memo), of: agent)
             offer(&texts, to: connection)
+            lag.next = printed.sequence + 1
         }
-        lag.next = max(expected, page.nextSequence)
         connection.outputFrom[agent] = lag.next - 1
-        if page.entries.isEmpty || lag.next > lag.newest {
-            connection.lags[agent] = nil
+        if lag.isLevel {
+            connection.pace.end(agent)
             if known[agent] == nil { forget(agent) }
         } else {
-            connection.lags[agent] = lag
+            connection.pace.goOn(with: agent, from: lag)
         }
         catchUp(connection)
     }

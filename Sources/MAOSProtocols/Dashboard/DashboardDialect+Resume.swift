@@ -301,7 +301,7 @@ extension DashboardDialect {
                 deliver(live.message, to: connection)
             }
         }
-        if !connection.isPaced { connection.outputBytes = 0 }
+        if connection.pace.asks() { pace(connection) }
         catchUp(connection)
     }
 }

@@ -12,7 +12,7 @@ package final class DashboardDialect: SocketDialect {
         case events
         case log(AgentID, DashboardLogReading)
         /// A page of output that a client is behind with.
-        case output(AgentID)
+        case output
         /// Nothing is told of the outcome.
         case nothing
     }
@@ -261,8 +261,8 @@ package final class DashboardDialect: SocketDialect {
             if let connection { missedEventsRead(result, connection, at: now) }
         case (.log(let agent, let reading), .read(let result)):
             if let connection { logRead(result, agent, reading, connection, at: now) }
-        case (.output(let agent), .read(let result)):
-            if let connection { pageRead(result, agent, connection, at: now) }
+        case (.output, .read(let result)):
+            if let connection { pageRead(result, connection, at: now) }
         default: break
         }
         return take()

@@ -68,6 +68,9 @@ package final class LogIndex: Sendable {
     private let state = Mutex(State())
     private let limit: Int
 
+    /// Pieces and entries that are remembered at most.
+    package var capacity: Int { limit }
+
     /// Makes an empty index.
     ///
     /// - Parameter limit: Pieces and entries that are remembered.
@@ -87,23 +90,31 @@ package final class LogIndex: Sendable {
     package var position: UInt64 { state.withLock { $0.added } }
 
     /// What the orchestrator and the server have said since a position, without what was printed, and where to go on.
-    package func entries(after position: UInt64) -> (entries: [LogEntry], position: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - position: What was said up to there is left out.
+    ///   - end: What was said later than that, too.
+    /// - Returns: The entries, and the position that they reach up to.
+    package func entries(
+        after position: UInt64, upTo end: UInt64 = .max
+    ) -> (entries: [LogEntry], position: UInt64) {
         state.withLock { (state: inout State) in
             let count: Int = state.slots.count
+            let end: UInt64 = min(end, state.added)
             let wanted = Int(min(state.added - min(position, state.added), UInt64(count)))
-            guard wanted > 0 else { return ([], state.added) }
+            guard wanted > 0, position < end else { return ([], end) }
             var entries: [LogEntry] = []
             // What came late stands among what was there before it.
             for offset in max(0, count - wanted - LogIndex.reach)..<count {
                 let slot: Slot = state.slots[(state.head + offset) % count]
-                guard slot.number > position else { continue }
+                guard slot.number > position, slot.number <= end else { continue }
                 switch slot.item {
                 case .entry(let entry): entries.append(entry)
                 case .happening(let happening): entries.append(LogEntry(happening))
                 case .output: break
                 }
             }
-            return (entries, state.added)
+            return (entries, end)
         }
     }
 

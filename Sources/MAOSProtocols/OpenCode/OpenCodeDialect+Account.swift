@@ -81,7 +81,7 @@ extension OpenCodeDialect {
         session.subscriptions = [:]
         session.subscriptionOrder = []
         session.follow = nil
-        subscriptions.remove(session.peer)
+        listen(session)
     }
 
     /// One log entry for each decision about who somebody is, and what it may do.
@@ -167,7 +167,7 @@ extension OpenCodeDialect {
         let id: String = shared.subscriptionID()
         session.subscriptions[id] = subscription
         session.subscriptionOrder.append(id)
-        subscriptions.update(session)
+        listen(session)
         confirm("subscription_confirmed", session, subscription.names, id: id, at: now)
     }
 
@@ -192,7 +192,7 @@ extension OpenCodeDialect {
         }
         session.subscriptions[id] = subscription.interests.isEmpty ? nil : subscription
         if subscription.interests.isEmpty { session.subscriptionOrder.removeAll { $0 == id } }
-        subscriptions.update(session)
+        listen(session)
         confirm("unsubscription_confirmed", session, names, id: id, at: now)
     }
 

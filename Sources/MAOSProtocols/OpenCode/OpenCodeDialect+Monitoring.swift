@@ -166,36 +166,6 @@ extension OpenCodeDialect {
             connections: shared.connections(at: now), limits: usage, requestID: requestID(of: session), at: now)
         answer(session, message, at: now)
     }
-
-    // MARK: Logs
-
-    func searchLogs(_ request: OpenCodeLogRequest, _ session: OpenCodeSession, at now: Instant) {
-        if request.follow == true {
-            // What comes from now on is kept until the answer has left.
-            session.follow = request.query.filter
-            session.heldBack = []
-            subscriptions.update(session)
-        } else if request.follow == false, session.follow != nil {
-            session.follow = nil
-            subscriptions.update(session)
-        }
-        let search = LogSearch(request.query, of: surroundings.logs)
-        put(.perform(.read(.logs(search)), wait(session, for: .logs(request))))
-    }
-
-    func show(_ page: LogPage, of request: OpenCodeLogRequest, _ session: OpenCodeSession, at now: Instant) {
-        var page: LogPage = page
-        page.entries.removeAll { !mayRead($0, session) }
-        let held: [LogEntry] = session.heldBack ?? []
-        session.heldBack = nil
-        let id: JSONValue? = requestID(of: session)
-        answer(session, OpenCodeProjection.logEntries(page, requestID: id, at: now), at: now)
-        guard !held.isEmpty else { return }
-        let shown = Set(page.entries)
-        for entry: LogEntry in held where !shown.contains(entry) {
-            put(.send(OpenCodeProjection.logEntry(entry, at: now), to: session.peer))
-        }
-    }
 }
 
 extension OpenCodeFailure {

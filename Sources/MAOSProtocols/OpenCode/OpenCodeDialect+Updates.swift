@@ -15,6 +15,8 @@ struct OpenCodeUpdates {
     static let scanInterval: Milliseconds = .seconds(30)
     static let connectionInterval: Milliseconds = .seconds(30)
     static let managerInterval: Milliseconds = .seconds(10)
+    /// Places of the log index that are told of together.
+    static let saidAtOnce: UInt64 = 1_024
     /// Tasks whose last state is remembered.
     private static let knownLimit: Int = 50_000
 
@@ -25,6 +27,7 @@ struct OpenCodeUpdates {
     /// Processes that were last told of.
     var claudeProcesses: [ProcessIdentity]?
     var lastScan = Instant(milliseconds: -1)
+    /// What has been said in the log up to there is told.
     var logPosition: UInt64
     /// How many tasks have ended, as far as it is known by now.
     var counts: OpenCodeProjection.TaskCounts?
@@ -142,42 +145,10 @@ extension OpenCodeDialect {
         deliver(message, to: peers)
     }
 
-    // MARK: Logs
-
-    func tell(_ entry: LogEntry, at now: Instant) {
-        var peers: [PeerID] = []
-        for peer: PeerID in subscriptions.listeners(to: entry) {
-            guard let session: OpenCodeSession = session(peer), mayRead(entry, session) else { continue }
-            if session.heldBack != nil {
-                session.heldBack?.append(entry)
-            } else {
-                peers.append(peer)
-            }
-        }
-        guard !peers.isEmpty else { return }
-        deliver(OpenCodeProjection.logEntry(entry, at: now), to: peers)
-    }
-
-    /// Whoever is limited to projects hears of their tasks only.
-    func mayRead(_ entry: LogEntry, _ session: OpenCodeSession) -> Bool {
-        guard let principal: Principal = session.caller?.principal else { return false }
-        guard !principal.projects.isEmpty else { return true }
-        guard let id: TaskID = entry.task, let task: TaskRecord = view.task(id) else { return false }
-        return principal.reaches(task: id, project: task.specification.project)
-    }
-
     // MARK: Time
 
     func tellRegularly(at now: Instant) {
-        let position: UInt64 = surroundings.logs.position
-        if position != updates.logPosition {
-            if subscriptions.hasListeners(.logEntries) {
-                for entry: LogEntry in surroundings.logs.entries(after: updates.logPosition).entries {
-                    tell(entry, at: now)
-                }
-            }
-            updates.logPosition = position
-        }
+        tellOfSaid(at: now)
         if now >= updates.nextResources {
             updates.nextResources = now + OpenCodeUpdates.resourceInterval
             tellOfHost(.systemResources, OpenCodeProjection.resourceUpdate, at: now)

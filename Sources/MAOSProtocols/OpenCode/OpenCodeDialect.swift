@@ -2,8 +2,8 @@ package import MAOSCore
 
 /// The OpenCode dialect on one loop (document 003).
 ///
-/// Requests are answered by the rooms beside this file: what they ask for in `+Tasks`, `+Monitoring` and `+Account`, what is
-/// pushed in `+Updates`.
+/// Requests are answered by the rooms beside this file: what they ask for in `+Tasks`, `+Monitoring`, `+Logs` and `+Account`, what
+/// is pushed in `+Updates` and `+Logs`.
 package final class OpenCodeDialect: SocketDialect {
     let shared: OpenCodeShared
     let surroundings: OpenCodeSurroundings
@@ -69,7 +69,7 @@ package final class OpenCodeDialect: SocketDialect {
 
     func put(_ output: SocketOutput) { outputs.append(output) }
 
-    private func taken() -> [SocketOutput] {
+    func taken() -> [SocketOutput] {
         defer { outputs = [] }
         return outputs
     }
@@ -129,7 +129,7 @@ package final class OpenCodeDialect: SocketDialect {
         let id: String = shared.subscriptionID()
         session.subscriptions[id] = subscription
         session.subscriptionOrder.append(id)
-        subscriptions.update(session)
+        listen(session)
     }
 
     package func closing(_ peer: PeerID, code: UInt16, at now: Instant) { sessions[peer]?.closeCode = code }
@@ -252,8 +252,10 @@ package final class OpenCodeDialect: SocketDialect {
 
     /// Refuses the request; the next one has its turn.
     func refuse(_ session: OpenCodeSession, _ failure: OpenCodeFailure, at now: Instant) {
+        let wasHeldBack: Bool = session.heldBack != nil
         session.heldBack = nil
         answer(session, failure.encoded(requestID: session.current?.requestID, at: now), code: failure.code, at: now)
+        if wasHeldBack { goOn(session, at: now) }
         switch failure.code {
         case .permissionDenied: noteDenial(session, failure, at: now)
         case .rateLimitExceeded: noteFlood(session, failure, at: now)
@@ -364,6 +366,10 @@ package final class OpenCodeDialect: SocketDialect {
             completeUpdate(outcome, at: now)
             return taken()
         }
+        if token.number == OpenCodeSession.pageToken {
+            if let session: OpenCodeSession = sessions[token.peer] { pageRead(outcome, session, at: now) }
+            return taken()
+        }
         guard let session: OpenCodeSession = sessions[token.peer], session.token == token.number,
             let current: OpenCodeSession.Current = session.current
         else { return taken() }
@@ -419,9 +425,7 @@ package final class OpenCodeDialect: SocketDialect {
 
     package func receive(_ entries: [OutputEntry], at now: Instant) -> [SocketOutput] {
         guard subscriptions.hasListeners(.logEntries) else { return [] }
-        for entry: OutputEntry in entries {
-            for line: LogEntry in LogEntry.lines(of: entry) { tell(line, at: now) }
-        }
+        for entry: OutputEntry in entries { tell(entry, at: now) }
         return taken()
     }
 

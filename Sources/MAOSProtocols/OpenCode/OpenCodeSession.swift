@@ -49,6 +49,15 @@ final class OpenCodeSession {
         case folders(OpenCodeProcessList, OpenCodeHost)
     }
 
+    /// A line that is kept until it may leave.
+    struct Held {
+        var entry: LogEntry
+        var text: [UInt8]
+    }
+
+    /// Names a page of a log that is being read; there is one at a time.
+    static let pageToken: UInt64 = .max
+
     let peer: PeerID
     let arrival: SocketArrival
     var caller: SocketCaller?
@@ -65,8 +74,14 @@ final class OpenCodeSession {
     var subscriptionOrder: [String] = []
     /// What log entries are sent as they come, because a request asked for it.
     var follow: LogFilter?
-    /// Entries that came while the request that asked for them was answered.
-    var heldBack: [LogEntry]?
+    /// Lines that came while the request that asked for them was answered.
+    var heldBack: [Held]?
+    /// What the answer to that request has had, for what comes late.
+    var shown: Set<LogEntry> = []
+    /// How it keeps up with what tasks print, with their projects.
+    var pace = ReaderPace<TaskID, String?>()
+    /// Where it goes on with what is said otherwise, as a place in the index; `nil` while it is told as that is said.
+    var saidFrom: UInt64?
     var lastPing: Instant
     var lastSign: Instant
     /// How the transport says that it was closed.
@@ -110,6 +125,13 @@ final class OpenCodeSession {
             firstItem = 0
         }
         return item
+    }
+
+    /// Nothing of the log is to be told any more.
+    func stopListening() {
+        pace.endAll()
+        saidFrom = nil
+        shown = []
     }
 
     /// A name for what is waited for now.

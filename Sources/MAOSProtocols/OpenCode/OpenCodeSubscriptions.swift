@@ -21,7 +21,8 @@ struct OpenCodeSubscriptions {
     private var everything: [OpenCodeChannel: [PeerID]] = [:]
     /// Who wants to hear of single tasks.
     private var byTask: [OpenCodeChannel: [TaskID: [PeerID]]] = [:]
-    private var log: [LogInterest] = []
+    /// Who wants log entries.
+    private(set) var log: [LogInterest] = []
 
     /// Whether anybody listens to any of these.
     func hasListeners(_ channels: OpenCodeChannel...) -> Bool {
@@ -44,8 +45,8 @@ struct OpenCodeSubscriptions {
         return peers
     }
 
-    /// Who wants a log entry.
-    func listeners(to entry: LogEntry) -> [PeerID] { log.filter { $0.wants(entry) }.map(\.peer) }
+    /// What a connection wants of the log.
+    func logInterest(of peer: PeerID) -> LogInterest? { log.first { $0.peer == peer } }
 
     /// Goes by what a connection wants now.
     mutating func update(_ session: OpenCodeSession) {

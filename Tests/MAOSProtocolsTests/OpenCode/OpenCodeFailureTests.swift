@@ -92,7 +92,7 @@ struct OpenCodeFailureTests {
     }
 
     /// Output that cannot be read.
-    private final class BrokenOutputs: OutputStore {
+    final class BrokenOutputs: OutputStore {
         let pendingBytes: Int = 0
         func append(_ chunks: [OutputChunk]) {}
         func whenWritten(_ body: @escaping @Sendable () -> Void) { body() }

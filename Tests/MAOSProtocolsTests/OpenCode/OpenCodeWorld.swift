@@ -113,6 +113,13 @@ final class OpenCodeWorld {
     /// What each client was sent, oldest first.
     private(set) var inboxes: [PeerID: [JSONValue]] = [:]
     private(set) var closed: [PeerID: UInt16] = [:]
+    /// Bytes of all messages to each client.
+    private(set) var sentBytes: [PeerID: Int] = [:]
+    /// Who is to be waited for.
+    private(set) var paced: Set<PeerID> = []
+    /// Reads take until they are let through.
+    var holdsReads = false
+    private var heldReads: [(read: StoreRead, token: SocketToken)] = []
     private var lastPeer: UInt64 = 0
 
     static let anonymous = SocketCaller(
@@ -206,16 +213,24 @@ final class OpenCodeWorld {
             switch output {
             case .send(let text, let peer):
                 inboxes[peer, default: []].append(try OpenCodeWorld.read(text))
+                sentBytes[peer, default: 0] += text.count
             case .deliver(let delivery):
                 let message: JSONValue = try OpenCodeWorld.read(delivery.payload)
-                for peer in delivery.peers { inboxes[peer, default: []].append(message) }
+                for peer in delivery.peers {
+                    inboxes[peer, default: []].append(message)
+                    sentBytes[peer, default: 0] += delivery.payload.count
+                }
             case .close(let peer, let code, _):
                 closed[peer] = code
-            case .pace, .sendAhead:
-                Issue.record("nobody is to be waited for, and nothing is urgent")
+            case .pace(let peer):
+                paced.insert(peer)
+            case .sendAhead:
+                Issue.record("nothing is urgent")
             case .submit(let command, let principal, let token):
                 let result: Result<Reply, Rejection> = await orchestrator.outcome(of: command, as: principal)
                 outputs += dialect.complete(token, with: .reply(result), at: now)
+            case .perform(.read(let read), let token) where holdsReads:
+                heldReads.append((read, token))
             case .perform(.read(let read), let token):
                 outputs += dialect.complete(
                     token, with: .read(read.perform(history: history, output: readOutputs)), at: now)
@@ -223,6 +238,22 @@ final class OpenCodeWorld {
                 outputs += dialect.complete(token, with: .host(await perform(request)), at: now)
             }
         }
+    }
+
+    /// Does the reads that have been held back, and no longer holds any.
+    func letReadsThrough() async throws {
+        holdsReads = false
+        let reads: [(read: StoreRead, token: SocketToken)] = heldReads
+        heldReads = []
+        try await carryOut(reads.map { .perform(.read($0.read), $0.token) })
+    }
+
+    /// Lets a client take everything, and says whether that was waited for.
+    @discardableResult
+    func drain(_ peer: PeerID) async throws -> Bool {
+        guard paced.remove(peer) != nil else { return false }
+        try await carryOut(dialect.drained(peer, at: now))
+        return true
     }
 
     private static func read(_ text: [UInt8]) throws -> JSONValue {
