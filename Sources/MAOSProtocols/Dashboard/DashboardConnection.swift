@@ -79,6 +79,10 @@ final class DashboardConnection {
         /// Without having been subscribed to.
         case plain
         case subscription(String)
+
+        var isWanted: Bool {
+            if case .none = self { false } else { true }
+        }
     }
 
     /// Whether a message about an agent is wanted, and by which subscription.

@@ -103,7 +103,9 @@ extension DashboardDialect {
         let item = DashboardConnection.Item.event(type: message.type, sequence: event.sequence)
         forListeners(of: message.agent) { (connection: DashboardConnection) in
             guard event.sequence > connection.liveFrom else { return }
-            offer(message.text, item, sent, about: message.agent, entry: 0, to: connection)
+            let match: DashboardConnection.Match = connection.match(item, about: message.agent)
+            guard let bytes: [UInt8] = message.text.bytes(for: match) else { return }
+            pass(DashboardConnection.Message(bytes: bytes, sent: sent), about: message.agent, entry: 0, to: connection)
         }
     }
 
@@ -116,22 +118,8 @@ extension DashboardDialect {
         }
     }
 
-    /// Sends a message to a connection, if it wants it.
-    func offer(
-        _ text: DashboardText, _ item: DashboardConnection.Item, _ sent: DashboardSession.Sent, about agent: AgentID,
-        entry: UInt64, to connection: DashboardConnection
-    ) {
-        let bytes: [UInt8]
-        switch connection.match(item, about: agent) {
-        case .none: return
-        case .plain: bytes = text.bytes
-        case .subscription(let id): bytes = text.bytes(for: id)
-        }
-        pass(DashboardConnection.Message(bytes: bytes, sent: sent), about: agent, entry: entry, to: connection)
-    }
-
     /// Sends a message, or keeps it until what comes before it is sent.
-    private func pass(
+    func pass(
         _ message: DashboardConnection.Message, about agent: AgentID?, entry: UInt64, to connection: DashboardConnection
     ) {
         if entry > 0, connection.pace.send(message.bytes.count) { pace(connection) }

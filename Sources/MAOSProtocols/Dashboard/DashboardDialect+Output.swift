@@ -7,7 +7,7 @@ extension DashboardDialect {
 
     func tell(of printed: OutputEntry, of agent: AgentID, at now: Instant) {
         let rest: DashboardRest? = rests[agent]
-        var texts = OutputTexts(DashboardProjection.whole(printed, &rests[agent]), of: agent)
+        var texts = DashboardOutputTexts(DashboardProjection.whole(printed, &rests[agent]), of: agent)
         guard known[agent] != nil || listeners[agent] != nil else { return }
         forListeners(of: agent) { (connection: DashboardConnection) in
             let sequence: UInt64 = printed.sequence
@@ -23,19 +23,9 @@ extension DashboardDialect {
     }
 
     /// Sends what a connection wants of an entry.
-    private func offer(_ texts: inout OutputTexts, to connection: DashboardConnection) {
-        let (agent, sequence): (AgentID, UInt64) = (texts.agent, texts.entry.sequence)
-        let position = DashboardPosition(source: .output(agent), sequence: sequence)
-        if texts.isOutputWanted(by: connection) {
-            offer(
-                texts.output(), texts.outputItem, DashboardSession.Sent(position: position, part: 0), about: agent,
-                entry: sequence, to: connection)
-        }
-        guard connection.subscriptions.contains(where: { $0.topic == .logs }) else { return }
-        for line in texts.lines() {
-            offer(
-                line.text, texts.lineItem, DashboardSession.Sent(position: position, part: line.part), about: agent,
-                entry: sequence, to: connection)
+    private func offer(_ texts: inout DashboardOutputTexts, to connection: DashboardConnection) {
+        for message: DashboardConnection.Message in texts.messages(for: connection) {
+            pass(message, about: texts.agent, entry: texts.entry.sequence, to: connection)
         }
     }
 
@@ -71,7 +61,7 @@ extension DashboardDialect {
         let lost: UInt64 = lag.passOver(page)
         if lost > 0 { tellOfLoss(lost, of: agent, connection, at: now) }
         for printed: OutputEntry in page.entries where printed.sequence >= lag.next && !connection.pace.isFull {
-            var texts = OutputTexts(DashboardProjection.whole(printed, &lag.memo), of: agent)
+            var texts = DashboardOutputTexts(DashboardProjection.whole(printed, &lag.memo), of: agent)
             offer(&texts, to: connection)
             lag.next = printed.sequence + 1
         }
@@ -95,47 +85,5 @@ extension DashboardDialect {
             "\(count) messages of output are not sent: they were deleted before this client had read so far",
             id: makeID(), at: now, details: JSONText(details))
         send(alert.bytes, to: connection)
-    }
-}
-
-/// An entry of an agent's log as messages; each is made once, and only where somebody wants it.
-private struct OutputTexts {
-    let entry: OutputEntry
-    let agent: AgentID
-    let outputItem: DashboardConnection.Item
-    let lineItem: DashboardConnection.Item
-    private var madeOutput: DashboardText?
-    private var madeLines: [(part: UInt32, text: DashboardText)]?
-
-    init(_ entry: OutputEntry, of agent: AgentID) {
-        self.entry = entry
-        self.agent = agent
-        let stream: String = DashboardProjection.name(of: entry.stream)
-        outputItem = .output(stream: stream)
-        lineItem = .log(level: DashboardProjection.level(of: entry.stream), stream: stream)
-    }
-
-    func isOutputWanted(by connection: DashboardConnection) -> Bool {
-        if case .none = connection.match(outputItem, about: agent) { false } else { true }
-    }
-
-    /// Whether a connection wants the output or its lines.
-    func isWanted(by connection: DashboardConnection) -> Bool {
-        if isOutputWanted(by: connection) { return true }
-        if case .none = connection.match(lineItem, about: agent) { return false }
-        return true
-    }
-
-    mutating func output() -> DashboardText {
-        let text: DashboardText = madeOutput ?? DashboardProjection.output(entry, of: agent)
-        madeOutput = text
-        return text
-    }
-
-    mutating func lines() -> [(part: UInt32, text: DashboardText)] {
-        let texts: [(part: UInt32, text: DashboardText)] =
-            madeLines ?? DashboardProjection.logEntries(entry, of: agent)
-        madeLines = texts
-        return texts
     }
 }

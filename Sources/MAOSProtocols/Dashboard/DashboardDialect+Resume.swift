@@ -124,11 +124,8 @@ extension DashboardDialect {
         }
         func add(_ message: DashboardProjection.Derived) {
             let item = DashboardConnection.Item.event(type: message.type, sequence: event.sequence)
-            switch connection.match(item, about: message.agent) {
-            case .none: return
-            case .plain: add(message.text.bytes, part: message.part)
-            case .subscription(let id): add(message.text.bytes(for: id), part: message.part)
-            }
+            let match: DashboardConnection.Match = connection.match(item, about: message.agent)
+            if let bytes: [UInt8] = message.text.bytes(for: match) { add(bytes, part: message.part) }
         }
         let isAlarming: Bool = replay.isAlarming(event)
         switch event.body {
@@ -233,25 +230,9 @@ extension DashboardDialect {
     ) {
         let entry: OutputEntry = DashboardProjection.whole(printed, &reading.rest)
         if reading.cursor == nil, entry.time < reading.since { return }
-        let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
-        func add(_ text: DashboardText, _ item: DashboardConnection.Item, part: UInt32) {
-            let bytes: [UInt8]
-            switch connection.match(item, about: agent) {
-            case .none: return
-            case .plain: bytes = text.bytes
-            case .subscription(let id): bytes = text.bytes(for: id)
-            }
-            let sent = DashboardSession.Sent(position: position, part: part)
-            reading.missed.append(
-                DashboardReplay.Missed(
-                    time: entry.time, message: DashboardConnection.Message(bytes: bytes, sent: sent)))
-        }
-        let stream: String = DashboardProjection.name(of: entry.stream)
-        add(DashboardProjection.output(entry, of: agent), .output(stream: stream), part: 0)
-        guard connection.subscriptions.contains(where: { $0.topic == .logs }) else { return }
-        let level: String = DashboardProjection.level(of: entry.stream)
-        for line in DashboardProjection.logEntries(entry, of: agent) {
-            add(line.text, .log(level: level, stream: stream), part: line.part)
+        var texts = DashboardOutputTexts(entry, of: agent)
+        for message: DashboardConnection.Message in texts.messages(for: connection) {
+            reading.missed.append(DashboardReplay.Missed(time: entry.time, message: message))
         }
     }
 

@@ -48,6 +48,15 @@ struct DashboardText: Sendable {
         bytes = writer.take()
     }
 
+    /// The message as somebody gets it who wants it so; `nil` where it is not wanted.
+    func bytes(for match: DashboardConnection.Match) -> [UInt8]? {
+        switch match {
+        case .none: nil
+        case .plain: bytes
+        case .subscription(let id): bytes(for: id)
+        }
+    }
+
     /// The message as the maker of a subscription gets it.
     func bytes(for subscription: String) -> [UInt8] {
         let member: [UInt8] = Array("\"subscriptionId\":\"\(subscription)\"".utf8)
