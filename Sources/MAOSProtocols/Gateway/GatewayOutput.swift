@@ -24,4 +24,12 @@ package enum GatewayOutput: Sendable {
 package enum GatewayStream {
     case events(GatewayEventStream)
     case output(GatewayOutputStream)
+
+    /// Whether it tells of what is still to come, rather than of what is there.
+    package var isFollowing: Bool {
+        switch self {
+        case .events: true
+        case .output(let stream): stream.isFollowing
+        }
+    }
 }

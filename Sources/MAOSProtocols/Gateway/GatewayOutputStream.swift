@@ -23,6 +23,7 @@ package final class GatewayOutputStream {
     }
 
     let owner: OutputOwner
+    var isFollowing: Bool { form == .events }
     private let form: Form
     private let budget: Int
     private let heartbeat: Milliseconds

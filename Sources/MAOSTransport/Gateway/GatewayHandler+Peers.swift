@@ -47,6 +47,7 @@ extension GatewayHandler {
         }
         lookAgain()
         endReplaced()
+        endInvalid()
         carryOut(hub.tick(at: now))
         measures.terminals.queuedBytes.value = peers.values.reduce(0) { (sum: Int, peer: GatewayPeer) in
             if case .terminal(let socket) = peer { sum + socket.backlog } else { sum }
@@ -57,6 +58,19 @@ extension GatewayHandler {
     private func endReplaced() {
         let current: String = services.administrator.name(at: loop.now)
         for case .terminal(let socket) in peers.values { socket.end(unlessNamed: current) }
+    }
+
+    /// Ends the streams that are followed with a token that is not good any more; whoever comes back is told so.
+    private func endInvalid() {
+        let administrator: Int = services.administrator.version(at: loop.now)
+        let seconds: Int64 = resources.wallMilliseconds / 1_000
+        let ended: [PeerID] = peers.compactMap { (id, peer) in
+            guard case .stream(let writer) = peer, let caller: KnownCaller = writer.follower,
+                !caller.isValid(administrator: administrator, at: seconds)
+            else { return nil }
+            return id
+        }
+        carryOut(ended.map { .finish($0) })
     }
 
     // MARK: Requests that wait
@@ -75,13 +89,16 @@ extension GatewayHandler {
 
     // MARK: Streams
 
-    func begin(_ stream: GatewayStream, _ head: GatewayResponse, _ responder: HTTPResponder) {
+    func begin(
+        _ stream: GatewayStream, _ head: GatewayResponse, _ caller: KnownCaller?, _ responder: HTTPResponder
+    ) {
         var fields: HTTPFields = head.fields
         fields.append(.contentType, head.contentType)
         fields.append(.xRequestID, head.requestID)
         var writer: GatewayStreamWriter?
         let id: PeerID = admit { id in
-            let made = GatewayStreamWriter(id, handler: self, responder: responder)
+            let made = GatewayStreamWriter(
+                id, handler: self, responder: responder, follower: stream.isFollowing ? caller : nil)
             writer = made
             return .stream(made)
         }
@@ -172,9 +189,14 @@ final class GatewayStreamWriter: HTTPStreamOwner {
     private let id: PeerID
     private unowned let handler: GatewayHandler
     private let responder: HTTPResponder
+    /// Who reads it for as long as it goes on, if by a token; `nil` where what it began with is brought to its end.
+    let follower: GatewayHandler.KnownCaller?
 
-    init(_ id: PeerID, handler: GatewayHandler, responder: HTTPResponder) {
+    init(
+        _ id: PeerID, handler: GatewayHandler, responder: HTTPResponder, follower: GatewayHandler.KnownCaller?
+    ) {
         self.id = id
+        self.follower = follower
         self.handler = handler
         self.responder = responder
     }

@@ -24,6 +24,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         var subject: String?
         /// When it was taken up, in nanoseconds of the monotonic clock; 0 for none.
         var begin: Int64 = 0
+        /// Who sends it, by the token of its `Authorization`.
+        var caller: KnownCaller?
     }
 
     /// The turn of the loop in which a request was answered last, and when: nanoseconds of the monotonic clock.
@@ -101,7 +103,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         let authentication: GatewayAuthentication = known?.authentication ?? authenticate(request, responder)
         let logged = LoggedRequest(
             method: request.method, target: request.target, subject: authentication.subject,
-            begin: beginning())
+            begin: beginning(), caller: known ?? responder.connection.attachment as? KnownCaller)
         if let failure: GatewayFailure = limitation(of: request, from: authentication, peer: responder.peer)
             ?? (known == nil ? refusal(of: request) : nil)
         {
@@ -138,7 +140,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     }
 
     /// Who a connection's last request came from; kept with the connection, for the requests that say the same of themselves.
-    private final class KnownCaller {
+    final class KnownCaller {
         let authentication: GatewayAuthentication
         let token: VerifiedToken
         private let rules: Int
@@ -152,8 +154,12 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         }
 
         func holds(rules: Int, administrator: Int, at now: Int64) -> Bool {
-            self.rules == rules && (token.claims.exp != nil || self.administrator == administrator)
-                && token.isInForce(at: now)
+            self.rules == rules && isValid(administrator: administrator, at: now)
+        }
+
+        /// Whether the token is still good, whatever has become of the rules since.
+        func isValid(administrator: Int, at now: Int64) -> Bool {
+            (token.claims.exp != nil || self.administrator == administrator) && token.isInForce(at: now)
         }
     }
 
@@ -288,7 +294,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         case .awaitEnd(let task, let deadline, let pending):
             awaitEnd(of: task, until: deadline, Waiting(responder: responder, pending: pending, request: logged))
         case .stream(let stream, let head):
-            begin(stream, head, responder)
+            begin(stream, head, logged.caller, responder)
         case .attach:
             preconditionFailure("only a request itself leads to a terminal")
         }
