@@ -19,9 +19,9 @@ extension Engine {
         let queuedAt: Instant = record.state.queuedAt ?? record.createdAt
         let place = state.ready.enqueue(
             record, key: queuedAt.milliseconds - record.state.priority.credit.count,
-            lane: ReadyQueue.LaneKey(record.specification, configuration),
+            lane: ReadyQueue.LaneKey(record.specification, routing: configuration.routing),
             at: state.now)
-        state.tasks[record.id]?.entry = place.entry
+        state.tasks.change(record.id) { $0?.entry = place.entry }
         return place.lane
     }
 

@@ -204,7 +204,7 @@ extension Engine {
                 passesGatesAgain(task.record)
             else { continue }
             let specification: TaskSpecification = task.record.specification
-            let lane = ReadyQueue.LaneKey(specification, configuration)
+            let lane = ReadyQueue.LaneKey(specification, routing: configuration.routing)
             var best: Int?
             for (place, taker) in takers.enumerated() {
                 guard taker.id != giver.id, taker.load < taker.slots, taker.load + Engine.leastDifference <= load,
@@ -259,7 +259,7 @@ extension Engine {
         }
         guard task.record.status == .assigned, !state.isDraining, mayTake(recall.agent), passesGatesAgain(task.record),
             let profile = state.ready.profile(of: recall.agent),
-            ReadyQueue.fits(ReadyQueue.LaneKey(task.record.specification, configuration), profile)
+            ReadyQueue.fits(ReadyQueue.LaneKey(task.record.specification, routing: configuration.routing), profile)
         else { return returnToQueue(id) }
         let load: Int = state.agents[giver]?.record.state.currentTasks.count ?? 1
         handOver(id, from: giver, to: recall.agent)

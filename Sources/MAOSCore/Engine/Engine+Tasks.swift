@@ -78,7 +78,7 @@ extension Engine {
         state.lastLife += 1
         var task = EngineState.LiveTask(record: record, life: state.lastLife, openDependencies: openDependencies)
         task.batch = batchNumber
-        state.tasks[id] = task
+        _ = state.tasks.updateValue(task, forKey: id)
         state.liveWeight += record.origin.weight
         noteAddressee(of: record)
         if !isNoted { changedTasks.append(id) }
@@ -236,7 +236,7 @@ extension Engine {
     ///
     /// - Returns: Whether it ended in this batch.
     private mutating func forgetEnding(of id: TaskID) -> Bool {
-        guard let index: Int = ended.removeValue(forKey: id) else { return false }
+        guard !ended.isEmpty, let index: Int = ended.removeValue(forKey: id) else { return false }
         batch.tasks.remove(at: index)
         for (other, position) in ended where position > index { ended[other] = position - 1 }
         return true

@@ -75,7 +75,7 @@ extension Engine {
     }
 
     private func agentReasons(for task: TaskRecord) -> [WaitingReason] {
-        let lane = ReadyQueue.LaneKey(task.specification, configuration)
+        let lane = ReadyQueue.LaneKey(task.specification, routing: configuration.routing)
         let type: AgentType? = lane.type
         let needed: [CapabilityRequirement] = task.specification.capabilities
         let ofType: [LiveAgentView] = state.agents.values.compactMap { (agent: EngineState.LiveAgent) in

@@ -142,7 +142,7 @@ extension EngineState {
         )
         guard let place else { return }
         let specification: TaskSpecification = task.record.specification
-        let lane = ReadyQueue.LaneKey(specification, configuration)
+        let lane = ReadyQueue.LaneKey(specification, routing: configuration.routing)
         try hold(place.lane == lane, "a task waits in the lane of what it asks for", "\(id)")
         let queuedAt: Instant = task.record.state.queuedAt ?? task.record.createdAt
         let key: Int64 = queuedAt.milliseconds - task.record.state.priority.credit.count

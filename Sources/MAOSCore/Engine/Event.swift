@@ -24,6 +24,13 @@ public struct Event: Sendable, Hashable {
         }
     }
 
+    /// What happened to a task; `nil` where it is about something else.
+    ///
+    /// Inlined, so that whoever asks events in a row copies none of them.
+    @inlinable public var taskKind: TaskEvent.Kind? {
+        if case .task(let event) = body { event.kind } else { nil }
+    }
+
     /// Bytes of memory that it keeps from being freed, roughly.
     package var weight: Int {
         switch body {

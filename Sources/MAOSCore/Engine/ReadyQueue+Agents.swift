@@ -70,7 +70,10 @@ extension ReadyQueue {
     mutating func laneNumber(for key: LaneKey) -> Int {
         if key.isPlain {
             if let known: Int = plainLanes[Int(key.type?.rawValue ?? 0)] { return known }
+        } else if recentLane < lanes.count, lanes[recentLane].isLive, lanes[recentLane].key == key {
+            return recentLane
         } else if let known: Int = laneIndex[key] {
+            recentLane = known
             return known
         }
         let index: Int = freeLanes.popLast() ?? lanes.count

@@ -15,10 +15,10 @@ struct ReadyQueue: Sendable {
         /// The agent that they are addressed to.
         var agent: AgentID?
 
-        /// What a task asks for.
-        init(_ task: TaskSpecification, _ configuration: EngineConfiguration) {
+        /// What a task asks for, where tasks of its kind go to agents of a type.
+        init(_ task: TaskSpecification, routing: [TaskKind: AgentType]) {
             agent = task.agent
-            type = agent == nil ? configuration.routing[task.kind] : nil
+            type = agent == nil ? routing[task.kind] : nil
             capabilities = task.capabilities
         }
 
@@ -52,6 +52,20 @@ struct ReadyQueue: Sendable {
         var gates: [GateUse]
         /// The gate that it stands before; `nil` while it stands in its lane.
         var parkedAt: GateKey?
+
+        /// Notes that it stands in its lane.
+        ///
+        /// - Parameters:
+        ///   - queue: The queue of its project.
+        ///   - order: Tells its place from earlier ones.
+        ///   - number: Its own.
+        /// - Returns: Its place.
+        mutating func stand(in queue: Int, order: UInt64, entry number: Int) -> Place {
+            self.queue = queue
+            self.order = order
+            if parkedAt != nil { parkedAt = nil }
+            return Place(key: key, number: self.number, order: order, entry: number)
+        }
     }
 
     struct Place: Comparable, Sendable {
@@ -164,6 +178,8 @@ struct ReadyQueue: Sendable {
     var lanes: [Lane] = []
     var freeLanes: [Int] = []
     var laneIndex: [LaneKey: Int] = [:]
+    /// The lane that was asked for last: the next task is often like the one before.
+    var recentLane: Int = 0
     var profiles: [Profile?] = []
     var freeProfiles: [Int] = []
     var profileIndex: [ProfileKey: Int] = [:]
@@ -194,10 +210,14 @@ struct ReadyQueue: Sendable {
         let share: Int = shares.add(task.specification.project) { weights[$0] }
         let entry: Int = freeEntries.popLast() ?? entries.count
         if entry == entries.count { entries.append(nil) }
+        let uses: [GateUse] = gates.uses(of: task)
         entries[entry] = Entry(
-            task: task.id, key: key, number: task.number, lane: lane, share: share, order: 0,
-            gates: gates.uses(of: task))
+            task: task.id, key: key, number: task.number, lane: lane, share: share, order: 0, gates: uses)
         waitingCount += 1
+        if uses.isEmpty {
+            stand(entry)
+            return (entry, lane)
+        }
         _ = lookAtGates(of: entry, at: now)
         if let gate: GateKey = closedGate(of: entry, at: now) {
             park(entry, before: gate, at: now)
@@ -230,16 +250,15 @@ struct ReadyQueue: Sendable {
 
     /// Gives a task its place in its lane.
     mutating func stand(_ number: Int) {
-        guard let entry: Entry = entries[number] else { return }
-        let known: Int? = lanes[entry.lane].queues[entry.share]
-        shares.wait(entry.share, isFirst: known == nil)
-        let queue: Int = known ?? makeQueue(of: entry.share, inLane: entry.lane)
-        queues[queue].heap.insert(Place(key: entry.key, number: entry.number, order: nextOrder, entry: number))
+        guard let (lane, share): (Int, Int) = entries[number].map({ ($0.lane, $0.share) }) else { return }
+        let known: Int? = lanes[lane].queues[share]
+        shares.wait(share, isFirst: known == nil)
+        let queue: Int = known ?? makeQueue(of: share, inLane: lane)
+        if let place: Place = entries[number]?.stand(in: queue, order: nextOrder, entry: number) {
+            queues[queue].heap.insert(place)
+        }
         queues[queue].waiting += 1
-        lanes[entry.lane].waiting += 1
-        entries[number]?.queue = queue
-        entries[number]?.order = nextOrder
-        entries[number]?.parkedAt = nil
+        lanes[lane].waiting += 1
         nextOrder += 1
     }
 

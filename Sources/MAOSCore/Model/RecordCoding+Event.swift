@@ -168,9 +168,10 @@ extension RecordCoding {
         scratch: inout ByteWriter
     ) {
         writer.uint8(version)
-        for event: Event in events {
+        let span: Span<Event> = events.span
+        for index in span.indices {
             scratch.removeAll()
-            put(event, relativeTo: time, createdTasks: createdTasks, to: &scratch)
+            put(span[index], relativeTo: time, createdTasks: createdTasks, to: &scratch)
             writer.data(scratch.bytes)
         }
     }

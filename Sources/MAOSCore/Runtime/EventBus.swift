@@ -78,7 +78,7 @@ public final class EventBus: Sendable {
 
     func publish(_ events: [Event]) {
         guard let last: Event = events.last else { return }
-        let weight: Int = events.reduce(0) { $0 + $1.weight }
+        let weight: Int = EventBus.weight(of: events)
         let (sinks, waiters) = state.withLock { (state: inout State) in
             state.recent.append(Published(events: events, weight: weight))
             state.recentCount += events.count
@@ -95,6 +95,13 @@ public final class EventBus: Sendable {
         }
         for sink: any EventSink in sinks { sink.receive(events) }
         for waiter in waiters.values { waiter.resume() }
+    }
+
+    private static func weight(of events: [Event]) -> Int {
+        let span: Span<Event> = events.span
+        var weight: Int = 0
+        for index in span.indices { weight += span[index].weight }
+        return weight
     }
 
     /// A stretch of events from a sequence number on; waits until there is one, or until the caller's task is cancelled.

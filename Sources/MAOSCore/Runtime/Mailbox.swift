@@ -120,7 +120,7 @@ struct ReplyBatch {
     private(set) var refused: UInt64 = 0
     private(set) var failed: UInt64 = 0
 
-    mutating func add(_ result: Result<Reply, Rejection>, for target: ReplyTarget) {
+    mutating func add(_ result: consuming Result<Reply, Rejection>, for target: ReplyTarget) {
         switch result {
         case .success: accepted += 1
         case .failure(.unavailable), .failure(.diskFull), .failure(.limitReached): failed += 1

@@ -161,14 +161,14 @@ public actor Orchestrator {
         let now: Instant = time.now()
         var replies = ReplyBatch()
         var heartbeats: [AgentID] = []
-        for submission: Submission in submissions {
-            let command: Command = submission.request.command
-            try recall(for: command)
-            if case .agentsAlive(let agents) = command { heartbeats += agents }
+        let span: Span<Submission> = submissions.span
+        for index in span.indices {
+            try recall(for: span[index].request.command)
+            if case .agentsAlive(let agents) = span[index].request.command { heartbeats += agents }
             do throws(Rejection) {
-                replies.add(.success(try engine.apply(submission.request, at: now)), for: submission.target)
+                replies.add(.success(try engine.apply(span[index].request, at: now)), for: span[index].target)
             } catch {
-                replies.add(.failure(error), for: submission.target)
+                replies.add(.failure(error), for: span[index].target)
             }
         }
         if let due: Instant = engine.nextDue, due <= now {

@@ -30,23 +30,30 @@ package final class HiveLedger: EventSink {
     package init() {}
 
     package func receive(_ events: [Event]) {
-        for event: Event in events {
-            switch event.body {
-            case .task(let task) where task.kind == .completed:
-                noteCompleted(1, at: event.time)
-            case .agent(let agent) where agent.kind == .crashed:
-                let reason: String = agent.state.error.map { ": \($0)" } ?? ""
-                note(
-                    Alert(
-                        level: "error", message: "Agent \(agent.name) crashed\(reason)", time: event.time,
-                        subject: agent.id.rawValue))
-            case .agent(let agent) where agent.kind == .ready || agent.kind == .terminated:
-                settle(agent.id.rawValue)
-            case .system(let system):
-                note(system, at: event.time)
-            case .task, .agent, .workflow:
-                continue
+        let span: Span<Event> = events.span
+        for index in span.indices {
+            switch span[index].taskKind {
+            case .completed?: noteCompleted(1, at: span[index].time)
+            case .some: continue
+            case nil: note(span[index])
             }
+        }
+    }
+
+    private func note(_ event: Event) {
+        switch event.body {
+        case .agent(let agent) where agent.kind == .crashed:
+            let reason: String = agent.state.error.map { ": \($0)" } ?? ""
+            note(
+                Alert(
+                    level: "error", message: "Agent \(agent.name) crashed\(reason)", time: event.time,
+                    subject: agent.id.rawValue))
+        case .agent(let agent) where agent.kind == .ready || agent.kind == .terminated:
+            settle(agent.id.rawValue)
+        case .system(let system):
+            note(system, at: event.time)
+        case .task, .agent, .workflow:
+            break
         }
     }
 

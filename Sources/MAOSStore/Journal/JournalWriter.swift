@@ -177,12 +177,14 @@ final class JournalWriter {
         specifications.removeAll()
         var newest: UInt64 = lastTask
         var isOrdered = true
-        for task: TaskRecord in batch.tasks {
-            taskStates.append(encode { RecordCoding.write(task.state, to: &$0) })
-            guard task.number > lastTask else { continue }
-            isOrdered = isOrdered && task.number > newest
-            newest = task.number
-            encodeSpecification(of: task)
+        let tasks: Span<TaskRecord> = batch.tasks.span
+        for place in tasks.indices {
+            taskStates.append(encode { RecordCoding.write(tasks[place].state, to: &$0) })
+            let number: UInt64 = tasks[place].number
+            guard number > lastTask else { continue }
+            isOrdered = isOrdered && number > newest
+            newest = number
+            encodeSpecification(of: tasks[place])
         }
         if !isOrdered { encodeSpecificationsInOrder(batch, lastTask: lastTask) }
         for agent: AgentRecord in batch.agents {
@@ -226,12 +228,14 @@ final class JournalWriter {
         _ batch: Batch, events: Range<Int>, lastTask: UInt64, _ arena: UnsafeRawBufferPointer
     ) throws(SQLiteError) {
         newTasks.removeAll(keepingCapacity: true)
-        for (place, task) in batch.tasks.enumerated() {
-            let bucket: Int64 = try buckets.number(of: BucketKey(task), connection)
-            if task.number > lastTask {
+        let tasks: Span<TaskRecord> = batch.tasks.span
+        for place in tasks.indices {
+            let bucket: Int64 = try buckets.number(of: BucketKey(tasks[place]), connection)
+            if tasks[place].number > lastTask {
                 newTasks.append(NewTask(place: place, bucket: bucket))
             } else {
-                try write(task, bucket: bucket, state: UnsafeRawBufferPointer(rebasing: arena[taskStates[place]]))
+                let state = UnsafeRawBufferPointer(rebasing: arena[taskStates[place]])
+                try write(tasks[place], bucket: bucket, state: state)
             }
         }
         try insertNewTasks(of: batch, arena)
@@ -287,7 +291,13 @@ final class JournalWriter {
             try insertTask.run()
             next += 1
         }
-        for task: NewTask in newTasks { buckets.change(task.bucket, by: 1) }
+        var counted: Int = 0
+        while counted < newTasks.count {
+            let bucket: Int64 = newTasks[counted].bucket
+            let end: Int = newTasks[counted...].firstIndex { $0.bucket != bucket } ?? newTasks.count
+            buckets.change(bucket, by: Int64(end - counted))
+            counted = end
+        }
     }
 
     private func bind(

@@ -35,6 +35,8 @@ final class TaskBuckets {
     private let adjust: SQLiteStatement
     private let removeEmpty: SQLiteStatement
     private var numbers: [BucketKey: Int64] = [:]
+    /// The bucket that was asked for last: the next task is often like the one before.
+    private var recent: (key: BucketKey, number: Int64)?
     private var changes: [Int64: Int64] = [:]
 
     init(_ connection: borrowing SQLiteConnection) throws(SQLiteError) {
@@ -60,7 +62,11 @@ final class TaskBuckets {
     func number(
         of key: BucketKey, _ connection: borrowing SQLiteConnection
     ) throws(SQLiteError) -> Int64 {
-        if let number: Int64 = numbers[key] { return number }
+        if let recent, recent.key == key { return recent.number }
+        if let number: Int64 = numbers[key] {
+            recent = (key, number)
+            return number
+        }
         let number: Int64
         try TaskBuckets.bind(key, to: find)
         if try find.step() {
@@ -73,6 +79,7 @@ final class TaskBuckets {
         }
         if numbers.count >= TaskBuckets.cacheLimit { numbers.removeAll(keepingCapacity: true) }
         numbers[key] = number
+        recent = (key, number)
         return number
     }
 
@@ -102,12 +109,14 @@ final class TaskBuckets {
 
     /// Forgets everything that may not have been stored.
     func forget() {
+        recent = nil
         numbers.removeAll(keepingCapacity: true)
         changes.removeAll(keepingCapacity: true)
     }
 
     /// Deletes buckets that no task is in, once there are many.
     func discardEmpty() throws(SQLiteError) {
+        recent = nil
         numbers.removeAll(keepingCapacity: true)
         try removeEmpty.run()
     }

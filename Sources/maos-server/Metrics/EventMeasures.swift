@@ -24,19 +24,22 @@ final class EventMeasures: EventSink, @unchecked Sendable {
     private var spawning: [AgentID: Instant] = [:]
 
     func receive(_ events: [Event]) {
-        for event: Event in events {
-            switch event.body {
-            case .task(let task): note(task, at: event.time)
-            case .agent(let agent): note(agent, at: event.time)
-            case .system, .workflow: break
-            }
+        let span: Span<Event> = events.span
+        for index in span.indices {
+            if span[index].taskKind == .created { created.add() } else { note(span[index]) }
+        }
+    }
+
+    private func note(_ event: Event) {
+        switch event.body {
+        case .task(let task): note(task, at: event.time)
+        case .agent(let agent): note(agent, at: event.time)
+        case .system, .workflow: break
         }
     }
 
     private func note(_ task: TaskEvent, at time: Instant) {
         switch task.kind {
-        case .created:
-            created.add()
         case .assigned:
             if let queued: Instant = task.state.queuedAt { waits.add(nanoseconds: (time - queued).nanoseconds) }
         case .started:
@@ -54,8 +57,8 @@ final class EventMeasures: EventSink, @unchecked Sendable {
             attemptEnded(task, attemptsInterrupted, at: time)
         case .cancelled:
             cancelled.add()
-        case .queued, .progressed, .paused, .resumed, .cancelRequested, .cancelStage, .priorityChanged, .restarted,
-            .discarded:
+        case .created, .queued, .progressed, .paused, .resumed, .cancelRequested, .cancelStage, .priorityChanged,
+            .restarted, .discarded:
             break
         }
     }
