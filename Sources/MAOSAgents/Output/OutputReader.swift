@@ -59,6 +59,7 @@ final class OutputReader: EventSource, @unchecked Sendable {
     func resume() {
         guard isPaused, isOpen else { return }
         isPaused = false
+        if cutter.hasRest { setDeadline(after: OutputReader.lineWait) }
         watchAgain()
     }
 
@@ -171,6 +172,8 @@ final class OutputReader: EventSource, @unchecked Sendable {
 
     private func pause() {
         isPaused = true
+        // The end of a line may well be there: it is this side that does not read.
+        cancelDeadline()
         // A level-triggered hang-up would come in every turn, so the stream is not watched at all.
         deregister()
         process.supervisor.resumeLater(self)

@@ -24,7 +24,7 @@ package struct ProcessAgentConfiguration: Sendable {
     /// Milliseconds between two reports of the agents that live.
     package var heartbeat: Int64 = 5_000
     /// Bytes of output that may wait to be stored before nothing more is read.
-    package var outputBound: Int = 32 << 20
+    package var outputBound: Int = 8 << 20
     /// Whether nothing else in this program starts processes, so that every unknown child is an orphan of a task.
     package var isExclusive: Bool = false
     /// Where limits can be enforced for whole trees; nil to watch them instead.

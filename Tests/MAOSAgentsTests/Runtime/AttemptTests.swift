@@ -221,6 +221,26 @@ struct AttemptTests {
         await harness.runtime.shutDown()
     }
 
+    @Test("keeps its lines whole, however long it waits for its output to be stored")
+    func wholeLines() async throws {
+        let store = RecordingOutputStore()
+        let harness = try RuntimeHarness(store: store) { $0.outputBound = 100_000 }
+        let line = String(repeating: "y", count: 99)
+        for turn in 0..<3 {
+            let release: @Sendable () -> Void = store.holdUp()
+            let id: AttemptID = harness.start("yes \(line) | head -n 10000", id: "lines\(turn)")
+            try await harness.sink.process(of: id)
+            // Longer than a line that does not go on is waited for.
+            try await harness.sink.outcome(of: harness.start("sleep 0.2", id: "pause\(turn)"))
+            release()
+            try await harness.sink.outcome(of: id)
+            let stream: RecordingOutputStore.Stream = store.stream(.task(id.task), .stdout)
+            #expect(stream.total == 1_000_000)
+            #expect(stream.chunks.allSatisfy { $0 % 100 == 0 })
+        }
+        await harness.runtime.shutDown()
+    }
+
     @Test("reports progress, at most ten times a second, the last one always")
     func progress() async throws {
         let harness = try RuntimeHarness()
