@@ -22,6 +22,18 @@ extension DashboardDialect {
         }
     }
 
+    /// Whoever listens is told from the log of what does not come otherwise.
+    func skip(_ entries: ClosedRange<UInt64>, of agent: AgentID) {
+        let rest: DashboardRest? = rests.removeValue(forKey: agent)
+        guard known[agent] != nil || listeners[agent] != nil else { return }
+        forListeners(of: agent) { (connection: DashboardConnection) in
+            let first: UInt64 = max(entries.lowerBound, (connection.outputFrom[agent] ?? 0) + 1)
+            guard first <= entries.upperBound else { return }
+            connection.pace.skip(first...entries.upperBound, of: agent, rest)
+            catchUp(connection)
+        }
+    }
+
     /// Sends what a connection wants of an entry.
     private func offer(_ texts: inout DashboardOutputTexts, to connection: DashboardConnection) {
         for message: DashboardConnection.Message in texts.messages(for: connection) {
@@ -67,6 +79,8 @@ extension DashboardDialect {
         }
         connection.outputFrom[agent] = lag.next - 1
         if lag.isLevel {
+            // Where it was told of what did not come otherwise, nobody else knows what was left over.
+            if lag.next == lag.newest + 1 { rests[agent] = lag.memo }
             connection.pace.end(agent)
             if known[agent] == nil { forget(agent) }
         } else {

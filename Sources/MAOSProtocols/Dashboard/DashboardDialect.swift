@@ -403,4 +403,14 @@ package final class DashboardDialect: SocketDialect {
         }
         return take()
     }
+
+    package func skipped(_ gaps: [OutputGap], at now: Instant) -> [SocketOutput] {
+        guard !members.isEmpty else { return [] }
+        for gap: OutputGap in gaps {
+            guard case .agent(let agent) = gap.owner else { continue }
+            guard listeners[agent] != nil || !generalListeners.isEmpty else { continue }
+            skip(gap.sequences, of: agent)
+        }
+        return take()
+    }
 }

@@ -99,6 +99,18 @@ struct ReaderPace<Source: Hashable & Comparable, Memo> {
     /// Begins to tell it of a log from the log.
     mutating func fallBehind(with source: Source, _ lag: Lag) { lags[source] = lag }
 
+    /// It is to be told of entries from the log that do not come otherwise.
+    ///
+    /// - Parameters:
+    ///   - entries: The entries; what it has been told of already it is not told of again.
+    ///   - source: Whose log.
+    ///   - memo: What is to be known where it begins to be told from the log.
+    mutating func skip(_ entries: ClosedRange<UInt64>, of source: Source, _ memo: Memo) {
+        var lag: Lag = lags[source] ?? Lag(next: entries.lowerBound, newest: entries.upperBound, memo: memo)
+        lag.newest = max(lag.newest, entries.upperBound)
+        lags[source] = lag
+    }
+
     /// Nothing of a log is to be told any more, or what comes is told as it comes.
     mutating func end(_ source: Source) {
         lags[source] = nil

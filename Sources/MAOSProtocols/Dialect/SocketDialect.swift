@@ -31,6 +31,9 @@ package protocol SocketDialect: AnyObject {
     /// Takes stored output, in order for each log; called while there is a connection, or ``listensAlways``.
     func receive(_ entries: [OutputEntry], at now: Instant) -> [SocketOutput]
 
+    /// Takes note of stored output that it is not told of, because the loop was too busy: it stands in the logs.
+    func skipped(_ gaps: [OutputGap], at now: Instant) -> [SocketOutput]
+
     /// Takes the outcome of what was submitted or is to be performed, also if the connection has gone meanwhile.
     func complete(_ token: SocketToken, with outcome: SocketOutcome, at now: Instant) -> [SocketOutput]
 
@@ -59,6 +62,9 @@ extension SocketDialect {
 
     /// Has no use for output.
     package func receive(_ entries: [OutputEntry], at now: Instant) -> [SocketOutput] { [] }
+
+    /// Has no use for output.
+    package func skipped(_ gaps: [OutputGap], at now: Instant) -> [SocketOutput] { [] }
 
     /// Has nothing to go on with.
     package func drained(_ peer: PeerID, at now: Instant) -> [SocketOutput] { [] }

@@ -175,6 +175,18 @@ package final class GatewayHub {
         return outputs
     }
 
+    /// Takes note of output that it is not told of: it stands in the logs.
+    package func skipped(_ gaps: [OutputGap], at now: Instant) -> [GatewayOutput] {
+        guard !readers.isEmpty || !terminals.isEmpty else { return [] }
+        var outputs: [GatewayOutput] = []
+        for gap: OutputGap in gaps {
+            terminals.skipped(gap, to: &outputs)
+            for peer: PeerID in readers[gap.owner] ?? [] { outputStreams[peer]?.skipped(gap) }
+        }
+        for (peer, stream) in outputStreams { stream.settle(peer, to: &outputs) }
+        return outputs
+    }
+
     /// Sees to heartbeats and waits that have lasted too long.
     package func tick(at now: Instant) -> [GatewayOutput] {
         var outputs: [GatewayOutput] = []

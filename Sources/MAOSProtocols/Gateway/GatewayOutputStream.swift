@@ -76,6 +76,12 @@ package final class GatewayOutputStream {
         send(bytes, peer, at: now, to: &outputs)
     }
 
+    /// Takes note of entries that it is not handed.
+    func skipped(_ gap: OutputGap) {
+        newest = max(newest, gap.sequences.upperBound)
+        if mode == .live, newest >= next { mode = .behind }
+    }
+
     /// Nothing new will come: reads once more to be sure that all is sent, then finishes.
     func end(_ peer: PeerID, to outputs: inout [GatewayOutput]) {
         isEnded = true

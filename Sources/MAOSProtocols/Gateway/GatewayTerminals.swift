@@ -62,6 +62,12 @@ final class GatewayTerminals {
         outputs.append(.show(bytes, to: current))
     }
 
+    /// Takes note of output that it is not handed.
+    func skipped(_ gap: OutputGap, to outputs: inout [GatewayOutput]) {
+        guard case .agent(let agent) = gap.owner, gap.terminalBytes > 0 else { return }
+        for peer: PeerID in peers[agent] ?? [] { sessions[peer]?.skipped(gap, to: &outputs) }
+    }
+
     /// Takes note of what happened to an agent.
     func receive(_ event: AgentEvent, to outputs: inout [GatewayOutput]) {
         for peer: PeerID in peers[event.id] ?? [] { sessions[peer]?.note(event.state, to: &outputs) }

@@ -40,6 +40,9 @@ package final class TerminalSession {
     private var heldBytes: Int = 0
     /// Bytes that were let go of because the client had not read what was before them.
     private var missed: Int = 0
+    /// What it was not handed and shows the newest of from the log: up to which entry, and what the client has not seen of it;
+    /// `nil` for nothing.
+    private var gap: (last: UInt64, unseen: (from: UInt64, bytes: Int)?)?
     /// What to close with once everything held is sent.
     private var farewell: (code: UInt16, reason: String)?
 
@@ -73,28 +76,68 @@ package final class TerminalSession {
     // MARK: Output
 
     func open(_ state: AgentState?, to outputs: inout [GatewayOutput]) {
-        outputs.append(.read(.outputTail(.agent(agent), .terminal, byteLimit: tailLimit), for: peer))
+        read(to: &outputs)
         note(state, to: &outputs)
+    }
+
+    private func read(to outputs: inout [GatewayOutput]) {
+        outputs.append(.read(.outputTail(.agent(agent), .terminal, byteLimit: tailLimit), for: peer))
     }
 
     /// Takes the newest stored output; an empty page where it cannot be read.
     func complete(_ page: OutputPage, to outputs: inout [GatewayOutput]) {
         guard mode == .reading else { return }
+        if let gap, page.nextSequence > 1, page.nextSequence <= gap.last { return read(to: &outputs) }
         mode = .live
+        let unseen: (from: UInt64, bytes: Int)? = gap?.unseen
+        gap = nil
+        var lost: Int = unseen.map { $0.bytes + missed } ?? 0
         var firstHeld: UInt64?
         if case .output(let sequence, _)? = held.first { firstHeld = sequence }
         // So much may have come meanwhile that the page is not the newest any more.
         let isOutdated: Bool = missed > 0 && (firstHeld ?? 0) > page.nextSequence
         missed = 0
+        var bytes: [UInt8] = []
         if !isOutdated {
+            for entry: OutputEntry in page.entries where entry.sequence >= unseen?.from ?? 0 {
+                bytes += entry.data
+                if entry.sequence < firstHeld ?? next { lost -= entry.data.count }
+            }
             next = max(next, page.nextSequence)
             held.removeAll { (item: Item) in
                 if case .output(let sequence, _) = item { sequence < page.nextSequence } else { false }
             }
-            let bytes: [UInt8] = page.entries.flatMap(\.data)
-            if !bytes.isEmpty { send(bytes, to: &outputs) }
         }
+        if lost > 0 { outputs.append(.tell(TerminalMessages.gap(lost), to: peer)) }
+        if !bytes.isEmpty { send(bytes, to: &outputs) }
         sendHeld(to: &outputs)
+    }
+
+    /// Takes note of entries that it is not handed: shows the newest of them from the log, as after a client's own delay.
+    func skipped(_ skipped: OutputGap, to outputs: inout [GatewayOutput]) {
+        let last: UInt64 = skipped.sequences.upperBound
+        guard farewell == nil, last >= next else { return }
+        let from: UInt64 = next
+        next = last + 1
+        switch mode {
+        case .live:
+            mode = .reading
+            gap = (last, (from, skipped.terminalBytes))
+            read(to: &outputs)
+        case .reading:
+            // What came before it is further from the newest still.
+            let bytes: Int = letGoOfHeld() + skipped.terminalBytes
+            gap = (last, gap?.unseen.map { ($0.from, $0.bytes + bytes) })
+        case .full:
+            missed += letGoOfHeld() + skipped.terminalBytes
+        case .closed: break
+        }
+    }
+
+    private func letGoOfHeld() -> Int {
+        defer { heldBytes = 0 }
+        held.removeAll { if case .output = $0 { true } else { false } }
+        return heldBytes
     }
 
     /// Takes entries of the terminal's own stream in order.

@@ -78,6 +78,21 @@ extension OpenCodeDialect {
         }
     }
 
+    package func skipped(_ gaps: [OutputGap], at now: Instant) -> [SocketOutput] {
+        for gap: OutputGap in gaps {
+            guard case .task(let task) = gap.owner else { continue }
+            let project: String? = view.task(task)?.specification.project
+            for interest: OpenCodeSubscriptions.LogInterest in subscriptions.log where interest.mayWant(task) {
+                guard let session: OpenCodeSession = session(interest.peer), mayRead(task, project, session) else {
+                    continue
+                }
+                session.pace.skip(gap.sequences, of: task, project)
+                catchUp(session, at: now)
+            }
+        }
+        return taken()
+    }
+
     /// Tells those of an entry who want it, each by the same text.
     ///
     /// Those who were told of the one before are the `audience`; where they are the same, they are told of both at once.

@@ -16,6 +16,12 @@ struct OpenCodeSubscriptions {
             if isSubscribed, levels?.contains(entry.level) ?? true { return true }
             return follow?.matches(entry) ?? false
         }
+
+        /// Whether it may want something of what a task prints.
+        func mayWant(_ task: TaskID) -> Bool {
+            guard !isSubscribed, let follow else { return isSubscribed }
+            return follow.agents.isEmpty || follow.agents.contains(task.rawValue)
+        }
     }
 
     private var everything: [OpenCodeChannel: [PeerID]] = [:]

@@ -32,6 +32,8 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     private let interest = Atomic<Int>(0)
     /// What happened here, for other threads to read.
     let measures = DialectMeasures()
+    /// Output that has not been passed on.
+    private let inbox = OutputInbox()
     /// Passes events on; what it holds back comes before anything else that happens to the dialect.
     private lazy var teller = EventTeller(on: loop, measures: measures) { [unowned self] events in tell(events) }
 
@@ -311,9 +313,14 @@ extension DialectHandler: EventSink {
 extension DialectHandler: OutputObserver {
     func stored(_ entries: [OutputEntry]) {
         guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        loop.execute { [self] in
-            teller.tellHeld()
-            carryOut(dialect.receive(entries, at: now))
-        }
+        guard inbox.add(entries) else { return }
+        loop.execute { [self] in tellOfOutput() }
+    }
+
+    private func tellOfOutput() {
+        teller.tellHeld()
+        let delivery: OutputInbox.Delivery = inbox.take()
+        for batch: [OutputEntry] in delivery.batches { carryOut(dialect.receive(batch, at: now)) }
+        if !delivery.gaps.isEmpty { carryOut(dialect.skipped(delivery.gaps, at: now)) }
     }
 }

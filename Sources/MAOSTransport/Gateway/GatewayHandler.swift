@@ -57,6 +57,8 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     var streamReads: [(peer: PeerID, read: StoreRead)] = []
     /// Streams that have written what this turn gave them.
     var writtenStreams: [PeerID] = []
+    /// Output that has not been passed on.
+    private let inbox = OutputInbox()
     /// How many connections the hub knows; other threads look here whether events are worth a wake-up.
     let interest = Atomic<Int>(0)
     /// What happened here, for other threads to read.
@@ -419,7 +421,14 @@ extension GatewayHandler: EventSink {
 extension GatewayHandler: OutputObserver {
     package func stored(_ entries: [OutputEntry]) {
         guard interest.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        loop.execute { [self] in carryOut(hub.receive(entries, at: now)) }
+        guard inbox.add(entries) else { return }
+        loop.execute { [self] in tellOfOutput() }
+    }
+
+    private func tellOfOutput() {
+        let delivery: OutputInbox.Delivery = inbox.take()
+        for batch: [OutputEntry] in delivery.batches { carryOut(hub.receive(batch, at: now)) }
+        if !delivery.gaps.isEmpty { carryOut(hub.skipped(delivery.gaps, at: now)) }
     }
 }
 

@@ -123,6 +123,63 @@ struct DashboardOutputTests {
         #expect(before + sequences(after) == Array(1...80))
     }
 
+    @Test("what a loop is too busy for is told from the log, once and in order, and then as it comes again")
+    func busy() async throws {
+        let world = try await DashboardWorld()
+        let peers: [PeerID] = [try await world.join(client: "a").peer, try await world.join(client: "b").peer]
+        let agent: AgentID = try await world.createAgent(from: peers[0])
+        try await world.send("subscribe:agent", #"{"agentId":"\#(agent)"}"#, from: peers[1])
+        try await world.send("subscribe:logs", #"{"agentId":"\#(agent)"}"#, from: peers[1])
+        for peer: PeerID in peers { _ = world.take(peer) }
+        for number in 1...30 {
+            let isHanded: Bool = !(4...20).contains(number) && number != 25
+            try await world.print(Array("line \(number)\n".utf8), by: agent, told: isHanded)
+            if number == 20 { try await world.skip(4...20, of: agent) }
+            if number == 25 { try await world.skip(25...25, of: agent) }
+        }
+        for peer: PeerID in peers {
+            let told: [DashboardReply] = world.take(peer)
+            #expect(sequences(told) == Array(1...30))
+            let lines: [String] = told.filter { $0.type == "log:entry" }.compactMap {
+                $0.payload["message"]?.stringValue
+            }
+            #expect(lines == (peer == peers[0] ? [] : (1...30).map { "line \($0)" }))
+        }
+        // Also where a client is behind by itself.
+        for number in 31...100 {
+            try await world.print(DashboardOutputTests.piece(number), by: agent, told: !(61...70).contains(number))
+            if number == 70 { try await world.skip(61...70, of: agent) }
+        }
+        for peer: PeerID in peers {
+            var told: [DashboardReply] = world.take(peer)
+            while try await world.drain(peer) { told += world.take(peer) }
+            #expect(sequences(told) == Array(31...100))
+        }
+        #expect(world.closed.isEmpty)
+    }
+
+    @Test("characters of a terminal stay whole where a loop was too busy for a part of them")
+    func busyCharacters() async throws {
+        let world = try await DashboardWorld()
+        let peer: PeerID = try await world.join("adam:admin:60").peer
+        let id = AgentID(unchecked: "t")
+        _ = try await world.orchestrator.submit(
+            .spawnAgent(AgentSpecification(type: .coder, resident: .terminal), id: id),
+            as: Principal(subject: "adam", permissions: .all))
+        try await world.report(.agentStarted(id, process: ProcessIdentity(pid: 9, startTicks: 1)))
+        try await world.send("subscribe:agent", #"{"agentId":"t"}"#, from: peer)
+        _ = world.take(peer)
+        let text: [UInt8] = Array(String(repeating: "€", count: 100).utf8)
+        for (place, start) in stride(from: 0, to: text.count, by: 10).enumerated() {
+            let isHanded: Bool = !(5...9).contains(place + 1)
+            try await world.print(
+                Array(text[start..<min(start + 10, text.count)]), .terminal, by: id, told: isHanded)
+            if place + 1 == 9 { try await world.skip(5...9, of: id) }
+        }
+        let told: [DashboardReply] = world.take(peer)
+        #expect(told.compactMap { $0.payload["data"]?.stringValue }.joined() == String(decoding: text, as: UTF8.self))
+    }
+
     @Test("several agents are caught up with in turn")
     func turns() async throws {
         let world = try await DashboardWorld()

@@ -166,6 +166,12 @@ final class DashboardWorld {
         for (loop, dialect) in dialects.enumerated() { try await carryOut(dialect.receive(entries, at: now), loop) }
     }
 
+    /// Tells the dialects that they are not handed some entries of what an agent printed.
+    func skip(_ entries: ClosedRange<UInt64>, of agent: AgentID) async throws {
+        let gap: OutputGap = try outputs.gap(entries, of: .agent(agent))
+        for (loop, dialect) in dialects.enumerated() { try await carryOut(dialect.skipped([gap], at: now), loop) }
+    }
+
     /// Makes an agent whose process runs, and takes the messages that tell of it.
     func createAgent(from peer: PeerID) async throws -> AgentID {
         try await send(

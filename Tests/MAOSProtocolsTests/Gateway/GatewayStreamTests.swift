@@ -232,6 +232,28 @@ private final class Follower {
         #expect(world.hub.receive(more, at: world.now).isEmpty)
     }
 
+    @Test("what a loop is too busy for is read from the log, and what comes then follows it")
+    func busyOutput() async throws {
+        let world = try await GatewayWorld()
+        let agent: AgentID = try await world.spawnAgent()
+        let id: TaskID = try await world.createTask()
+        _ = try await world.start(id)
+        let follower = Follower(world, 1)
+        try await follower.open("/api/v1/tasks/\(id)/output?follow=true")
+        try follower.pump()
+        for number: UInt64 in 1...9 {
+            let entries = world.outputs.store([chunk("\(number)\n", id, agent, world)])
+            if number == 5 {
+                let gap: OutputGap = try world.outputs.gap(3...5, of: .task(id))
+                try follower.take(world.hub.skipped([gap], at: world.now))
+            } else if !(3...4).contains(number) {
+                try follower.take(world.hub.receive(entries, at: world.now))
+            }
+        }
+        #expect(follower.sequences == Array(1...9))
+        #expect(!follower.isFinished)
+    }
+
     @Test("the output of a task that has ended is sent and ends at once")
     func endedOutput() async throws {
         let world = try await GatewayWorld()

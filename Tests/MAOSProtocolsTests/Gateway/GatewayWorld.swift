@@ -51,6 +51,14 @@ final class MemoryOutputs: OutputStore {
         }
     }
 
+    /// What a loop is told that is too busy for some entries.
+    func gap(_ entries: ClosedRange<UInt64>, of owner: OutputOwner) throws -> OutputGap {
+        let page: OutputPage = try read(owner, from: entries.lowerBound, limit: entries.count, byteLimit: .max)
+        var gap = OutputGap(try #require(page.entries.first))
+        for entry: OutputEntry in page.entries.dropFirst() { gap.add(entry) }
+        return gap
+    }
+
     /// Forgets the oldest entries, as retention does.
     func forget(_ count: Int, of owner: OutputOwner) {
         entries.withLock { $0[owner]?.removeFirst(count) }

@@ -285,6 +285,51 @@ extension GatewayWorld {
         #expect(slow.told.count == 1)
     }
 
+    @Test("shows from the log what its loop was too busy for, and tells how much of that is too much")
+    func busyLoop() async throws {
+        let world = try await GatewayWorld()
+        let agent: AgentID = try await world.spawnTerminal()
+        let (all, tail, slow, late) = (Visitor(world, 1), Visitor(world, 2), Visitor(world, 3), Visitor(world, 4))
+        try all.attach(to: agent)
+        try tail.attach(to: agent) { $0.terminalTail = 100 }
+        try slow.attach(to: agent) { $0.terminalTail = 100 }
+        late.isDiskSlow = true
+        try late.attach(to: agent)
+        slow.isStuck = true
+        tail.isDiskSlow = true
+        let visitors: [Visitor] = [all, tail, slow, late]
+        let lines: [String] = (1...100).map { "line \($0)\n" }
+        func show(_ numbers: ClosedRange<Int>) {
+            for number in numbers {
+                let outputs: [GatewayOutput] = world.print(lines[number - 1], agent)
+                for visitor in visitors { visitor.take(outputs) }
+            }
+        }
+        let begin: [GatewayOutput] = world.print("begin\n", agent)
+        for visitor in visitors { visitor.take(begin) }
+        show(1...3)
+        _ = world.printed(Array(lines[3..<90]), agent)
+        let gap: OutputGap = try world.outputs.gap(5...91, of: .agent(agent))
+        let skipped: [GatewayOutput] = world.hub.skipped([gap], at: world.now)
+        for visitor in visitors { visitor.take(skipped) }
+        show(91...95)
+        for visitor in [tail, late] {
+            visitor.isDiskSlow = false
+            visitor.answerDisk()
+        }
+        slow.unstick()
+        show(96...100)
+        let whole: String = "begin\n" + lines.joined()
+        #expect(all.text.hasSuffix(whole) && late.text.hasSuffix(whole))
+        #expect(all.told.isEmpty && late.told.isEmpty)
+        for visitor in [tail, slow] {
+            let missed: Int = try #require(visitor.told.first?["gap"]?.intValue)
+            #expect(visitor.told.count == 1)
+            #expect(visitor.text.hasSuffix(lines.suffix(6).joined()))
+            #expect(missed + visitor.shown.count == all.shown.count, "\(visitor.peer)")
+        }
+    }
+
     @Test("sends one message for everybody, of no more than 64 KB")
     func sharing() async throws {
         let world = try await GatewayWorld()

@@ -228,6 +228,37 @@ struct OpenCodeFollowTests {
         #expect(messages(world, peer).count == lines.count)
     }
 
+    @Test("what a loop is too busy for is told from the logs, by the same filters, and then as it comes again")
+    func busy() async throws {
+        let (world, peers) = try await world([
+            OpenCodeFollowTests.follow,
+            #"{"type":"request_log_entries","filter":{"level":"warn","follow":true}}"#,
+            #"{"type":"request_log_entries","filter":{"agent":"b","follow":true}}"#,
+        ])
+        for number in 1...30 {
+            let isHanded: Bool = !(4...20).contains(number) && number != 25
+            try await world.print("line \(number)\n", number % 2 == 0 ? .stdout : .stderr, task: a, told: isHanded)
+            if number == 20 { try await world.skip(4...20, of: a) }
+            if number == 25 { try await world.skip(25...25, of: a) }
+        }
+        #expect(messages(world, peers[0]) == (1...30).map { "line \($0)" })
+        #expect(messages(world, peers[1]) == stride(from: 1, to: 30, by: 2).map { "line \($0)" })
+        #expect(messages(world, peers[2]).isEmpty)
+        for peer: PeerID in peers { #expect(world.paced.contains(peer) == false) }
+    }
+
+    @Test("a page that had more than was heard of by then is not told of twice")
+    func ahead() async throws {
+        let (world, peers) = try await world([OpenCodeFollowTests.follow])
+        for number in 1...5 { try await world.print("line \(number)\n", task: a, told: false) }
+        // The log has five entries; three of them are known to be there.
+        try await world.skip(1...3, of: a)
+        #expect(messages(world, peers[0]) == (1...5).map { "line \($0)" })
+        try await world.tell(4...5, of: a)
+        try await world.print("line 6\n", task: a)
+        #expect(messages(world, peers[0]) == (1...6).map { "line \($0)" })
+    }
+
     @Test("where the logs cannot be read the connection ends, rather than something is left out")
     func unreadable() async throws {
         let (world, peers) = try await world([OpenCodeFollowTests.follow])

@@ -280,14 +280,28 @@ final class OpenCodeWorld {
         try await carryOut(dialect.tick(at: now))
     }
 
-    /// Stores what a task printed, and tells the dialect.
-    func print(_ text: String, _ stream: OutputStream = .stdout, task: TaskID) async throws {
+    /// Tells the dialect that it is not handed some entries of what a task printed.
+    func skip(_ entries: ClosedRange<UInt64>, of task: TaskID) async throws {
+        try await carryOut(dialect.skipped([try outputs.gap(entries, of: .task(task))], at: now))
+    }
+
+    /// Tells the dialect of entries that are stored.
+    func tell(_ entries: ClosedRange<UInt64>, of task: TaskID) async throws {
+        let page = try outputs.read(.task(task), from: entries.lowerBound, limit: entries.count, byteLimit: .max)
+        try await carryOut(dialect.receive(page.entries, at: now))
+    }
+
+    /// Stores what a task printed, and tells the dialect unless that is not to be.
+    func print(
+        _ text: String, _ stream: OutputStream = .stdout, task: TaskID, told isTold: Bool = true
+    ) async throws {
         let entries: [OutputEntry] = outputs.store([
             OutputChunk(
                 task: task, agent: AgentID(unchecked: "a"), attempt: 1, stream: stream, time: now,
                 data: Array(text.utf8))
         ])
         logs.stored(entries)
+        guard isTold else { return }
         try await carryOut(dialect.receive(entries, at: now))
     }
 

@@ -27,15 +27,23 @@ final class GatewayWorkbench {
         func observe(_ observer: any ResidentObserver) {}
     }
 
+    /// The server's loops.
+    private final class Loops: Sendable {
+        let all = Locked<[EventLoop]>([])
+    }
+
     let gateway = Gateway()
     let orchestrator: Orchestrator
     let server: TestServer
     private let writer = WorkerThread(name: "test-writer")
     private let reader = WorkerThread(name: "test-reader")
     private let held = DispatchSemaphore(value: 0)
+    private let loops = Loops()
 
     /// Serves with a limit to the time of a request; the disk does not answer yet.
-    init(requestTime: Milliseconds) async throws {
+    init(
+        requestTime: Milliseconds = .seconds(30), outputs: any OutputStore = RecordingOutputStore()
+    ) async throws {
         try writer.start()
         let clock = FunctionTimeSource { Double(SystemClock.wallMilliseconds()) / 1_000 }
         let runtime = FunctionAgentRuntime(time: clock) { _ in .completed(result: nil) }
@@ -47,12 +55,15 @@ final class GatewayWorkbench {
         let key = try #require(TokenKey([UInt8](repeating: 7, count: 32)))
         gateway.open(
             GatewayServices(
-                orchestrator: orchestrator, history: journal, outputs: RecordingOutputStore(), reader: reader,
+                orchestrator: orchestrator, history: journal, outputs: outputs, reader: reader,
                 host: NoHost(), environment: Environment(), configuration: configuration,
                 verifier: TokenVerifier(key: key), administrator: CurrentToken(path: "/nowhere"),
                 sockets: DialectSurface(), origins: OriginPolicy(), trustsLoopback: true, limit: nil,
                 log: MAOSSystem.Log(level: .error, format: .text)))
-        server = try TestServer(loops: 1) { [gateway] in gateway.handler($0) }
+        server = try TestServer(loops: 1) { [gateway, loops] (resources: LoopResources) in
+            loops.all.withLock { $0.append(resources.loop) }
+            return gateway.handler(resources)
+        }
     }
 
     /// From now on the disk answers, also what it was asked before.
@@ -62,6 +73,19 @@ final class GatewayWorkbench {
     func holdEngine() { writer.execute { [held] in held.wait() } }
 
     func letEngineGoOn() { held.signal() }
+
+    /// The loop does nothing else while a body goes on.
+    func occupyingLoop(_ body: () throws -> Void) throws {
+        let loop: EventLoop = try #require(loops.all.withLock { $0.first })
+        let (isOccupied, isDone) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        loop.execute {
+            isOccupied.signal()
+            isDone.wait()
+        }
+        isOccupied.wait()
+        defer { isDone.signal() }
+        try body()
+    }
 
     /// A request as a client sends it.
     static func request(_ method: String, _ target: String, _ body: String = "") -> String {
