@@ -245,4 +245,40 @@ import Testing
             }
         }
     }
+
+    @Test("of every byte it is known whether it is a control character, and whether a URL may hold it")
+    func kinds() {
+        let foreign: Set<UInt8> = Set(Array("\"#<>\\".utf8))
+        for length in [1, 7, 8, 9, 17] {
+            for place in 0..<length {
+                for byte in UInt8.min ... .max {
+                    var bytes = [UInt8](repeating: 0x41, count: length)
+                    bytes[place] = byte
+                    let isControl: Bool = byte < 0x20 || byte == 0x7F
+                    #expect(ByteSearch.firstControl(in: bytes.span, from: 0) == (isControl ? place : length))
+                    #expect(ByteSearch.firstControl(in: bytes.span, from: place + 1) == length)
+                    let isForeign: Bool = byte < 0x21 || byte > 0x7E || foreign.contains(byte)
+                    #expect(ByteSearch.firstForeignToURL(in: bytes.span) == (isForeign ? place : length))
+                    let isEither: Bool = byte == 0x25 || byte == 0x3F
+                    #expect(ByteSearch.first(0x25, or: 0x3F, in: bytes.span) == (isEither ? place : length))
+                }
+            }
+        }
+    }
+
+    @Test("bytes are equal to a text of the program where all of them are")
+    func programTexts() {
+        func isEqual(_ text: String) -> Bool { Array(text.utf8).span.isEqual(to: "tasks") }
+        #expect(isEqual("tasks"))
+        for other in ["task", "tasks2", "Tasks", "taskt", ""] { #expect(!isEqual(other), "\(other)") }
+    }
+
+    @Test("a UUID is appended as it is written elsewhere")
+    func uuids() {
+        var text: [UInt8] = []
+        UUIDText.append(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210, to: &text)
+        #expect(String(decoding: text, as: UTF8.self) == "01234567-89ab-cdef-fedc-ba9876543210")
+        let same: InlineArray<36, UInt8> = UUIDText.bytes(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
+        #expect(text.indices.allSatisfy { text[$0] == same[$0] })
+    }
 }

@@ -12,24 +12,15 @@ package enum ISO8601 {
         let inDay = UInt32(truncatingIfNeeded: time - days * 86_400_000)
         let date = civil(fromDays: Int(days))
         let year = UInt32(truncatingIfNeeded: date.year)
-        bytes.append(addingCapacity: 24) { output in
-            digits(year / 100, to: &output)
-            digits(year % 100, to: &output)
-            output.append(0x2D)
-            digits(UInt32(truncatingIfNeeded: date.month), to: &output)
-            output.append(0x2D)
-            digits(UInt32(truncatingIfNeeded: date.day), to: &output)
-            output.append(0x54)
-            digits(inDay / 3_600_000, to: &output)
-            output.append(0x3A)
-            digits(inDay / 60_000 % 60, to: &output)
-            output.append(0x3A)
-            digits(inDay / 1000 % 60, to: &output)
-            output.append(0x2E)
-            output.append(UInt8(truncatingIfNeeded: 0x30 &+ inDay / 100 % 10))
-            digits(inDay % 100, to: &output)
-            output.append(0x5A)
-        }
+        let (month, day) = (UInt32(truncatingIfNeeded: date.month), UInt32(truncatingIfNeeded: date.day))
+        let second: UInt32 = inDay / 1_000
+        // Eight characters in each word, the first one in the lowest byte; what stands between the digits comes first.
+        var words: [3 of UInt64] = [0x2D00_002D_0000_0000, 0x0000_3A00_0054_0000, 0x5A00_0000_2E00_003A]
+        words[0] |= digits(year / 100) | digits(year % 100) << 16 | digits(month) << 40
+        words[1] |= digits(day) | digits(second / 3_600) << 24 | digits(second / 60 % 60) << 48
+        words[2] |= digits(second % 60) << 8 | UInt64(0x30 &+ inDay / 100 % 10) << 32 | digits(inDay % 100) << 40
+        for index in words.indices { words[index] = words[index].littleEndian }
+        bytes.append(copying: words.span)
     }
 
     /// The text that ``append(milliseconds:to:)`` writes.
@@ -146,12 +137,11 @@ package enum ISO8601 {
         return dividend % divisor < 0 ? quotient - 1 : quotient
     }
 
-    /// Appends two digits.
+    /// The two digits of a number below 100, the first one in the lowest byte.
     @inline(__always)
-    private static func digits(_ value: UInt32, to output: inout OutputSpan<UInt8>) {
+    private static func digits(_ value: UInt32) -> UInt64 {
         let tens: UInt32 = value / 10
-        output.append(UInt8(truncatingIfNeeded: 0x30 &+ tens))
-        output.append(UInt8(truncatingIfNeeded: 0x30 &+ value &- tens &* 10))
+        return UInt64(truncatingIfNeeded: 0x3030 &+ tens &+ (value &- tens &* 10) << 8)
     }
 
     private static func pair(_ bytes: Span<UInt8>, _ index: Int) -> Int? {

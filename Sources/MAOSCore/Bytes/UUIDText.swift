@@ -1,22 +1,39 @@
 /// The text of a UUID (RFC 9562 §4): `8-4-4-4-12` digits in lower case.
 package enum UUIDText {
+    /// Appends the text of these bits.
+    package static func append(high: UInt64, low: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(copying: words(high, low).span)
+    }
+
     /// The text of these bits.
     package static func bytes(high: UInt64, low: UInt64) -> InlineArray<36, UInt8> {
-        var text: InlineArray<36, UInt8> = InlineArray(repeating: UInt8(ascii: "-"))
+        let words: InlineArray<9, UInt32> = words(high, low)
+        var text: InlineArray<36, UInt8> = InlineArray(repeating: 0)
+        for index in text.indices {
+            text[index] = UInt8(truncatingIfNeeded: UInt32(littleEndian: words[index / 4]) >> UInt32(index % 4 * 8))
+        }
+        return text
+    }
+
+    /// The text, four characters in each word as they are in memory.
+    @inline(__always)
+    private static func words(_ high: UInt64, _ low: UInt64) -> InlineArray<9, UInt32> {
         let first: UInt64 = digits(of: UInt32(truncatingIfNeeded: high >> 32))
         let second: UInt64 = digits(of: UInt32(truncatingIfNeeded: high))
         let third: UInt64 = digits(of: UInt32(truncatingIfNeeded: low >> 32))
         let fourth: UInt64 = digits(of: UInt32(truncatingIfNeeded: low))
-        put(first, 0..<8, at: 0, in: &text)
-        put(second, 0..<4, at: 9, in: &text)
-        put(second, 4..<8, at: 14, in: &text)
-        put(third, 0..<4, at: 19, in: &text)
-        put(third, 4..<8, at: 24, in: &text)
-        put(fourth, 0..<8, at: 28, in: &text)
-        return text
+        let dash: UInt64 = 0x2D
+        let words: InlineArray<9, UInt64> = [
+            first, first >> 32, dash | second << 8, second >> 24 & 0xFF | dash << 8 | (second >> 32) << 16,
+            second >> 48 | dash << 16 | third << 24, third >> 8 & 0xFF_FFFF | dash << 24, third >> 32,
+            fourth, fourth >> 32,
+        ]
+        var result: InlineArray<9, UInt32> = InlineArray(repeating: 0)
+        for index in words.indices { result[index] = UInt32(truncatingIfNeeded: words[index]).littleEndian }
+        return result
     }
 
-    /// The eight digits of a number, the first one in the highest byte.
+    /// The eight digits of a number, the first one in the lowest byte.
     @inline(__always)
     private static func digits(of number: UInt32) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -27,16 +44,6 @@ package enum UUIDText {
         nibbles = (nibbles | nibbles << 4) & 0x0F0F_0F0F_0F0F_0F0F
         // Those from ten on carry into the fifth bit when six is added, and are letters.
         let letters: UInt64 = (nibbles &+ ones &* 6) >> 4 & ones
-        return nibbles &+ ones &* 0x30 &+ letters &* 0x27
-    }
-
-    /// Writes some of eight digits.
-    @inline(__always)
-    private static func put(
-        _ digits: UInt64, _ range: Range<Int>, at start: Int, in text: inout InlineArray<36, UInt8>
-    ) {
-        for index in range {
-            text[start + index - range.lowerBound] = UInt8(truncatingIfNeeded: digits >> UInt64(56 - 8 * index))
-        }
+        return (nibbles &+ ones &* 0x30 &+ letters &* 0x27).byteSwapped
     }
 }

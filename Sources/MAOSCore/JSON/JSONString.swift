@@ -4,34 +4,9 @@ package enum JSONString {
     ///
     /// - Returns: Its place at or after `start`; the end where there is none.
     package static func firstSpecial(in bytes: Span<UInt8>, from start: Int) -> Int {
-        var index: Int = start
-        let words: RawSpan = unsafe bytes.bytes
-        while index + 8 <= bytes.count {
-            let word = unsafe UInt64(littleEndian: words.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let marks: UInt64 = specialBytes(of: word)
-            if marks != 0 { return index + marks.trailingZeroBitCount / 8 }
-            index += 8
+        ByteSearch.first(in: bytes, from: start) {
+            $0.marks(below: 0x20) | $0.marks(of: 0x22) | $0.marks(of: 0x5C)
         }
-        if index < bytes.count, bytes.count - start >= 8 {
-            // The last eight bytes, of which those before the index are known not to be special.
-            let last: Int = bytes.count - 8
-            let word = unsafe UInt64(littleEndian: words.unsafeLoadUnaligned(fromByteOffset: last, as: UInt64.self))
-            let marks: UInt64 = specialBytes(of: word)
-            return marks == 0 ? bytes.count : last + marks.trailingZeroBitCount / 8
-        }
-        while index < bytes.count, !isSpecial(bytes[index]) { index += 1 }
-        return index
-    }
-
-    private static func isSpecial(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
-
-    /// The highest bit of each byte that is special; above the first such byte others may be marked wrongly.
-    private static func specialBytes(of word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let quotes: UInt64 = word ^ (ones &* 0x22)
-        let backslashes: UInt64 = word ^ (ones &* 0x5C)
-        let controls: UInt64 = (word &- ones &* 0x20) & ~word
-        return (controls | (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes) & (ones &* 0x80)
     }
 
     // MARK: Writing

@@ -60,6 +60,14 @@ enum IdentifierForm: Sendable {
         }
     }
 
+    /// Appends the bytes of the text.
+    func append(to bytes: inout [UInt8]) {
+        switch self {
+        case .uuid(let high, let low): UUIDText.append(high: high, low: low, to: &bytes)
+        case .text(let text): bytes.append(utf8: text)
+        }
+    }
+
     private static let uuidLength: Int = 36
 
     /// The bits of a UUID's text; `nil` when it is none, or has capital letters.

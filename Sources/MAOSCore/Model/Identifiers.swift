@@ -42,13 +42,9 @@ package protocol CompactIdentifier: EntityIdentifier {
 
     /// Calls a body with the bytes of the text, which need not be made a string for it.
     func withText<Value, Failure: Error>(_ body: (Span<UInt8>) throws(Failure) -> Value) throws(Failure) -> Value
-}
 
-extension CompactIdentifier {
     /// Appends the bytes of the text.
-    package func append(to bytes: inout [UInt8]) {
-        withText { (text: Span<UInt8>) in bytes.append(copying: text) }
-    }
+    func append(to bytes: inout [UInt8])
 }
 
 /// Names one task, for as long as its record is kept.
@@ -73,6 +69,9 @@ public struct TaskID: EntityIdentifier, CompactIdentifier, SlabKey {
     package func withText<Value, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Value
     ) throws(Failure) -> Value { try form.withText(body) }
+
+    /// Appends the bytes of the text.
+    package func append(to bytes: inout [UInt8]) { form.append(to: &bytes) }
 
     var slabHash: UInt64 { form.slabHash }
 
@@ -102,6 +101,9 @@ public struct AgentID: EntityIdentifier, CompactIdentifier, SlabKey {
     package func withText<Value, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Value
     ) throws(Failure) -> Value { try form.withText(body) }
+
+    /// Appends the bytes of the text.
+    package func append(to bytes: inout [UInt8]) { form.append(to: &bytes) }
 
     var slabHash: UInt64 { form.slabHash }
 

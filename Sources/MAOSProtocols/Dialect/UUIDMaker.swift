@@ -12,10 +12,19 @@ package struct UUIDMaker: Sendable {
     /// The next one.
     package mutating func next() -> String { UUIDMaker.text(high: random.next(), low: random.next()) }
 
+    /// The next one, for a request.
+    mutating func nextRequestID() -> RequestID {
+        let bits = UUIDMaker.bits(high: random.next(), low: random.next())
+        return RequestID(high: bits.high, low: bits.low)
+    }
+
     /// The one that has these bits, but for the six that say what kind of UUID it is.
     static func text(high: UInt64, low: UInt64) -> String {
-        let high: UInt64 = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-        let low: UInt64 = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        return String(validUTF8: UUIDText.bytes(high: high, low: low).span) ?? ""
+        let bits = bits(high: high, low: low)
+        return String(validUTF8: UUIDText.bytes(high: bits.high, low: bits.low).span) ?? ""
+    }
+
+    private static func bits(high: UInt64, low: UInt64) -> (high: UInt64, low: UInt64) {
+        (high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000, low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
     }
 }

@@ -34,7 +34,9 @@ package struct GatewayTerminal: Sendable, Hashable {
 }
 
 /// A request that waits for the outcome of an action: what to do with it.
-package struct GatewayPending: Sendable {
+///
+/// It has a place of its own in memory, so that actions are small: most requests are answered at once, and have none.
+package final class GatewayPending: Sendable {
     /// What is large has a box of its own, so that the frequent ones are a few words.
     enum Purpose: Sendable {
         /// A creation that can be repeated is answered without an estimate, which would be another one each time.
@@ -86,6 +88,12 @@ package struct GatewayPending: Sendable {
     /// The thing that the request names; empty where it names none.
     let id: String
     let context: GatewayContext
+
+    init(purpose: Purpose, id: String, context: GatewayContext) {
+        self.purpose = purpose
+        self.id = id
+        self.context = context
+    }
 
     /// Who sends the request.
     package var principal: Principal { context.principal }

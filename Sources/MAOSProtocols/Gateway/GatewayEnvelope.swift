@@ -39,12 +39,12 @@ enum GatewayEnvelope {
     }
 
     static func writeMetadata(
-        requestID: String, version: GatewayVersion, at now: Instant, pagination: Pagination? = nil,
+        requestID: RequestID, version: GatewayVersion, at now: Instant, pagination: Pagination? = nil,
         to writer: inout JSONWriter
     ) {
         writer.beginObject("metadata")
         writer.member("timestamp", timestamp: now.milliseconds)
-        writer.member("requestId", requestID)
+        writer.member("requestId", requestID.text)
         writer.member("version", version.name)
         pagination?.write(to: &writer)
         writer.endObject()

@@ -242,7 +242,7 @@ extension GatewayFailure {
     ///   - now: The answer's time.
     /// - Returns: The answer.
     package func response(
-        requestID: String, version: GatewayVersion = .v1, at now: Instant
+        requestID: RequestID, version: GatewayVersion = .v1, at now: Instant
     ) -> GatewayResponse {
         var writer = JSONWriter(reservingCapacity: 384)
         writer.beginObject()

@@ -7,11 +7,11 @@ extension GatewayProjection {
         builder.piece(#"{"id":""#)
         builder.piece(task.id)
         builder.piece(#"","type":""#)
-        builder.piece(GatewayVocabulary.name(of: task.specification.kind))
+        builder.word(GatewayVocabulary.name(of: task.specification.kind))
         builder.piece(#"","description":"#)
         builder.string(task.specification.description)
-        builder.piece(GatewayProjection.statusMembers[Int(state.status.rawValue) - 1])
-        builder.piece(state.priority.name)
+        builder.word(GatewayProjection.statusMembers[Int(state.status.rawValue) - 1])
+        builder.word(state.priority.name)
         if state.progress == 0 {
             builder.piece(#"","progress":0,"progressPercent":0,"attempt":"#)
         } else {
@@ -22,10 +22,11 @@ extension GatewayProjection {
             builder.piece(#","attempt":"#)
         }
         builder.integer(state.attempt)
-        builder.piece(#","createdAt":"#)
+        builder.piece(#","createdAt":""#)
         builder.timestamp(task.createdAt)
-        builder.piece(#","updatedAt":"#)
+        builder.piece(#"","updatedAt":""#)
         builder.timestamp(state.updatedAt)
+        builder.piece(#"""#)
         writeOptional(task, at: now, to: &builder)
         builder.piece("}")
     }
@@ -55,7 +56,7 @@ extension GatewayProjection {
             builder.piece(#","error":"#)
             builder.string(error.message)
             builder.piece(#","errorCode":""#)
-            builder.piece(error.code.name)
+            builder.word(error.code.name)
             builder.piece(#"""#)
         }
         if state.isDeadLetter { builder.piece(#","deadLetter":true"#) }
@@ -65,13 +66,13 @@ extension GatewayProjection {
             builder.piece(#"""#)
         }
         if state.cancellation != nil, !state.status.isTerminal { builder.piece(#","cancelRequested":true"#) }
-        if state.status == .retrying { writeTime("retryAt", state.notBefore, to: &builder) }
-        writeTime("startedAt", state.startedAt, to: &builder)
-        writeTime("finishedAt", state.finishedAt, to: &builder)
+        if state.status == .retrying { writeTime(#","retryAt":""#, state.notBefore, to: &builder) }
+        writeTime(#","startedAt":""#, state.startedAt, to: &builder)
+        writeTime(#","finishedAt":""#, state.finishedAt, to: &builder)
         if state.status == .running {
-            writeTime("estimatedCompletion", estimatedCompletion(of: task, at: now), to: &builder)
+            writeTime(#","estimatedCompletion":""#, estimatedCompletion(of: task, at: now), to: &builder)
         }
-        writeTime("deadline", task.specification.deadline, to: &builder)
+        writeTime(#","deadline":""#, task.specification.deadline, to: &builder)
         if let schedule: TaskSchedule = task.specification.schedule {
             builder.member("schedule") { GatewayProjection.write(schedule, of: task.id, to: &$0) }
         }
@@ -130,12 +131,12 @@ extension GatewayProjection {
         writer.endObject()
     }
 
-    private func writeTime(_ name: String, _ instant: Instant?, to builder: inout GatewayTextBuilder) {
+    /// Writes a time if there is one; `member` is everything before it.
+    private func writeTime(_ member: StaticString, _ instant: Instant?, to builder: inout GatewayTextBuilder) {
         guard let instant else { return }
-        builder.piece(#",""#)
-        builder.piece(name)
-        builder.piece(#"":"#)
+        builder.piece(member)
         builder.timestamp(instant)
+        builder.piece(#"""#)
     }
 
     /// Writes a `TaskSummary`.
@@ -197,7 +198,7 @@ extension GatewayProjection {
         builder.piece(#"{"taskId":""#)
         builder.piece(task.id)
         builder.piece(#"","status":""#)
-        builder.piece(GatewayVocabulary.name(of: status))
+        builder.word(GatewayVocabulary.name(of: status))
         builder.piece(#"""#)
         if hasEstimate, let duration: Milliseconds = view.typicalDuration(of: task.specification.kind) {
             builder.piece(#","estimatedDuration":"#)

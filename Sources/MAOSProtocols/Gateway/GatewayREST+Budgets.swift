@@ -148,7 +148,7 @@ extension GatewayTextBuilder {
     mutating func member(_ name: String, _ body: (inout JSONWriter) -> Void) {
         var writer = JSONWriter(reservingCapacity: 96)
         body(&writer)
-        piece(",\"\(name)\":")
+        word(",\"\(name)\":")
         raw(writer.takeText())
     }
 }

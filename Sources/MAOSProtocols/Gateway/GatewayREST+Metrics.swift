@@ -152,7 +152,7 @@ extension GatewayREST {
     // MARK: Prometheus
 
     /// All series in the text form 0.0.4 of Prometheus, read now.
-    func scrape(_ requestID: String) -> GatewayResponse {
+    func scrape(_ requestID: RequestID) -> GatewayResponse {
         var text = MetricsText()
         if let board: MetricsBoard = environment.board {
             for (series, value) in zip(board.series, board.values()) { text.add(series, value) }

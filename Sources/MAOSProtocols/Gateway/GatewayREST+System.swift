@@ -15,7 +15,7 @@ extension GatewayREST {
     }
 
     /// The open answers on the server's root: no envelope, no details.
-    func probe(_ endpoint: GatewayEndpoint, _ requestID: String, at now: Instant) -> GatewayResponse {
+    func probe(_ endpoint: GatewayEndpoint, _ requestID: RequestID, at now: Instant) -> GatewayResponse {
         var writer = JSONWriter(reservingCapacity: 128)
         var isGood = true
         writer.beginObject()
@@ -40,7 +40,7 @@ extension GatewayREST {
 
     /// The open description of what a listener serves, for whoever asked it under this name.
     package func describe(_ document: AsyncAPIDocument, _ head: HTTPRequestHead, at now: Instant) -> GatewayResponse {
-        let requestID: String = self.requestID(for: head)
+        let requestID: RequestID = self.requestID(for: head)
         guard head.method == .get || head.method == .head else {
             return GatewayFailure.methodNotAllowed(head.method, allowed: "GET, HEAD").response(
                 requestID: requestID, at: now)

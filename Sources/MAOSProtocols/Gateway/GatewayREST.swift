@@ -39,7 +39,7 @@ package final class GatewayREST {
     package func handle(_ request: GatewayRequest, at now: Instant) -> GatewayAction {
         let target: ArraySlice<UInt8> = request.head.target
         let route = GatewayRoute(target)
-        let requestID: String = self.requestID(for: request.head)
+        let requestID: RequestID = self.requestID(for: request.head)
         let method: HTTPMethod = request.head.method == .head ? .get : request.head.method
         let endpoint: GatewayEndpoint
         switch route.place {
@@ -103,7 +103,7 @@ package final class GatewayREST {
     }
 
     private func handleUnknown(
-        _ request: GatewayRequest, _ route: GatewayRoute, _ requestID: String, _ now: Instant
+        _ request: GatewayRequest, _ route: GatewayRoute, _ requestID: RequestID, _ now: Instant
     ) -> GatewayAction {
         if route.place == .unknown {
             switch request.authentication {
@@ -129,7 +129,7 @@ package final class GatewayREST {
     /// - Returns: The answer.
     package func refuse(_ failure: GatewayFailure, _ head: HTTPRequestHead?, at now: Instant) -> GatewayResponse {
         let version: GatewayVersion = head.map { GatewayRoute($0.target).version } ?? .v1
-        let requestID: String = head.map { self.requestID(for: $0) } ?? makeRequestID()
+        let requestID: RequestID = head.map { self.requestID(for: $0) } ?? identifiers.nextRequestID()
         return failure.response(requestID: requestID, version: version, at: now)
     }
 
@@ -140,7 +140,7 @@ package final class GatewayREST {
     }
 
     func fail(
-        _ failure: GatewayFailure, _ requestID: String, _ version: GatewayVersion, _ now: Instant
+        _ failure: GatewayFailure, _ requestID: RequestID, _ version: GatewayVersion, _ now: Instant
     ) -> GatewayAction {
         .respond(failure.response(requestID: requestID, version: version, at: now))
     }
@@ -164,15 +164,7 @@ package final class GatewayREST {
     // MARK: Request identifiers
 
     /// The client's own identifier where it is 1 to 128 printable characters, else a new one.
-    package func requestID(for head: HTTPRequestHead) -> String {
-        guard let given: ArraySlice<UInt8> = head.fields.value(.xRequestID), (1...128).contains(given.count),
-            given.allSatisfy({ $0 > 0x20 && $0 < 0x7F || $0 == 0x20 })
-        else { return makeRequestID() }
-        return String(decoding: given, as: UTF8.self)
-    }
-
-    /// A UUID, version 4; unique, not secret.
-    package func makeRequestID() -> String {
-        identifiers.next()
+    package func requestID(for head: HTTPRequestHead) -> RequestID {
+        head.fields.value(.xRequestID).flatMap { RequestID($0) } ?? identifiers.nextRequestID()
     }
 }

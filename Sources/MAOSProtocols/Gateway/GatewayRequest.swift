@@ -55,7 +55,7 @@ package enum GatewayVersion: UInt8, Sendable, Hashable {
 /// What of a request its answer has to know.
 package struct GatewayContext: Sendable, Hashable {
     /// Repeated in the answer's metadata and in its header field `x-request-id`.
-    package var requestID: String
+    package var requestID: RequestID
     /// The version of the interface in the path.
     package var version: GatewayVersion
     /// Who sends the request.

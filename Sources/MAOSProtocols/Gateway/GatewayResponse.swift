@@ -6,8 +6,8 @@ package struct GatewayResponse: Sendable {
     package var status: HTTPStatus
     /// The value of the field `Content-Type`.
     package var contentType: String
-    /// The value of the field `x-request-id`, which is in none of ``fields``; printable ASCII.
-    package var requestID: String
+    /// The value of the field `x-request-id`, which is in none of ``fields``.
+    package var requestID: RequestID
     /// Fields beside `Content-Type`, `x-request-id` and those of framing; mostly empty.
     package var fields: HTTPFields
     /// The whole body; empty for a stream's head.
@@ -25,7 +25,7 @@ package struct GatewayResponse: Sendable {
     ///   - body: The whole body.
     ///   - failure: The code of the error that it tells of.
     package init(
-        status: HTTPStatus, contentType: String = GatewayResponse.json, requestID: String,
+        status: HTTPStatus, contentType: String = GatewayResponse.json, requestID: RequestID,
         fields: HTTPFields = HTTPFields(), body: [UInt8], failure: GatewayErrorCode? = nil
     ) {
         self.status = status

@@ -80,42 +80,41 @@ struct GatewayRoute: Sendable {
         case foreign
     }
 
-    var place: Place
-    var version: GatewayVersion = .v1
+    private(set) var place = Place.foreign
+    private(set) var version: GatewayVersion = .v1
     /// The identifier in the path; empty where there is none.
-    var idBytes: ArraySlice<UInt8> = []
+    private(set) var idBytes: ArraySlice<UInt8> = []
 
     /// ``idBytes`` as text.
-    var id: String {
+    private(set) var id: String {
         get { String(decoding: idBytes, as: UTF8.self) }
         set { idBytes = Array(newValue.utf8)[...] }
     }
 
     /// Takes the path of a target apart; what stands behind `?` is not looked at.
     init(_ target: ArraySlice<UInt8>) {
-        let end: Int = ByteSearch.first(UInt8(ascii: "?"), in: target.span)
-        let path: Span<UInt8> = target.span.extracting(..<end)
-        guard ByteSearch.first(UInt8(ascii: "%"), in: path) < end else {
-            self.init(plain: target, end: end)
+        let bytes: Span<UInt8> = target.span
+        let (percent, question) = (UInt8(ascii: "%"), UInt8(ascii: "?"))
+        let end: Int = ByteSearch.first(percent, or: question, in: bytes)
+        guard end < bytes.count, bytes[end] == percent else {
+            read(target, to: end)
             return
         }
         // A slash that was escaped separates nothing, so that no path of ours can hold one.
         if let decoded = try? HTTPTarget(target), !decoded.segments.contains(where: { $0.utf8.contains(0x2F) }) {
             let path = Array(("/" + decoded.segments.joined(separator: "/")).utf8)
-            self.init(plain: path[...], end: path.count)
+            read(path[...], to: path.count)
         } else {
-            self.init(plain: target, end: end)
+            read(target, to: ByteSearch.first(question, in: bytes))
             if case .endpoint = place { place = .unknown }
         }
     }
 
-    private init(plain target: ArraySlice<UInt8>, end: Int) {
-        let path: Span<UInt8> = target.span
+    /// Reads a path without escapes.
+    private mutating func read(_ target: ArraySlice<UInt8>, to end: Int) {
+        let path: Span<UInt8> = target.span.extracting(..<end)
         var walker = PathWalker(end: end)
-        guard let first = walker.next(path) else {
-            place = .foreign
-            return
-        }
+        guard let first = walker.next(path) else { return }
         guard matches(path, first, "api") else {
             place = GatewayRoute.rootPlace(path, first, isLast: walker.isAtEnd)
             return
@@ -221,7 +220,7 @@ struct GatewayRoute: Sendable {
     }
 }
 
-/// Gives the parts between the slashes one by one.
+/// Gives the parts between the slashes of a path one by one.
 private struct PathWalker {
     private let end: Int
     private var position: Int = 0
@@ -233,14 +232,11 @@ private struct PathWalker {
     mutating func next(_ path: Span<UInt8>) -> Range<Int>? {
         guard position < end, path[position] == UInt8(ascii: "/") else { return nil }
         let start: Int = position + 1
-        position = ByteSearch.first(UInt8(ascii: "/"), in: path.extracting(..<end), from: start)
+        position = ByteSearch.first(UInt8(ascii: "/"), in: path, from: start)
         return start..<position
     }
 }
 
-private func matches(_ path: Span<UInt8>, _ segment: Range<Int>, _ word: String) -> Bool {
-    let wanted: Span<UInt8> = word.utf8Span.span
-    guard segment.count == wanted.count else { return false }
-    for offset in wanted.indices where path[segment.lowerBound + offset] != wanted[offset] { return false }
-    return true
+private func matches(_ path: Span<UInt8>, _ segment: Range<Int>, _ word: StaticString) -> Bool {
+    segment.count == word.utf8CodeUnitCount && path.extracting(segment).isEqual(to: word)
 }

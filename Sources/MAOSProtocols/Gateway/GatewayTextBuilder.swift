@@ -11,9 +11,11 @@ struct GatewayTextBuilder {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Appends text as it is: punctuation and names.
-    @inline(__always)
-    mutating func piece(_ text: String) { bytes.append(utf8: text) }
+    /// Appends punctuation and names of members.
+    mutating func piece(_ text: StaticString) { bytes.append(literal: text) }
+
+    /// Appends a word, which needs no escape.
+    mutating func word(_ text: String) { bytes.append(utf8: text) }
 
     /// Appends an identifier, which needs no escape.
     mutating func piece(_ id: some CompactIdentifier) { id.append(to: &bytes) }
@@ -36,11 +38,9 @@ struct GatewayTextBuilder {
         }
     }
 
-    /// Appends a time in quotes.
+    /// Appends a time, without quotes.
     mutating func timestamp(_ instant: Instant) {
-        bytes.append(0x22)
         ISO8601.append(milliseconds: instant.milliseconds, to: &bytes)
-        bytes.append(0x22)
     }
 
     /// Appends any string, quoted and escaped.
@@ -51,10 +51,10 @@ struct GatewayTextBuilder {
 
     /// Ends it after `data`.
     mutating func endEnvelope(_ context: GatewayContext, at now: Instant) {
-        piece(#","metadata":{"timestamp":"#)
+        piece(#","metadata":{"timestamp":""#)
         timestamp(now)
-        piece(#","requestId":"#)
-        string(context.requestID)
+        piece(#"","requestId":"#)
+        context.requestID.appendQuoted(to: &bytes)
         piece(context.version == .v1 ? #","version":"v1"}}"# : #","version":"v2"}}"#)
     }
 }

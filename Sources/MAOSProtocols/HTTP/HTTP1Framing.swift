@@ -19,6 +19,9 @@ struct HTTP1Framing {
     private var transferEncodingCount = 0
     private var contentTypeCount = 0
 
+    /// What no fields say.
+    init() {}
+
     init(_ fields: HTTPFields, version: HTTPVersion) throws(HTTP1Error) {
         let bytes = fields.bytes.span
         var hasConnection = false

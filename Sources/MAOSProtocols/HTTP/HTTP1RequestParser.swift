@@ -18,7 +18,8 @@ package struct HTTP1RequestParser: Sendable {
     private enum State {
         case idle
         case head
-        case body(HTTP1BodyDecoder)
+        /// ``decoder`` has the rest.
+        case body
         /// The head is over, and the request with it.
         case bodiless
         /// The client asked for the end of the connection: what follows is not read.
@@ -28,20 +29,21 @@ package struct HTTP1RequestParser: Sendable {
 
     /// The parts of a request line.
     private struct RequestLine {
-        var method: HTTPMethod = .get
-        var version: HTTPVersion = .http11
+        let method: HTTPMethod
+        let version: HTTPVersion
         /// What stands between the spaces; the ranges count from its start.
-        var text: [UInt8] = []
-        var target = 0..<0
-        /// The authority of an absolute target.
-        var authority = 0..<0
+        let text: [UInt8]
+        let target: Range<Int>
+        /// The authority of an absolute target; empty for the other forms.
+        let authority: Range<Int>
     }
 
     /// The fields of a head that was found right, with what they say; of value while the next heads have the same.
     private struct Section {
         var fields: HTTPFields
         var framing: HTTP1Framing
-        var version: HTTPVersion
+        /// Nil where no head was kept.
+        var version: HTTPVersion?
     }
 
     private let headLimit: Int
@@ -49,12 +51,14 @@ package struct HTTP1RequestParser: Sendable {
     private let bodyLimit: Int
     private var input = HTTP1Input()
     private var state = State.idle
-    private var requestLine = RequestLine()
+    private var decoder: HTTP1BodyDecoder?
+    /// That of a head whose fields are still to come.
+    private var requestLine: RequestLine?
     /// Bytes from the start of the head to its first field.
     private var sectionOffset = 0
     private var section: HTTP1FieldSection
     /// What the connection's last head said: most clients say the same again, and are not read anew (see ``HTTPRequestHead/repeatsFields``).
-    private var lastSection: Section?
+    private var lastSection = Section(fields: HTTPFields(), framing: HTTP1Framing())
     /// Longer sections are not kept for comparison.
     private static let keptSectionLimit = 4_096
     private var keepsAlive = true
@@ -109,21 +113,20 @@ package struct HTTP1RequestParser: Sendable {
     package mutating func next() throws(HTTP1Error) -> Event? {
         do throws(HTTP1Error) {
             switch state {
+            case .idle where input.available == 0:
+                return nil
             case .idle, .head:
                 return try nextInHead()
-            case .body(var decoder):
-                state = .idle
-                guard let part = try decoder.next(&input) else {
-                    state = .body(decoder)
-                    return nil
-                }
-                switch part {
+            case .body:
+                switch try decoder?.next(&input) {
                 case .data(let data):
-                    state = .body(decoder)
                     return .body(data)
                 case .end(let trailers):
+                    decoder = nil
                     state = keepsAlive ? .idle : .closed
                     return .end(trailers: trailers)
+                case nil:
+                    return nil
                 }
             case .bodiless:
                 state = keepsAlive ? .idle : .closed
@@ -141,11 +144,10 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     private mutating func nextInHead() throws(HTTP1Error) -> Event? {
-        let bytes = input.bytes
         while true {
             if case .idle = state, input.available > 0 {
                 // Bytes that begin no request, for example of TLS, are refused at once.
-                let first = bytes[input.position]
+                let first = input.bytes[input.position]
                 guard HTTPCharacter.isToken(first) || first == HTTPCharacter.carriageReturn else { throw .requestLine }
             }
             guard let line = try input.line() else { break }
@@ -157,20 +159,23 @@ package struct HTTP1RequestParser: Sendable {
                     input.dropLines()
                     continue
                 }
-                requestLine = try HTTP1RequestParser.parse(bytes.span, line)
+                let requestLine = try HTTP1RequestParser.parse(input.bytes.span.extracting(line))
                 skippedEmptyLine = false
-                state = .head
                 sectionOffset = input.lineOffset
-                if let known = lastSection, known.version == requestLine.version,
-                    sectionOffset + known.fields.bytes.count <= headLimit, input.skip(known.fields.bytes)
+                if lastSection.version == requestLine.version,
+                    sectionOffset + lastSection.fields.bytes.count <= headLimit,
+                    input.skip(lastSection.fields.bytes)
                 {
                     input.dropLines()
-                    return try finishHead(known, isRepeated: true)
+                    return try finishHead(requestLine, isRepeated: true)
                 }
+                self.requestLine = requestLine
+                state = .head
             } else if line.isEmpty {
                 return try finishHead()
             } else {
-                try section.append(bytes.span, line: line, base: input.position + sectionOffset)
+                let (bytes, base) = (input.bytes, input.position + sectionOffset)
+                try section.append(bytes.span, line: line, base: base)
             }
         }
         guard input.available <= headLimit else { throw tooLarge() }
@@ -184,36 +189,43 @@ package struct HTTP1RequestParser: Sendable {
         return line.contains(HTTPCharacter.space) ? .targetTooLong(limit: headLimit) : .requestLine
     }
 
-    private mutating func finishHead() throws(HTTP1Error) -> Event {
+    private mutating func finishHead() throws(HTTP1Error) -> Event? {
+        guard let line = requestLine.take() else { return nil }
         let fields = section.take(bytes: input.takeLines(after: sectionOffset))
-        let version = requestLine.version
-        let framing = try HTTP1Framing(fields, version: version)
-        try HTTP1RequestParser.checkHost(fields.bytes.span, framing, version)
-        guard version == .http10 || !framing.hasExpectation || framing.expectsContinue else { throw .expectation }
-        let read = Section(fields: fields, framing: framing, version: version)
-        lastSection = fields.bytes.count <= HTTP1RequestParser.keptSectionLimit ? read : nil
-        return try finishHead(read, isRepeated: false)
+        let framing = try HTTP1Framing(fields, version: line.version)
+        try HTTP1RequestParser.checkHost(fields.bytes.span, framing, line.version)
+        guard line.version == .http10 || !framing.hasExpectation || framing.expectsContinue else { throw .expectation }
+        lastSection = Section(fields: fields, framing: framing, version: line.version)
+        let event = try finishHead(line, isRepeated: false)
+        if fields.bytes.count > HTTP1RequestParser.keptSectionLimit {
+            lastSection = Section(fields: HTTPFields(), framing: HTTP1Framing())
+        }
+        return event
     }
 
-    private mutating func finishHead(_ read: Section, isRepeated: Bool) throws(HTTP1Error) -> Event {
-        let (fields, framing) = (read.fields, read.framing)
-        let line = requestLine
-        try HTTP1RequestParser.checkAuthority(line, fields.bytes.span, framing)
+    /// Puts the request line together with the fields of ``lastSection``.
+    private mutating func finishHead(_ line: RequestLine, isRepeated: Bool) throws(HTTP1Error) -> Event {
+        let framing = lastSection.framing
+        try HTTP1RequestParser.checkAuthority(line, lastSection.fields.bytes.span, framing)
         keepsAlive = !framing.closes && (line.version == .http11 || framing.keepsAlive)
         let length = framing.isChunked ? nil : framing.contentLength ?? 0
-        let head = HTTPRequestHead(
-            method: line.method, version: line.version, fields: fields, line: line.text, targetRange: line.target,
-            authorityRange: line.authority, hostRange: framing.host, contentLength: length, keepsAlive: keepsAlive,
-            expectsContinue: framing.expectsContinue && line.version == .http11 && length != 0 && input.available == 0,
-            repeatsFields: isRepeated && line.authority.isEmpty)
         if length == 0 {
             state = .bodiless
         } else {
-            state = .body(
-                try HTTP1BodyDecoder(
-                    length: length, bodyLimit: bodyLimit, headLimit: headLimit, fieldLimit: fieldLimit))
+            decoder = try HTTP1BodyDecoder(
+                length: length, bodyLimit: bodyLimit, headLimit: headLimit, fieldLimit: fieldLimit)
+            state = .body
         }
-        return .head(head)
+        return .head(
+            HTTPRequestHead(
+                method: line.method, version: line.version, fields: lastSection.fields,
+                target: line.text[line.target],
+                absoluteAuthority: line.authority.isEmpty
+                    ? "" : String(decoding: line.text[line.authority], as: UTF8.self),
+                hostRange: framing.host, contentLength: length, keepsAlive: keepsAlive,
+                expectsContinue: framing.expectsContinue && line.version == .http11 && length != 0
+                    && input.available == 0,
+                repeatsFields: isRepeated && line.authority.isEmpty))
     }
 
     /// Exactly one valid `Host` (RFC 9112 §3.2).
@@ -238,41 +250,46 @@ package struct HTTP1RequestParser: Sendable {
 
     // MARK: Request line (§3)
 
-    private static func parse(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTP1Error) -> RequestLine {
-        var result = RequestLine()
-        var index = line.lowerBound
-        let end = line.upperBound
-        while index < end, HTTPCharacter.isToken(bytes[index]) {
-            index += 1
-        }
-        guard index > line.lowerBound, index < end, bytes[index] == HTTPCharacter.space else { throw .requestLine }
-        result.method = method(bytes.extracting(line.lowerBound..<index))
+    private static func parse(_ line: Span<UInt8>) throws(HTTP1Error) -> RequestLine {
+        let methodEnd = ByteSearch.first(HTTPCharacter.space, in: line)
+        guard methodEnd > 0, methodEnd < line.count else { throw .requestLine }
+        let method = try method(line.extracting(..<methodEnd))
 
-        let start = index + 1
-        index = start
-        var isInQuery = false
-        while index < end, bytes[index] != HTTPCharacter.space {
-            let byte = bytes[index]
-            isInQuery = isInQuery || byte == 0x3F
-            // Browsers send a backslash in a query as it is; in a path it would be somebody's slash.
-            guard HTTPCharacter.isTarget(byte) || byte == 0x5C && isInQuery else { throw .target }
-            index += 1
+        let start = methodEnd + 1
+        let end = ByteSearch.first(HTTPCharacter.space, in: line, from: start)
+        let target = line.extracting(start..<end)
+        guard ByteSearch.firstForeignToURL(in: target) == target.count || isTargetWithBackslashes(target) else {
+            throw .target
         }
-        guard index > start, index < end else { throw .requestLine }
-        result.version = try version(bytes.extracting((index + 1)..<end))
-        let target = bytes.extracting(start..<index)
-        result.text.append(copying: target)
-        try split(target, into: &result)
-        return result
+        guard !target.isEmpty, end < line.count else { throw .requestLine }
+        let version = try version(line.extracting((end + 1)...))
+        let parts = try split(target, of: method)
+        var text: [UInt8] = []
+        text.reserveCapacity(target.count)
+        text.append(copying: target)
+        return RequestLine(
+            method: method, version: version, text: text, target: parts.target, authority: parts.authority)
     }
 
-    private static func method(_ name: Span<UInt8>) -> HTTPMethod {
+    /// Browsers send a backslash in a query as it is; in a path it would be somebody's slash.
+    private static func isTargetWithBackslashes(_ target: Span<UInt8>) -> Bool {
+        var isInQuery = false
+        for index in target.indices {
+            let byte = target[index]
+            isInQuery = isInQuery || byte == 0x3F
+            guard HTTPCharacter.isTarget(byte) || byte == 0x5C && isInQuery else { return false }
+        }
+        return true
+    }
+
+    private static func method(_ name: Span<UInt8>) throws(HTTP1Error) -> HTTPMethod {
         switch (name.count, name[0]) {
         case (3, 0x47) where name[1] == 0x45 && name[2] == 0x54: return .get
         case (4, 0x50) where name[1] == 0x4F && name[2] == 0x53 && name[3] == 0x54: return .post
         default:
             var text = ""
             for index in name.indices {
+                guard HTTPCharacter.isToken(name[index]) else { throw .requestLine }
                 text.unicodeScalars.append(Unicode.Scalar(name[index]))
             }
             return HTTPMethod(text)
@@ -291,14 +308,15 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     /// Sorts out the four forms of a target (§3.2).
-    private static func split(_ target: Span<UInt8>, into result: inout RequestLine) throws(HTTP1Error) {
-        result.target = 0..<target.count
+    private static func split(
+        _ target: Span<UInt8>, of method: HTTPMethod
+    ) throws(HTTP1Error) -> (target: Range<Int>, authority: Range<Int>) {
+        guard method != .connect else { throw .tunnel }
         let first = target[0]
-        guard result.method != .connect else { throw .tunnel }
-        if first == 0x2F { return }
+        if first == 0x2F { return (0..<target.count, 0..<0) }
         if first == 0x2A {
-            guard target.count == 1, result.method == .options else { throw .target }
-            return
+            guard target.count == 1, method == .options else { throw .target }
+            return (0..<1, 0..<0)
         }
         let start: Int
         if target.count > 7, HTTPCharacter.equal(target.extracting(0..<7), "http://") {
@@ -314,7 +332,6 @@ package struct HTTP1RequestParser: Sendable {
         }
         guard HTTP1Framing.isAuthority(target.extracting(start..<end)) else { throw .target }
         guard end == target.count || target[end] == 0x2F else { throw .target }
-        result.authority = start..<end
-        result.target = end..<target.count
+        return (end..<target.count, start..<end)
     }
 }

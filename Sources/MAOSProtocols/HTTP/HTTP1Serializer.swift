@@ -60,18 +60,20 @@ package enum HTTP1Serializer {
     /// - Parameters:
     ///   - lead: Its first lines, which the caller renews once a second.
     ///   - body: Its body.
-    ///   - requestID: The value of `x-request-id`; without that field if empty.
+    ///   - requestID: The value of `x-request-id`; without that field if nil.
     ///   - fields: Further fields.
     ///   - exchange: What there is to know of the request.
     ///   - output: Where to write.
     package static func appendResponse(
-        _ lead: HTTP1ResponseLead, body: [UInt8], requestID: String = "", fields: HTTPFields = HTTPFields(),
+        _ lead: HTTP1ResponseLead, body: [UInt8], requestID: RequestID? = nil, fields: HTTPFields = HTTPFields(),
         exchange: HTTP1Exchange, to output: inout [UInt8]
     ) {
         let status = lead.status
         output.append(contentsOf: lead.bytes)
-        if !requestID.isEmpty {
-            appendField("x-request-id: ", requestID, to: &output)
+        if let requestID {
+            output.append(literal: "x-request-id: ")
+            requestID.append(to: &output)
+            appendLineEnd(to: &output)
         }
         finishHead(status, .length(body.count), fields, exchange, to: &output)
         if !exchange.isHead, !status.hasNoBody {
@@ -89,11 +91,11 @@ package enum HTTP1Serializer {
     }
 
     static func appendStatusLine(_ status: HTTPStatus, date: [UInt8], to output: inout [UInt8]) {
-        output.append(utf8: "HTTP/1.1 ")
+        output.append(literal: "HTTP/1.1 ")
         Decimal.append(Int64(status.code), to: &output)
         output.append(HTTPCharacter.space)
         output.append(utf8: status.phrase)
-        output.append(utf8: "\r\ndate: ")
+        output.append(literal: "\r\ndate: ")
         output.append(contentsOf: date)
         appendLineEnd(to: &output)
     }
@@ -106,15 +108,15 @@ package enum HTTP1Serializer {
             switch body {
             case .length(let count): appendLength(count, to: &output)
             case .chunked where exchange.version == .http10: break
-            case .chunked: output.append(utf8: "transfer-encoding: chunked\r\n")
+            case .chunked: output.append(literal: "transfer-encoding: chunked\r\n")
             }
         }
         // 101 has a Connection field of its own.
         if status != .switchingProtocols {
             if !exchange.keepsAlive || body == .chunked && exchange.version == .http10 {
-                output.append(utf8: "connection: close\r\n")
+                output.append(literal: "connection: close\r\n")
             } else if exchange.version == .http10 {
-                output.append(utf8: "connection: keep-alive\r\n")
+                output.append(literal: "connection: keep-alive\r\n")
             }
         }
         appendLineEnd(to: &output)
@@ -138,13 +140,13 @@ package enum HTTP1Serializer {
                 output.append(contentsOf: [0x25, Hex.digit(byte >> 4), Hex.digit(byte & 0x0F)])
             }
         }
-        output.append(utf8: " HTTP/1.1\r\n")
+        output.append(literal: " HTTP/1.1\r\n")
         appendField("host: ", host, to: &output)
         append(fields, to: &output)
         switch (body, method) {
         case (.length(0), .get), (.length(0), .head), (.length(0), .delete), (.length(0), .options): break
         case (.length(let count), _): appendLength(count, to: &output)
-        case (.chunked, _): output.append(utf8: "transfer-encoding: chunked\r\n")
+        case (.chunked, _): output.append(literal: "transfer-encoding: chunked\r\n")
         }
         appendLineEnd(to: &output)
     }
@@ -169,7 +171,7 @@ package enum HTTP1Serializer {
 
     /// Writes the end of a body in chunks.
     package static func appendLastChunk(to output: inout [UInt8]) {
-        output.append(utf8: "0\r\n\r\n")
+        output.append(literal: "0\r\n\r\n")
     }
 
     // MARK: Fields
@@ -189,20 +191,22 @@ package enum HTTP1Serializer {
     }
 
     private static func appendLength(_ count: Int, to output: inout [UInt8]) {
-        output.append(utf8: "content-length: ")
+        output.append(literal: "content-length: ")
         Decimal.append(Int64(count), to: &output)
         appendLineEnd(to: &output)
     }
 
-    static func appendField(_ name: String, _ value: String, to output: inout [UInt8]) {
-        output.append(utf8: name)
-        var index = output.count
+    /// Writes a field; the name comes with a colon and a space.
+    static func appendField(_ name: StaticString, _ value: String, to output: inout [UInt8]) {
+        output.append(literal: name)
+        let start = output.count
         output.append(utf8: value)
-        while index < output.count {
-            if !HTTPCharacter.isFieldValue(output[index]) {
-                output[index] = HTTPCharacter.space
+        var control = ByteSearch.firstControl(in: output.span, from: start)
+        while control < output.count {
+            if output[control] != HTTPCharacter.tab {
+                output[control] = HTTPCharacter.space
             }
-            index += 1
+            control = ByteSearch.firstControl(in: output.span, from: control + 1)
         }
         appendLineEnd(to: &output)
     }

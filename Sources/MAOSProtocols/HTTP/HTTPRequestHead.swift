@@ -18,25 +18,23 @@ package struct HTTPRequestHead: Sendable {
     /// in no other place, so that what was found out about them still holds.
     package let repeatsFields: Bool
 
-    /// The target as it came.
-    private let line: [UInt8]
-    private let targetRange: Range<Int>
+    /// The target in origin form, beginning with `/`, or `*`.
+    package let target: ArraySlice<UInt8>
     /// The authority of an absolute target; empty for the other forms.
-    private let authorityRange: Range<Int>
+    private let absoluteAuthority: String
     /// The value of `Host` in ``fields``; empty if there is none.
     private let hostRange: Range<Int>
 
     init(
-        method: HTTPMethod, version: HTTPVersion, fields: HTTPFields, line: [UInt8], targetRange: Range<Int>,
-        authorityRange: Range<Int>, hostRange: Range<Int>, contentLength: Int?, keepsAlive: Bool,
+        method: HTTPMethod, version: HTTPVersion, fields: HTTPFields, target: ArraySlice<UInt8>,
+        absoluteAuthority: String, hostRange: Range<Int>, contentLength: Int?, keepsAlive: Bool,
         expectsContinue: Bool, repeatsFields: Bool
     ) {
         self.method = method
         self.version = version
         self.fields = fields
-        self.line = line
-        self.targetRange = targetRange
-        self.authorityRange = authorityRange
+        self.target = target.isEmpty ? [0x2F] : target
+        self.absoluteAuthority = absoluteAuthority
         self.hostRange = hostRange
         self.contentLength = contentLength
         self.keepsAlive = keepsAlive
@@ -50,22 +48,11 @@ package struct HTTPRequestHead: Sendable {
         contentLength: Int?
     ) {
         var fields = fields
-        line = Array(target.utf8)
-        targetRange = line.indices
-        authorityRange = 0..<0
-        hostRange = fields.stow(authority.utf8)
-        self.method = method
-        self.version = version
-        self.fields = fields
-        self.contentLength = contentLength
-        keepsAlive = true
-        expectsContinue = false
-        repeatsFields = false
-    }
-
-    /// The target in origin form, beginning with `/`, or `*`.
-    package var target: ArraySlice<UInt8> {
-        targetRange.isEmpty ? [0x2F] : line[targetRange]
+        let hostRange = fields.stow(authority.utf8)
+        self.init(
+            method: method, version: version, fields: fields, target: Array(target.utf8)[...], absoluteAuthority: "",
+            hostRange: hostRange, contentLength: contentLength, keepsAlive: true, expectsContinue: false,
+            repeatsFields: false)
     }
 
     /// ``target`` as text.
@@ -75,7 +62,7 @@ package struct HTTPRequestHead: Sendable {
 
     /// The host, with its port if given, of an absolute target or the `Host` field; empty if HTTP/1.0 named none.
     package var authority: String {
-        String(decoding: authorityRange.isEmpty ? fields.bytes[hostRange] : line[authorityRange], as: UTF8.self)
+        absoluteAuthority.isEmpty ? String(decoding: fields.bytes[hostRange], as: UTF8.self) : absoluteAuthority
     }
 
     /// The path and query, taken apart.

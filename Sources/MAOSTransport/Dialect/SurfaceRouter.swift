@@ -56,7 +56,7 @@ final class SurfaceRouter: HTTPHandler {
         gateway = surfaces.gateway.handler(resources)
     }
 
-    func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
+    func handle(_ request: consuming HTTPRequestHead, body: consuming [UInt8], responder: HTTPResponder) {
         // Nearly every request is for the REST interface.
         if surfaces.servesGateway, request.target.starts(with: SurfaceRouter.restPrefix) {
             return gateway.handle(request, body: body, responder: responder)

@@ -94,7 +94,7 @@ extension GatewayHandler {
     ) {
         var fields: HTTPFields = head.fields
         fields.append(.contentType, head.contentType)
-        fields.append(.xRequestID, head.requestID)
+        fields.append(.xRequestID, head.requestID.text)
         var writer: GatewayStreamWriter?
         let id: PeerID = admit { id in
             let made = GatewayStreamWriter(

@@ -100,24 +100,25 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
 
     // MARK: Requests
 
-    package func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder) {
-        let known: KnownCaller? = knownCaller(of: request, responder.connection)
-        let authentication: GatewayAuthentication = known?.authentication ?? authenticate(request, responder)
+    package func handle(_ head: consuming HTTPRequestHead, body: consuming [UInt8], responder: HTTPResponder) {
+        let known: KnownCaller? = knownCaller(of: head, responder.connection)
+        let authentication: GatewayAuthentication = known?.authentication ?? authenticate(head, responder)
+        let request = GatewayRequest(
+            head: head, body: body, authentication: authentication, isLocal: responder.peer.address.isLoopback)
         let logged = LoggedRequest(
-            method: request.method, target: request.target, subject: authentication.subject,
+            method: request.head.method, target: request.head.target, subject: request.authentication.subject,
             begin: beginning(), caller: known ?? responder.connection.attachment as? KnownCaller)
-        if let failure: GatewayFailure = limitation(of: request, from: authentication, peer: responder.peer)
-            ?? (known == nil ? refusal(of: request) : nil)
+        if let failure: GatewayFailure = limitation(of: request, peer: responder.peer)
+            ?? (known == nil ? refusal(of: request.head) : nil)
         {
             responder.connection.attachment = nil
-            return send(rest.refuse(failure, request, at: now), logged, to: responder)
+            return send(rest.refuse(failure, request.head, at: now), logged, to: responder)
         }
-        if GatewayHandler.isHandshake(request) { return open(request, authentication, logged, responder) }
-        let action: GatewayAction = rest.handle(
-            GatewayRequest(
-                head: request, body: body, authentication: authentication, isLocal: responder.peer.address.isLoopback),
-            at: now)
-        if case .attach(let terminal) = action { return attach(terminal, request, responder) }
+        if GatewayHandler.isHandshake(request.head) {
+            return open(request.head, request.authentication, logged, responder)
+        }
+        let action: GatewayAction = rest.handle(request, at: now)
+        if case .attach(let terminal) = action { return attach(terminal, request.head, responder) }
         carryOut(action, logged, responder)
     }
 
@@ -252,13 +253,11 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     }
 
     /// Why a request does not even reach the dialect: its sender has sent too many.
-    private func limitation(
-        of request: HTTPRequestHead, from authentication: GatewayAuthentication, peer: SocketAddress
-    ) -> GatewayFailure? {
+    private func limitation(of request: GatewayRequest, peer: SocketAddress) -> GatewayFailure? {
         // Probes are open and cost nothing.
-        guard limiter != nil, request.target.starts(with: "/api".utf8) || request.target.starts(with: "/ws".utf8)
-        else { return nil }
-        let caller: GatewayCaller = authentication.subject.map { .subject($0) } ?? .address(peer.address)
+        let target: ArraySlice<UInt8> = request.head.target
+        guard limiter != nil, target.starts(with: "/api".utf8) || target.starts(with: "/ws".utf8) else { return nil }
+        let caller: GatewayCaller = request.authentication.subject.map { .subject($0) } ?? .address(peer.address)
         guard case .limited(let seconds)? = limiter?.take(caller, at: loop.now) else { return nil }
         return .rateLimited(retryAfter: seconds)
     }
@@ -396,7 +395,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         log(
             level, failure.rawValue,
             [
-                "requestId": response.requestID, "method": request.method.name,
+                "requestId": response.requestID.text, "method": request.method.name,
                 "path": String(decoding: request.target.prefix { $0 != UInt8(ascii: "?") }.prefix(200), as: UTF8.self),
                 "status": "\(response.status.code)", "subject": request.subject ?? "-",
             ])

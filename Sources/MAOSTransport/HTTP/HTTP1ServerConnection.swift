@@ -117,7 +117,8 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             read()
         }
         isProcessing = false
-        guard isOpen else { return }
+        // What has been written is sent at the end of the turn, and then it is seen what is to be waited for.
+        guard isOpen, output.isEmpty || outputSince >= 0 else { return }
         finishIfDone()
         updateDeadline()
     }
@@ -158,29 +159,40 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     /// Turns what was read into requests, until there are too many under way.
     private func handleRequests() {
         do throws(HTTP1Error) {
-            while phase == .serving, canRead, let event = try parser.next() {
-                switch event {
-                case .head(let head):
+            while phase == .serving, canRead {
+                switch try parser.next() {
+                case .head(let head)?:
                     headSince = -1
-                    self.head = head
-                    guard head.contentLength != 0 else { continue }
+                    // Without a body there is nothing to wait for.
+                    guard head.contentLength != 0 else {
+                        take(head, body: [])
+                        continue
+                    }
                     beginBody(head)
-                case .body(let piece):
+                    self.head = head
+                case .body(let piece)?:
                     guard hold(piece) else {
                         return refuse(.serviceUnavailable, "too many large requests are under way")
                     }
-                case .end:
+                case .end?:
                     guard let head = self.head.take() else { continue }
                     let whole = takeBody()
                     body.end()
-                    let responder = nextResponder(head.exchange)
-                    if !head.keepsAlive { phase = .finishing }
-                    handler.handle(head, body: whole, responder: responder)
+                    take(head, body: whole)
+                case nil:
+                    return
                 }
             }
         } catch {
             refuse(error.status, error.description)
         }
+    }
+
+    /// A request is whole.
+    private func take(_ head: consuming HTTPRequestHead, body: consuming [UInt8]) {
+        let responder = HTTPResponder(connection: self, number: pipeline.begin(), exchange: head.exchange)
+        if !head.keepsAlive { phase = .finishing }
+        handler.handle(head, body: body, responder: responder)
     }
 
     private func beginBody(_ head: HTTPRequestHead) {
@@ -206,10 +218,6 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         return taken
     }
 
-    private func nextResponder(_ exchange: HTTP1Exchange) -> HTTPResponder {
-        HTTPResponder(connection: self, number: pipeline.begin(), exchange: exchange)
-    }
-
     /// Answers what is no request, and reads no further.
     private func refuse(_ status: HTTPStatus, _ reason: String) {
         phase = .finishing
@@ -219,7 +227,9 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         headSince = -1
         body.end()
         let exchange = HTTP1Exchange(isHead: false, version: .http11, keepsAlive: false)
-        handler.refuse(status, reason: reason, responder: nextResponder(exchange))
+        handler.refuse(
+            status, reason: reason,
+            responder: HTTPResponder(connection: self, number: pipeline.begin(), exchange: exchange))
     }
 
     // MARK: - Answering
@@ -230,7 +240,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     }
 
     func respond(
-        _ responder: HTTPResponder, _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: String,
+        _ responder: HTTPResponder, _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: RequestID?,
         fields: HTTPFields
     ) {
         guard isAwaiting(responder.number) else { return }
@@ -321,7 +331,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             let fields: HTTPFields = error == .version ? [.secWebSocketVersion: "13"] : HTTPFields()
             respond(
                 responder, error.status, contentType: "text/plain; charset=utf-8",
-                body: Array("not a WebSocket handshake of RFC 6455\n".utf8), requestID: "", fields: fields)
+                body: Array("not a WebSocket handshake of RFC 6455\n".utf8), requestID: nil, fields: fields)
             return nil
         }
         openOutput()

@@ -5,7 +5,7 @@ package import MAOSProtocols
 /// Every call comes on that loop.
 package protocol HTTPHandler: AnyObject {
     /// A request with its whole body is there; answer it through the responder, now or later.
-    func handle(_ request: HTTPRequestHead, body: [UInt8], responder: HTTPResponder)
+    func handle(_ request: consuming HTTPRequestHead, body: consuming [UInt8], responder: HTTPResponder)
 
     /// What came is no request, is too large, or took too long: answer it with this status. The connection is closed
     /// afterwards.

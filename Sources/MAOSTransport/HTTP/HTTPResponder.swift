@@ -28,7 +28,7 @@ package struct HTTPResponder: Sendable {
 
     /// Answers with a whole body, and with the field `x-request-id` if there is an identifier.
     package func respond(
-        _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: String = "",
+        _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: RequestID? = nil,
         fields: HTTPFields = HTTPFields()
     ) {
         connection.respond(

@@ -155,7 +155,7 @@ import Testing
         for id in ["abc-1", "a b", longest, "\"quoted\\\""] {
             let answer = try await world.send(.get, "/api/v1/tasks", headers: [("X-Request-Id", id)])
             #expect(answer.json["metadata"]?["requestId"] == .string(id))
-            #expect(answer.response.requestID == id)
+            #expect(answer.response.requestID.text == id)
         }
         var made: Set<String> = []
         for headers in [
@@ -229,7 +229,8 @@ import Testing
             JournalError.unavailable(secret), .corrupt(secret), .newerVersion(found: 9, supported: 1),
             .locked(secret),
         ] {
-            let response = GatewayFailure(error).response(requestID: "r", at: Instant(milliseconds: 0))
+            let response = GatewayFailure(error).response(
+                requestID: RequestID(high: 1, low: 2), at: Instant(milliseconds: 0))
             let text = String(decoding: response.body, as: UTF8.self)
             #expect(!text.contains("/var") && !text.contains("line 7"))
         }
@@ -257,7 +258,7 @@ import Testing
         #expect(full.status == .serviceUnavailable)
         #expect(full.details == .members(["limit": "agents", "maximum": 3]))
         let response = GatewayFailure(Rejection.unavailable("later")).response(
-            requestID: "r", at: Instant(milliseconds: 0))
+            requestID: RequestID(high: 1, low: 2), at: Instant(milliseconds: 0))
         #expect(response.fields[.retryAfter] == "1")
     }
 

@@ -22,7 +22,7 @@ import Testing
         #expect(world.orchestrator.view.task(id)?.specification.description == "do it")
         #expect(answer.json["metadata"]?["timestamp"] == "2030-01-01T00:00:00.000Z")
         #expect(answer.json["metadata"]?["version"] == "v1")
-        #expect(answer.json["metadata"]?["requestId"]?.stringValue == answer.response.requestID)
+        #expect(answer.json["metadata"]?["requestId"]?.stringValue == answer.response.requestID.text)
     }
 
     @Test("the estimate comes from what the kind has taken before (GW-REST-01)")
