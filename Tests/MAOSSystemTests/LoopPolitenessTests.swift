@@ -28,6 +28,18 @@ import Testing
         #expect(politeness.isPolite)
     }
 
+    @Test("a loop that takes fewer turns because it finds more to do in each stays polite")
+    func fewerTurns() {
+        var politeness = LoopPoliteness()
+        var turn: UInt64 = 0
+        _ = run(&politeness, from: 1_000, milliseconds: 200, turns: 10, turn: &turn)
+        #expect(politeness.isPolite)
+        for now: Int64 in 1_200..<5_000 where now % 3 != 0 {
+            turn += 1
+            #expect(politeness.change(at: now, turn: turn) == nil)
+        }
+    }
+
     @Test("a polite loop that hardly gets a turn is as usual within a moment, and for a while")
     func starved() {
         var politeness = LoopPoliteness()

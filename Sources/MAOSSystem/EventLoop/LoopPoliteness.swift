@@ -11,8 +11,9 @@ package struct LoopPoliteness {
     private static let window: Int64 = 50
     /// Turns in a window from which on a loop is busy.
     private static let busyTurns: UInt64 = 200
-    /// Turns in a window below which a polite loop does not get its due, or has nothing to do.
-    private static let quietTurns: UInt64 = 50
+    /// Turns in a window below which a polite loop does not get its due, or has nothing to do: more than processes that run for all of
+    /// their time slices leave it, and fewer than it takes when it finds dozens of requests at a time, which is what it is polite for.
+    private static let quietTurns: UInt64 = 25
     /// Milliseconds for which politeness is not tried again after it did not work.
     private static let pause: Int64 = 1_000
 
