@@ -19,6 +19,18 @@ struct DashboardOutputTests {
         replies.filter { $0.type == "agent:output" }.compactMap { $0.payload["sequence"]?.intValue }
     }
 
+    /// Makes an agent with a terminal, and a client that wants its output.
+    private func watchTerminal(of id: AgentID, in world: DashboardWorld) async throws -> PeerID {
+        let peer: PeerID = try await world.join("adam:admin:60").peer
+        _ = try await world.orchestrator.submit(
+            .spawnAgent(AgentSpecification(type: .coder, resident: .terminal), id: id),
+            as: Principal(subject: "adam", permissions: .all))
+        try await world.report(.agentStarted(id, process: ProcessIdentity(pid: 9, startTicks: 1)))
+        try await world.send("subscribe:agent", #"{"agentId":"\#(id)"}"#, from: peer)
+        _ = world.take(peer)
+        return peer
+    }
+
     @Test("DASH-SC-02: whoever reads slowly gets everything once and in order, a page at a time")
     func slow() async throws {
         let world = try await DashboardWorld()
@@ -57,14 +69,8 @@ struct DashboardOutputTests {
     @Test("characters of a terminal stay whole where a client falls behind")
     func characters() async throws {
         let world = try await DashboardWorld()
-        let peer: PeerID = try await world.join("adam:admin:60").peer
         let id = AgentID(unchecked: "t")
-        _ = try await world.orchestrator.submit(
-            .spawnAgent(AgentSpecification(type: .coder, resident: .terminal), id: id),
-            as: Principal(subject: "adam", permissions: .all))
-        try await world.report(.agentStarted(id, process: ProcessIdentity(pid: 9, startTicks: 1)))
-        try await world.send("subscribe:agent", #"{"agentId":"t"}"#, from: peer)
-        _ = world.take(peer)
+        let peer: PeerID = try await watchTerminal(of: id, in: world)
         // Entries end within characters, of which the next ones have the rest.
         let text: [UInt8] = Array(String(repeating: "€", count: 600_000).utf8)
         for start in stride(from: 0, to: text.count, by: 40_001) {
@@ -161,14 +167,8 @@ struct DashboardOutputTests {
     @Test("characters of a terminal stay whole where a loop was too busy for a part of them")
     func busyCharacters() async throws {
         let world = try await DashboardWorld()
-        let peer: PeerID = try await world.join("adam:admin:60").peer
         let id = AgentID(unchecked: "t")
-        _ = try await world.orchestrator.submit(
-            .spawnAgent(AgentSpecification(type: .coder, resident: .terminal), id: id),
-            as: Principal(subject: "adam", permissions: .all))
-        try await world.report(.agentStarted(id, process: ProcessIdentity(pid: 9, startTicks: 1)))
-        try await world.send("subscribe:agent", #"{"agentId":"t"}"#, from: peer)
-        _ = world.take(peer)
+        let peer: PeerID = try await watchTerminal(of: id, in: world)
         let text: [UInt8] = Array(String(repeating: "€", count: 100).utf8)
         for (place, start) in stride(from: 0, to: text.count, by: 10).enumerated() {
             let isHanded: Bool = !(5...9).contains(place + 1)
