@@ -63,7 +63,7 @@ struct ReadyQueue: Sendable {
         mutating func stand(in queue: Int, order: UInt64, entry number: Int) -> Place {
             self.queue = queue
             self.order = order
-            if parkedAt != nil { parkedAt = nil }
+            parkedAt = nil
             return Place(key: key, number: self.number, order: order, entry: number)
         }
     }

@@ -44,6 +44,8 @@ package struct HTTP1RequestParser: Sendable {
         var framing: HTTP1Framing
         /// Nil where no head was kept.
         var version: HTTPVersion?
+
+        static let none = Section(fields: HTTPFields(), framing: HTTP1Framing())
     }
 
     private let headLimit: Int
@@ -58,7 +60,7 @@ package struct HTTP1RequestParser: Sendable {
     private var sectionOffset = 0
     private var section: HTTP1FieldSection
     /// What the connection's last head said: most clients say the same again, and are not read anew (see ``HTTPRequestHead/repeatsFields``).
-    private var lastSection = Section(fields: HTTPFields(), framing: HTTP1Framing())
+    private var lastSection = Section.none
     /// Longer sections are not kept for comparison.
     private static let keptSectionLimit = 4_096
     private var keepsAlive = true
@@ -198,7 +200,7 @@ package struct HTTP1RequestParser: Sendable {
         lastSection = Section(fields: fields, framing: framing, version: line.version)
         let event = try finishHead(line, isRepeated: false)
         if fields.bytes.count > HTTP1RequestParser.keptSectionLimit {
-            lastSection = Section(fields: HTTPFields(), framing: HTTP1Framing())
+            lastSection = .none
         }
         return event
     }
