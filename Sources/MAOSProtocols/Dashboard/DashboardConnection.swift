@@ -7,6 +7,8 @@ final class DashboardConnection {
         var bytes: [UInt8]
         /// What it was derived from, where it can be derived again.
         var sent: DashboardSession.Sent?
+        /// Whether that has more messages for the client, which come next.
+        var isFollowed = false
     }
 
     let peer: PeerID
@@ -60,6 +62,9 @@ final class DashboardConnection {
 
     /// Whether it listens to agents that it has not named.
     var listensToAll: Bool { subscriptions.contains { $0.topic != .metrics && $0.agent == nil } }
+
+    /// Whether it listens to lines of what agents print.
+    var listensToLogs: Bool { subscriptions.contains { $0.topic == .logs } }
 
     /// Whether it listens to an agent by its name.
     func listens(to agent: AgentID) -> Bool {

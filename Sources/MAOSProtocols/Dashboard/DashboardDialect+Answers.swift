@@ -99,17 +99,17 @@ extension DashboardDialect {
 
     /// Sends a message, and notes how far the client has been told.
     func deliver(_ message: DashboardConnection.Message, to connection: DashboardConnection) {
-        guard note(message.sent, connection) else { return replaced(connection) }
+        guard note(message, connection) else { return replaced(connection) }
         send(message.bytes, to: connection)
     }
 
     /// Notes that a message is sent; false where another connection has the session.
-    func note(_ sent: DashboardSession.Sent?, _ connection: DashboardConnection) -> Bool {
+    func note(_ message: DashboardConnection.Message, _ connection: DashboardConnection) -> Bool {
         guard let session: DashboardSession = connection.session else { return false }
         let own: DashboardSession.Holder = holder(of: connection)
         return session.withState { (state: inout DashboardSession.State) in
             guard state.holder == own else { return false }
-            if let sent { state.note(sent) }
+            if let sent: DashboardSession.Sent = message.sent { state.note(sent, isFollowed: message.isFollowed) }
             return true
         }
     }

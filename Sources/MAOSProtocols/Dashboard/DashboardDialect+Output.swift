@@ -2,23 +2,30 @@ package import MAOSCore
 
 /// What agents print, on its way to those who listen: at the pace of each, by ``ReaderPace``.
 extension DashboardDialect {
-    private static let pageEntries: Int = 1_000
-    private static let pageBytes: Int = 1 << 20
-
     func tell(of printed: OutputEntry, of agent: AgentID, at now: Instant) {
         let rest: DashboardRest? = rests[agent]
         var texts = DashboardOutputTexts(DashboardProjection.whole(printed, &rests[agent]), of: agent)
         guard known[agent] != nil || listeners[agent] != nil else { return }
+        var audience: [(connection: DashboardConnection, wish: DashboardOutputTexts.Wish, parts: Range<Int>)] = []
         forListeners(of: agent) { (connection: DashboardConnection) in
-            let sequence: UInt64 = printed.sequence
-            guard sequence > connection.outputFrom[agent] ?? 0 else { return }
-            if connection.pace.isBehind(with: agent, hearingOf: sequence) { return }
-            if connection.pace.isFull, texts.isWanted(by: connection) {
-                connection.pace.fallBehind(
-                    with: agent, ReaderPace.Lag(next: sequence, newest: sequence, memo: rest))
-            } else {
-                offer(&texts, to: connection)
+            guard printed.sequence > connection.outputFrom[agent] ?? 0,
+                !connection.pace.isBehind(with: agent, hearingOf: printed.sequence),
+                let wish = texts.wish(of: connection)
+            else { return }
+            audience.append((connection, wish, texts.parts(wish)))
+        }
+        var part: Int = 0
+        while !audience.isEmpty {
+            audience.removeAll { (connection, wish, parts) in
+                guard parts.contains(part) else { return part >= parts.upperBound }
+                guard !connection.pace.isFull else {
+                    connection.pace.fallBehind(with: agent, at: printed.sequence, part: part, rest)
+                    return true
+                }
+                offer(part, of: &texts, wish, to: connection)
+                return false
             }
+            part += 1
         }
     }
 
@@ -34,11 +41,13 @@ extension DashboardDialect {
         }
     }
 
-    /// Sends what a connection wants of an entry.
-    private func offer(_ texts: inout DashboardOutputTexts, to connection: DashboardConnection) {
-        for message: DashboardConnection.Message in texts.messages(for: connection) {
-            pass(message, about: texts.agent, entry: texts.entry.sequence, to: connection)
-        }
+    /// Sends a message of an entry as a connection wants it.
+    private func offer(
+        _ part: Int, of texts: inout DashboardOutputTexts, _ wish: DashboardOutputTexts.Wish,
+        to connection: DashboardConnection
+    ) {
+        guard let message: DashboardConnection.Message = texts.message(part, wish) else { return }
+        pass(message, about: texts.agent, entry: texts.entry.sequence, to: connection)
     }
 
     package func drained(_ peer: PeerID, at now: Instant) -> [SocketOutput] {
@@ -53,10 +62,9 @@ extension DashboardDialect {
     func catchUp(_ connection: DashboardConnection) {
         guard !connection.isClosing, connection.session != nil, connection.replay == nil else { return }
         let next = connection.pace.beginReading { connection.pending[$0] == nil }
-        guard let (agent, lag) = next else { return }
-        let read = StoreRead.output(
-            .agent(agent), from: max(lag.next, (connection.outputFrom[agent] ?? 0) + 1),
-            limit: DashboardDialect.pageEntries, byteLimit: DashboardDialect.pageBytes)
+        guard case (let agent, var lag)? = next else { return }
+        lag.skip(to: (connection.outputFrom[agent] ?? 0) + 1)
+        let read: StoreRead = lag.page(of: .agent(agent), isToldByLine: connection.listensToLogs)
         perform(.read(read), .output, for: connection.peer)
     }
 
@@ -69,13 +77,11 @@ extension DashboardDialect {
             return close(connection, code: 1013, reason: "output cannot be read at the moment")
         }
         var lag: ReaderPace<AgentID, DashboardRest?>.Lag = behind
-        lag.next = max(lag.next, (connection.outputFrom[agent] ?? 0) + 1)
+        lag.skip(to: (connection.outputFrom[agent] ?? 0) + 1)
         let lost: UInt64 = lag.passOver(page)
         if lost > 0 { tellOfLoss(lost, of: agent, connection, at: now) }
-        for printed: OutputEntry in page.entries where printed.sequence >= lag.next && !connection.pace.isFull {
-            var texts = DashboardOutputTexts(DashboardProjection.whole(printed, &lag.memo), of: agent)
-            offer(&texts, to: connection)
-            lag.next = printed.sequence + 1
+        lag.follow(page) { (printed: OutputEntry, part: Int, rest: inout DashboardRest?) in
+            tell(printed, of: agent, from: part, &rest, to: connection)
         }
         connection.outputFrom[agent] = lag.next - 1
         if lag.isLevel {
@@ -87,6 +93,25 @@ extension DashboardDialect {
             connection.pace.goOn(with: agent, from: lag)
         }
         catchUp(connection)
+    }
+
+    /// Tells a client of something that was printed, from one of its messages on, as far as it takes them.
+    ///
+    /// - Returns: The first message that it does not take now; `rest` is then as it was.
+    private func tell(
+        _ printed: OutputEntry, of agent: AgentID, from part: Int, _ rest: inout DashboardRest?,
+        to connection: DashboardConnection
+    ) -> Int? {
+        var following: DashboardRest? = rest
+        var texts = DashboardOutputTexts(DashboardProjection.whole(printed, &following), of: agent)
+        if let wish = texts.wish(of: connection) {
+            for part: Int in texts.parts(wish).clamped(to: part..<Int.max) {
+                if connection.pace.isFull { return part }
+                offer(part, of: &texts, wish, to: connection)
+            }
+        }
+        rest = following
+        return nil
     }
 
     /// Says that entries are not kept any more that a client has not been told of.

@@ -2,8 +2,8 @@ internal import MAOSCore
 
 /// How far the reading of an agent's log has come.
 struct DashboardLogReading {
-    /// The newest entry that the client has been told of; `nil` where it was told of none.
-    var cursor: UInt64?
+    /// How far the client has been told; `nil` where it was told of nothing.
+    var cursor: DashboardSession.OutputCursor?
     /// Entries before this time are not for the client, where ``cursor`` does not say.
     var since: Instant
     /// The last entry to be read; `nil` before that is known.
@@ -50,7 +50,7 @@ extension DashboardDialect {
             if !connection.listens(to: agent) { listeners[agent, default: []].append(connection) }
             connection.agents[agent] = since
         }
-        for (agent, cursor) in state.outputCursors { connection.outputFrom[agent] = cursor }
+        for (agent, cursor) in state.outputCursors { connection.outputFrom[agent] = cursor.sequence }
         connection.replay = replay
 
         var agents: Set<AgentID> = Set(state.agents.keys)
@@ -165,7 +165,7 @@ extension DashboardDialect {
         }
         guard let last: UInt64 = reading.last else {
             reading.last = page.lastSequence
-            reading.first = max((reading.cursor ?? 0) + 1, page.firstSequence)
+            reading.first = max((reading.cursor?.sequence ?? 0) + 1, page.firstSequence)
             guard reading.first <= page.lastSequence else { return logDone(agent, reading, connection, at: now) }
             return readBlock(endingAt: page.lastSequence, agent, reading, connection)
         }
@@ -211,7 +211,7 @@ extension DashboardDialect {
     ///
     /// - Returns: Whether more of them than may be sent are there.
     private func keepNewest(of reading: inout DashboardLogReading, _ connection: DashboardConnection) -> Bool {
-        let tellsLines: Bool = connection.subscriptions.contains { $0.topic == .logs }
+        let tellsLines: Bool = connection.listensToLogs
         var (messages, bytes): (Int, Int) = (0, 0)
         for place: Int in reading.pieces.indices.reversed() {
             let piece: OutputEntry = reading.pieces[place]
@@ -231,7 +231,16 @@ extension DashboardDialect {
         let entry: OutputEntry = DashboardProjection.whole(printed, &reading.rest)
         if reading.cursor == nil, entry.time < reading.since { return }
         var texts = DashboardOutputTexts(entry, of: agent)
-        for message: DashboardConnection.Message in texts.messages(for: connection) {
+        guard let wish = texts.wish(of: connection) else { return }
+        var parts: Range<Int> = texts.parts(wish)
+        if let cursor = reading.cursor, entry.sequence == cursor.sequence + 1 {
+            parts = parts.clamped(to: Int(cursor.part)..<Int.max)
+        }
+        // Of more than may be sent only the newest are made.
+        let surplus: Int = max(0, parts.count - configuration.missedMessages)
+        reading.dropped += surplus
+        for part: Int in parts.dropFirst(surplus) {
+            guard let message: DashboardConnection.Message = texts.message(part, wish) else { continue }
             reading.missed.append(DashboardReplay.Missed(time: entry.time, message: message))
         }
     }

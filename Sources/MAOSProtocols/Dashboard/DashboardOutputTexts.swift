@@ -1,13 +1,22 @@
 internal import MAOSCore
 
-/// An entry of an agent's log as messages; each is made once, and only where somebody wants it.
+/// An entry of an agent's log as messages: first the output, then each of its lines.
+///
+/// They are numbered from 0, and made one at a time, for all who want it: the lines of an entry may take a hundred times its size.
 struct DashboardOutputTexts {
+    /// How a connection wants an entry's messages.
+    struct Wish {
+        var output: DashboardConnection.Match
+        var line: DashboardConnection.Match
+    }
+
     let entry: OutputEntry
     let agent: AgentID
     private let outputItem: DashboardConnection.Item
     private let lineItem: DashboardConnection.Item
-    private var madeOutput: DashboardText?
-    private var madeLines: [(part: UInt32, text: DashboardText)]?
+    private var foundLines: [ArraySlice<UInt8>]?
+    /// The message that was made last.
+    private var made: (part: Int, text: DashboardText)?
 
     init(_ entry: OutputEntry, of agent: AgentID) {
         self.entry = entry
@@ -17,39 +26,39 @@ struct DashboardOutputTexts {
         lineItem = .log(level: DashboardProjection.level(of: entry.stream), stream: stream)
     }
 
-    /// Whether a connection wants the output or its lines.
-    func isWanted(by connection: DashboardConnection) -> Bool {
-        connection.match(outputItem, about: agent).isWanted || connection.match(lineItem, about: agent).isWanted
+    /// How a connection wants the messages; `nil` where it wants none.
+    func wish(of connection: DashboardConnection) -> Wish? {
+        let wish = Wish(
+            output: connection.match(outputItem, about: agent), line: connection.match(lineItem, about: agent))
+        return wish.output.isWanted || wish.line.isWanted ? wish : nil
     }
 
-    /// What a connection wants of the entry: the output, then its lines.
-    mutating func messages(for connection: DashboardConnection) -> [DashboardConnection.Message] {
+    /// The messages that somebody wants.
+    mutating func parts(_ wish: Wish) -> Range<Int> {
+        (wish.output.isWanted ? 0 : 1)..<(wish.line.isWanted ? 1 + lines().count : 1)
+    }
+
+    /// A message as somebody gets it who wants it so.
+    mutating func message(_ part: Int, _ wish: Wish) -> DashboardConnection.Message? {
+        guard let bytes: [UInt8] = text(part).bytes(for: part == 0 ? wish.output : wish.line) else { return nil }
         let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
-        var messages: [DashboardConnection.Message] = []
-        func add(_ text: DashboardText, part: UInt32, _ match: DashboardConnection.Match) {
-            guard let bytes: [UInt8] = text.bytes(for: match) else { return }
-            let sent = DashboardSession.Sent(position: position, part: part)
-            messages.append(DashboardConnection.Message(bytes: bytes, sent: sent))
-        }
-        let output: DashboardConnection.Match = connection.match(outputItem, about: agent)
-        if output.isWanted { add(self.output(), part: 0, output) }
-        let line: DashboardConnection.Match = connection.match(lineItem, about: agent)
-        if line.isWanted {
-            for made in lines() { add(made.text, part: made.part, line) }
-        }
-        return messages
+        let sent = DashboardSession.Sent(position: position, part: UInt32(truncatingIfNeeded: part))
+        return DashboardConnection.Message(bytes: bytes, sent: sent, isFollowed: part + 1 < parts(wish).upperBound)
     }
 
-    private mutating func output() -> DashboardText {
-        let text: DashboardText = madeOutput ?? DashboardProjection.output(entry, of: agent)
-        madeOutput = text
+    private mutating func text(_ part: Int) -> DashboardText {
+        if let made, made.part == part { return made.text }
+        let text: DashboardText =
+            part == 0
+            ? DashboardProjection.output(entry, of: agent)
+            : DashboardProjection.logEntry(lines()[part - 1], part: UInt32(truncatingIfNeeded: part), entry, of: agent)
+        made = (part, text)
         return text
     }
 
-    private mutating func lines() -> [(part: UInt32, text: DashboardText)] {
-        let texts: [(part: UInt32, text: DashboardText)] =
-            madeLines ?? DashboardProjection.logEntries(entry, of: agent)
-        madeLines = texts
-        return texts
+    private mutating func lines() -> [ArraySlice<UInt8>] {
+        let lines: [ArraySlice<UInt8>] = foundLines ?? entry.data.split(separator: UInt8(ascii: "\n"))
+        foundLines = lines
+        return lines
     }
 }

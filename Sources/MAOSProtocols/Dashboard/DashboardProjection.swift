@@ -153,24 +153,21 @@ enum DashboardProjection {
         return 0
     }
 
-    /// One log entry a line of output.
-    static func logEntries(_ entry: OutputEntry, of agent: AgentID) -> [(part: UInt32, text: DashboardText)] {
+    /// A line of output as a log entry.
+    static func logEntry(
+        _ line: ArraySlice<UInt8>, part: UInt32, _ entry: OutputEntry, of agent: AgentID
+    ) -> DashboardText {
         let position = DashboardPosition(source: .output(agent), sequence: entry.sequence)
-        let lines: [ArraySlice<UInt8>] = entry.data.split(separator: UInt8(ascii: "\n"))
-        return lines.enumerated().map { (number: Int, line: ArraySlice<UInt8>) in
-            let part = UInt32(truncatingIfNeeded: number + 1)
-            let text = DashboardText(
-                "log:entry", id: DashboardMessageID.text(of: position, part: part), at: entry.time, agent: agent,
-                capacity: line.count + 360, namesSubscription: true
-            ) { (writer: inout JSONWriter) in
-                writer.member("agentId", agent.rawValue)
-                writer.member("level", level(of: entry.stream))
-                writer.key("message")
-                writer.string(utf8: line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-                writer.member("source", name(of: entry.stream))
-                writer.member("timestamp", entry.time.milliseconds)
-            }
-            return (part, text)
+        return DashboardText(
+            "log:entry", id: DashboardMessageID.text(of: position, part: part), at: entry.time, agent: agent,
+            capacity: line.count + 360, namesSubscription: true
+        ) { (writer: inout JSONWriter) in
+            writer.member("agentId", agent.rawValue)
+            writer.member("level", level(of: entry.stream))
+            writer.key("message")
+            writer.string(utf8: line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+            writer.member("source", name(of: entry.stream))
+            writer.member("timestamp", entry.time.milliseconds)
         }
     }
 

@@ -40,6 +40,18 @@ final class DashboardSession: Sendable {
         var part: UInt32
     }
 
+    /// How far a client has been told of an agent's log.
+    struct OutputCursor: Sendable, Hashable, Comparable {
+        /// The newest entry that it has been told of.
+        var sequence: UInt64
+        /// The first message of the entry after it that it has not been told of.
+        var part: UInt32 = 0
+
+        static func < (left: OutputCursor, right: OutputCursor) -> Bool {
+            (left.sequence, left.part) < (right.sequence, right.part)
+        }
+    }
+
     /// What became of a message of the client.
     enum Answer: Sendable {
         case open
@@ -66,8 +78,8 @@ final class DashboardSession: Sendable {
         var answerOrder = Deque<String>()
         /// The newest event that it has been told of, or that was not for it.
         var eventCursor: UInt64
-        /// The newest entry of each agent's log that it has been told of.
-        var outputCursors: [AgentID: UInt64] = [:]
+        /// How far it has been told of each agent's log.
+        var outputCursors: [AgentID: OutputCursor] = [:]
         /// The newest messages that were sent, oldest first.
         var sent = Deque<Sent>()
     }
@@ -96,12 +108,22 @@ final class DashboardSession: Sendable {
 
 extension DashboardSession.State {
     /// Notes a message that was sent, so that what follows it can be found.
-    mutating func note(_ sent: DashboardSession.Sent) {
+    ///
+    /// - Parameters:
+    ///   - sent: What it was derived from.
+    ///   - isFollowed: Whether that has more messages for the client.
+    mutating func note(_ sent: DashboardSession.Sent, isFollowed: Bool) {
         self.sent.append(sent)
         if self.sent.count > DashboardSession.sentLimit { _ = self.sent.popFirst() }
+        let sequence: UInt64 = sent.position.sequence
         switch sent.position.source {
-        case .event: eventCursor = max(eventCursor, sent.position.sequence)
-        case .output(let agent): outputCursors[agent] = max(outputCursors[agent] ?? 0, sent.position.sequence)
+        case .event: eventCursor = max(eventCursor, sequence)
+        case .output(let agent):
+            let cursor: DashboardSession.OutputCursor =
+                isFollowed
+                ? DashboardSession.OutputCursor(sequence: sequence - 1, part: sent.part + 1)
+                : DashboardSession.OutputCursor(sequence: sequence)
+            outputCursors[agent] = outputCursors[agent].map { max($0, cursor) } ?? cursor
         }
     }
 
@@ -121,16 +143,18 @@ extension DashboardSession.State {
                 sent[index].map { DashboardMessageID.text(of: $0.position, part: $0.part) == messageID } ?? false
             })
         else { return }
-        var firsts: [DashboardPosition.Source: UInt64] = [:]
+        // The oldest of each source, as what came before it.
+        var firsts: [DashboardPosition.Source: DashboardSession.OutputCursor] = [:]
         for index: Int in (place + 1)..<max(sent.count, place + 1) {
             guard let entry: DashboardSession.Sent = sent[index] else { continue }
+            let before = DashboardSession.OutputCursor(sequence: entry.position.sequence - 1, part: entry.part)
             let source: DashboardPosition.Source = entry.position.source
-            firsts[source] = min(firsts[source] ?? .max, entry.position.sequence)
+            firsts[source] = firsts[source].map { min($0, before) } ?? before
         }
         for (source, first) in firsts {
             switch source {
-            case .event: eventCursor = min(eventCursor, first - 1)
-            case .output(let agent): outputCursors[agent] = min(outputCursors[agent] ?? first - 1, first - 1)
+            case .event: eventCursor = min(eventCursor, first.sequence)
+            case .output(let agent): outputCursors[agent] = outputCursors[agent].map { min($0, first) } ?? first
             }
         }
         var kept = Deque<DashboardSession.Sent>()

@@ -4,13 +4,13 @@ internal import MAOSCore
 ///
 /// Once it has been sent ``window`` bytes that it may not have taken, no more is kept for it: from there on it is told from the
 /// logs, a page whenever it has taken what it was sent, until it is level again. So it gets everything in order, however slow
-/// it is, and costs no more memory than a page.
+/// it is, and costs no more memory than a page. An entry may become many messages; it goes on within one.
 struct ReaderPace<Source: Hashable & Comparable, Memo> {
     /// How far it has come with a log that it is behind with.
     struct Lag {
         /// The next entry that it is to be told of.
         var next: UInt64
-        /// Messages of that entry that it has been told of.
+        /// The first message of that entry that it is to be told of.
         var part: Int = 0
         /// The newest entry there is, as far as this loop has heard.
         var newest: UInt64
@@ -26,13 +26,47 @@ struct ReaderPace<Source: Hashable & Comparable, Memo> {
         mutating func passOver(_ page: OutputPage) -> UInt64 {
             let first: UInt64 = page.entries.isEmpty ? newest + 1 : page.firstSequence
             guard first > next else { return 0 }
-            defer { (next, part) = (first, 0) }
+            defer { skip(to: first) }
             return first - next
+        }
+
+        /// Goes on with an entry, where it has not come so far.
+        mutating func skip(to sequence: UInt64) {
+            if sequence > next { (next, part) = (sequence, 0) }
+        }
+
+        /// What is to be read to go on.
+        ///
+        /// - Parameters:
+        ///   - owner: Whose log.
+        ///   - isToldByLine: Whether each line becomes a message, so that a page becomes several times its size.
+        /// - Returns: The read.
+        func page(of owner: OutputOwner, isToldByLine: Bool) -> StoreRead {
+            let bytes: Int = ReaderPace.window / (isToldByLine ? 8 : 1)
+            return .output(owner, from: next, limit: ReaderPace.pageEntries, byteLimit: bytes)
+        }
+
+        /// Goes on through a page, as far as the client takes it.
+        ///
+        /// - Parameters:
+        ///   - page: What was read.
+        ///   - tell: Tells of an entry, from one of its messages on; gives the first message that the client does not take now,
+        ///     `nil` where there is none.
+        mutating func follow(_ page: OutputPage, _ tell: (OutputEntry, _ part: Int, inout Memo) -> Int?) {
+            for entry: OutputEntry in page.entries where entry.sequence >= next {
+                let start: Int = entry.sequence == next ? part : 0
+                if let rest: Int = tell(entry, start, &memo) {
+                    (next, part) = (entry.sequence, rest)
+                    return
+                }
+                (next, part) = (entry.sequence + 1, 0)
+            }
         }
     }
 
     /// Bytes that a client is sent before it must have taken them.
     static var window: Int { 1 << 20 }
+    private static var pageEntries: Int { 1_000 }
 
     private var lags: [Source: Lag] = [:]
     /// Bytes that it was sent since it had taken everything.
@@ -97,7 +131,15 @@ struct ReaderPace<Source: Hashable & Comparable, Memo> {
     }
 
     /// Begins to tell it of a log from the log.
-    mutating func fallBehind(with source: Source, _ lag: Lag) { lags[source] = lag }
+    ///
+    /// - Parameters:
+    ///   - source: Whose log.
+    ///   - sequence: The newest entry.
+    ///   - part: The first message of that entry that it is to be told of.
+    ///   - memo: What is to be known to begin with that entry.
+    mutating func fallBehind(with source: Source, at sequence: UInt64, part: Int, _ memo: Memo) {
+        lags[source] = Lag(next: sequence, part: part, newest: sequence, memo: memo)
+    }
 
     /// It is to be told of entries from the log that do not come otherwise.
     ///

@@ -2,10 +2,6 @@ package import MAOSCore
 
 /// The log: what of it clients ask for, and what comes later on its way to those who listen, at the pace of each.
 extension OpenCodeDialect {
-    private static let pageEntries: Int = 1_000
-    /// As messages a page takes several times that.
-    private static let pageBytes: Int = 128 << 10
-
     // MARK: What is asked for
 
     func searchLogs(_ request: OpenCodeLogRequest, _ session: OpenCodeSession, at now: Instant) {
@@ -69,9 +65,7 @@ extension OpenCodeDialect {
                 guard let session: OpenCodeSession = session(interest.peer), session.pace.isFull,
                     interest.wants(line)
                 else { return false }
-                session.pace.fallBehind(
-                    with: task,
-                    ReaderPace.Lag(next: printed.sequence, part: part, newest: printed.sequence, memo: project))
+                session.pace.fallBehind(with: task, at: printed.sequence, part: part, project)
                 return true
             }
             tell(line, to: listeners, &audience, at: now)
@@ -195,9 +189,8 @@ extension OpenCodeDialect {
             guard session.pace.isLevel else { return }
             return tellOfSaid(to: session, upTo: updates.logPosition, whileFull: false, at: now)
         }
-        let read = StoreRead.output(
-            .task(task), from: lag.next, limit: OpenCodeDialect.pageEntries, byteLimit: OpenCodeDialect.pageBytes)
-        put(.perform(.read(read), SocketToken(peer: session.peer, number: OpenCodeSession.pageToken)))
+        let token = SocketToken(peer: session.peer, number: OpenCodeSession.pageToken)
+        put(.perform(.read(lag.page(of: .task(task), isToldByLine: true)), token))
     }
 
     /// Tells a client of a page of what it is behind with, as far as it takes that.
@@ -211,31 +204,28 @@ extension OpenCodeDialect {
         var lag: ReaderPace<TaskID, String?>.Lag = behind
         let lost: UInt64 = lag.passOver(page)
         if lost > 0 { tellOfLoss(lost, of: task, session, at: now) }
-        for printed: OutputEntry in page.entries where printed.sequence >= lag.next && !session.pace.isFull {
-            if printed.sequence > lag.next { (lag.next, lag.part) = (printed.sequence, 0) }
-            tell(printed, to: session, &lag, at: now)
+        lag.follow(page) { (printed: OutputEntry, part: Int, project: inout String?) in
+            tell(printed, from: part, of: project, to: session, at: now)
         }
         session.pace.goOn(with: task, from: lag)
         catchUp(session, at: now)
     }
 
-    /// Tells a client of the lines of something that was printed, as far as it takes them.
+    /// Tells a client of the lines of something that was printed, from one of them on, as far as it takes them.
+    ///
+    /// - Returns: The first line that it does not take now.
     private func tell(
-        _ printed: OutputEntry, to session: OpenCodeSession, _ lag: inout ReaderPace<TaskID, String?>.Lag,
-        at now: Instant
-    ) {
-        let lines: [LogEntry] = LogEntry.lines(of: printed)
-        if let interest = subscriptions.logInterest(of: session.peer), case .task(let task) = printed.owner,
-            mayRead(task, lag.memo, session)
-        {
-            var audience: [PeerID] = []
-            while lag.part < lines.count {
-                if session.pace.isFull { return }
-                tell(lines[lag.part], to: [interest], &audience, at: now)
-                lag.part += 1
-            }
+        _ printed: OutputEntry, from part: Int, of project: String?, to session: OpenCodeSession, at now: Instant
+    ) -> Int? {
+        guard let interest = subscriptions.logInterest(of: session.peer), case .task(let task) = printed.owner,
+            mayRead(task, project, session)
+        else { return nil }
+        var audience: [PeerID] = []
+        for (number, line) in LogEntry.lines(of: printed).enumerated().dropFirst(part) {
+            if session.pace.isFull { return number }
+            tell(line, to: [interest], &audience, at: now)
         }
-        (lag.next, lag.part) = (printed.sequence + 1, 0)
+        return nil
     }
 
     /// Says that something is not kept any more that a client has not been told of.

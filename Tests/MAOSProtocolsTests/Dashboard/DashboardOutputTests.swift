@@ -19,6 +19,20 @@ struct DashboardOutputTests {
         replies.filter { $0.type == "agent:output" }.compactMap { $0.payload["sequence"]?.intValue }
     }
 
+    /// The lines of a client's log entries.
+    private func lines(_ replies: [DashboardReply]) -> [String] {
+        replies.filter { $0.type == "log:entry" }.compactMap { $0.payload["message"]?.stringValue }
+    }
+
+    /// Makes an agent, and a client that wants its lines.
+    private func watchLines(in world: DashboardWorld) async throws -> (peer: PeerID, session: String, agent: AgentID) {
+        let agent: AgentID = try await world.createAgent(from: try await world.join(client: "owner").peer)
+        let (peer, session): (PeerID, String) = try await world.join()
+        try await world.send("subscribe:logs", #"{"agentId":"\#(agent)"}"#, from: peer)
+        _ = world.take(peer)
+        return (peer, session, agent)
+    }
+
     /// Makes an agent with a terminal, and a client that wants its output.
     private func watchTerminal(of id: AgentID, in world: DashboardWorld) async throws -> PeerID {
         let peer: PeerID = try await world.join("adam:admin:60").peer
@@ -64,6 +78,80 @@ struct DashboardOutputTests {
         try await world.print([0x41], by: agent)
         #expect(sequences(world.take(slow)) == [201])
         #expect(world.closed.isEmpty)
+    }
+
+    @Test("DASH-SC-02: a piece whose lines take more than a client does is told in parts, to each at its own pace")
+    func shortLines() async throws {
+        let world = try await DashboardWorld()
+        let (slow, _, agent): (PeerID, String, AgentID) = try await watchLines(in: world)
+        let (quick, plain): (PeerID, PeerID) = (
+            try await world.join(client: "quick").peer, try await world.join(client: "plain").peer
+        )
+        try await world.send("subscribe:logs", #"{"agentId":"\#(agent)"}"#, from: quick)
+        for peer: PeerID in [quick, plain] { try await world.send("subscribe:agent", "{}", from: peer) }
+        for peer: PeerID in [quick, plain] { _ = world.take(peer) }
+        let printed: [String] = (1...9_000).map { "\($0)" }
+        try await world.print(Array(printed.joined(separator: "\n").utf8), by: agent)
+        try await world.print(Array("after\n".utf8), by: agent)
+        #expect(sequences(world.take(plain)) == [1, 2])
+        var quickly: [DashboardReply] = world.take(quick)
+        while try await world.drain(quick) { quickly += world.take(quick) }
+        // The output comes before its lines, and they before what was printed next.
+        #expect(
+            quickly.map(\.type) == ["agent:output"] + printed.map { _ in "log:entry" } + ["agent:output", "log:entry"])
+        #expect(lines(quickly) == printed + ["after"])
+        var slowly: [DashboardReply] = world.take(slow)
+        #expect(slowly.count < 4_000)
+        while try await world.drain(slow) {
+            let page: [DashboardReply] = world.take(slow)
+            #expect(page.count < 4_000)
+            slowly += page
+        }
+        #expect(lines(slowly) == printed + ["after"])
+        #expect(Set(slowly.compactMap { $0.json["id"]?.stringValue }).count == slowly.count)
+        // Level again, it is told at once.
+        try await world.print(Array("now\n".utf8), by: agent)
+        #expect(lines(world.take(slow)) == ["now"])
+        #expect(world.closed.isEmpty)
+    }
+
+    @Test("whoever comes back within a piece goes on after the last line that it has", arguments: [nil, 300])
+    func resumedWithin(after last: Int?) async throws {
+        let world = try await DashboardWorld()
+        let (peer, session, agent): (PeerID, String, AgentID) = try await watchLines(in: world)
+        let printed: [String] = (1...1_200).map { "\($0):" + String(repeating: "x", count: 1_000) }
+        try await world.print(Array(printed.joined(separator: "\n").utf8), by: agent)
+        let told: [DashboardReply] = world.take(peer)
+        #expect(told.count > 500 && told.count < 1_000)
+        try await world.close(peer)
+        let kept: Int = last ?? told.count
+        let id: String = try #require(told[kept - 1].json["id"]?.stringValue)
+        let more: String = #","sessionId":"\#(session)""# + (last == nil ? "" : #","lastMessageId":"\#(id)""#)
+        let again: PeerID = try await world.join(more: more).peer
+        var after: [DashboardReply] = world.take(again)
+        try await world.print(Array("next\n".utf8), by: agent)
+        after += world.take(again)
+        while try await world.drain(again) { after += world.take(again) }
+        #expect(lines(after) == printed.dropFirst(kept) + ["next"])
+        let ids: [String] = (told.prefix(kept) + after.filter { $0.type == "log:entry" }).compactMap {
+            $0.json["id"]?.stringValue
+        }
+        #expect(Set(ids).count == printed.count + 1)
+    }
+
+    @Test("DASH-SESS-06: whoever comes back to more lines of a piece than are sent again gets the newest")
+    func resumedToMany() async throws {
+        let world = try await DashboardWorld()
+        let (peer, session, agent): (PeerID, String, AgentID) = try await watchLines(in: world)
+        let printed: [String] = (1...9_000).map { "\($0)" }
+        try await world.print(Array(printed.joined(separator: "\n").utf8), by: agent)
+        let told: Int = lines(world.take(peer)).count
+        try await world.close(peer)
+        let again: PeerID = try await world.join(more: #","sessionId":"\#(session)""#).peer
+        let after: [DashboardReply] = world.take(again)
+        #expect(lines(after) == printed.suffix(1_000))
+        let alert: DashboardReply = try #require(after.first { $0.type == "system:alert" })
+        #expect(alert.payload["details"]?["dropped"]?.intValue == 9_000 - told - 1_000)
     }
 
     @Test("characters of a terminal stay whole where a client falls behind")
