@@ -110,6 +110,11 @@ class Server(Program):
                 return int(line.split()[1])
         raise KeyError(name)
 
+    def cpu_seconds(self):
+        """What it has used of processors so far."""
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
     def sockets(self):
         """How many sockets it has open."""
         found = 0
