@@ -7,7 +7,7 @@ package import MAOSSystem
 /// others wait for theirs. What one turn of the loop brings forth goes out in one write at its end. Confined to the loop.
 package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable {
     /// What is to become of the connection.
-    private enum Phase {
+    enum Phase {
         /// Requests are read and answered.
         case serving
         /// No more requests are read; it is closed when everything is answered and sent.
@@ -18,7 +18,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     }
 
     /// An answer that goes on.
-    private struct Stream {
+    struct Stream {
         let responder: HTTPResponder
         let owner: any HTTPStreamOwner
         var isFull = false
@@ -30,29 +30,29 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
     package var attachment: AnyObject?
 
     private let handler: any HTTPHandler
-    private let settings: HTTPSettings
-    @exclusivity(unchecked) private var parser: HTTP1RequestParser
-    @exclusivity(unchecked) private var phase = Phase.serving
+    let settings: HTTPSettings
+    @exclusivity(unchecked) var parser: HTTP1RequestParser
+    @exclusivity(unchecked) var phase = Phase.serving
 
     /// The request that is being read.
     @exclusivity(unchecked) private var head: HTTPRequestHead?
     @exclusivity(unchecked) private var body = HTTP1IncomingBody()
 
-    @exclusivity(unchecked) private var pipeline = HTTP1Pipeline()
-    @exclusivity(unchecked) private var streams: [Stream] = []
+    @exclusivity(unchecked) var pipeline = HTTP1Pipeline()
+    @exclusivity(unchecked) var streams: [Stream] = []
 
-    @exclusivity(unchecked) private var output: [UInt8] = []
-    @exclusivity(unchecked) private var outputStart = 0
+    @exclusivity(unchecked) var output: [UInt8] = []
+    @exclusivity(unchecked) var outputStart = 0
 
     @exclusivity(unchecked) private var inputMayWait = false
     /// The kernel has said that the end of the input is there, behind what may be left of it.
     @exclusivity(unchecked) private var peerFinished = false
     @exclusivity(unchecked) private var inputEnded = false
-    @exclusivity(unchecked) private var lingers = false
+    @exclusivity(unchecked) var lingers = false
     @exclusivity(unchecked) private var isProcessing = false
     /// Since when the peer owes us a head, by what ``updateDeadline()`` found.
     @exclusivity(unchecked) private var headSince: Int64 = -1
-    @exclusivity(unchecked) private var idleSince: Int64
+    @exclusivity(unchecked) var idleSince: Int64
     @exclusivity(unchecked) private var outputSince: Int64 = -1
 
     init(
@@ -232,161 +232,6 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             responder: HTTPResponder(connection: self, number: pipeline.begin(), exchange: exchange))
     }
 
-    // MARK: - Answering
-
-    /// Whether a request has no whole answer yet.
-    func isAwaiting(_ number: UInt32) -> Bool {
-        isOpen && phase != .closed && pipeline.isAwaiting(number)
-    }
-
-    func respond(
-        _ responder: HTTPResponder, _ status: HTTPStatus, contentType: String, body: [UInt8], requestID: RequestID?,
-        fields: HTTPFields
-    ) {
-        guard isAwaiting(responder.number) else { return }
-        let exchange = outgoing(responder)
-        let lead = resources.lead(status, contentType: contentType)
-        append(to: responder.number) { output in
-            HTTP1Serializer.appendResponse(
-                lead, body: body, requestID: requestID, fields: fields, exchange: exchange, to: &output)
-        }
-        finish(responder.number, closes: !exchange.keepsAlive)
-    }
-
-    func respond(_ responder: HTTPResponder, _ status: HTTPStatus, fields: HTTPFields) {
-        guard isAwaiting(responder.number) else { return }
-        let exchange = outgoing(responder)
-        let date = resources.date
-        append(to: responder.number) { output in
-            HTTP1Serializer.appendResponseHead(
-                status, fields: fields, body: .length(0), exchange: exchange, date: date, to: &output)
-        }
-        finish(responder.number, closes: !exchange.keepsAlive)
-    }
-
-    func beginStream(
-        _ responder: HTTPResponder, _ status: HTTPStatus, fields: HTTPFields, owner: any HTTPStreamOwner
-    ) -> Bool {
-        guard isAwaiting(responder.number) else { return false }
-        let exchange = outgoing(responder)
-        let date = resources.date
-        append(to: responder.number) { output in
-            HTTP1Serializer.appendResponseHead(
-                status, fields: fields, body: .chunked, exchange: exchange, date: date, to: &output)
-        }
-        if exchange.isHead || status.hasNoBody {
-            finish(responder.number, closes: !exchange.keepsAlive || exchange.version == .http10)
-            return false
-        }
-        streams.append(Stream(responder: responder, owner: owner))
-        return true
-    }
-
-    func write(_ responder: HTTPResponder, _ bytes: ArraySlice<UInt8>) -> HTTPResponder.Backlog {
-        guard isOpen, let place = streams.firstIndex(where: { $0.responder.number == responder.number }) else {
-            return .closed
-        }
-        let isChunked = responder.exchange.version != .http10
-        var backlog = 0
-        append(to: responder.number) { output in
-            if isChunked {
-                HTTP1Serializer.appendChunk(bytes, to: &output)
-            } else {
-                output.append(contentsOf: bytes)
-            }
-            backlog = output.count
-        }
-        if pipeline.isFirst(responder.number) { backlog -= outputStart }
-        guard backlog > settings.streamBudget else { return .open }
-        guard backlog <= settings.streamBudget * 4 else {
-            close()
-            return .closed
-        }
-        streams[place].isFull = true
-        return .full
-    }
-
-    func finishStream(_ responder: HTTPResponder) {
-        guard isOpen, let place = streams.firstIndex(where: { $0.responder.number == responder.number }) else { return }
-        let stream = streams.remove(at: place)
-        let exchange = outgoing(responder)
-        if exchange.version != .http10 { append(to: responder.number) { HTTP1Serializer.appendLastChunk(to: &$0) } }
-        finish(responder.number, closes: !exchange.keepsAlive || exchange.version == .http10)
-        stream.owner.streamClosed(responder)
-    }
-
-    func upgrade(
-        _ responder: HTTPResponder, _ request: HTTPRequestHead, subprotocols: [String], delegate: any WebSocketDelegate
-    ) -> WebSocketServerConnection? {
-        guard isAwaiting(responder.number) else { return nil }
-        let acceptance: WebSocketHandshake.Acceptance
-        do throws(WebSocketHandshakeError) {
-            // Nothing may be under way beside the request that ends the HTTP of this connection.
-            guard pipeline.isFirst(responder.number), pipeline.isLast(responder.number), phase == .serving else {
-                throw .notAnUpgrade
-            }
-            acceptance = try WebSocketHandshake.accept(
-                request, subprotocols: subprotocols, deflate: settings.webSocket.deflatePolicy)
-        } catch {
-            let fields: HTTPFields = error == .version ? [.secWebSocketVersion: "13"] : HTTPFields()
-            respond(
-                responder, error.status, contentType: "text/plain; charset=utf-8",
-                body: Array("not a WebSocket handshake of RFC 6455\n".utf8), requestID: nil, fields: fields)
-            return nil
-        }
-        openOutput()
-        acceptance.appendResponse(date: resources.date, to: &output)
-        let early = parser.takeRemaining()
-        guard let descriptor = handOver() else { return nil }
-        let socket = WebSocketServerConnection(
-            descriptor, peer: peer, acceptance: acceptance, output: Array(output[outputStart...]), early: early,
-            settings: settings.webSocket, delegate: delegate, resources: resources, limit: inheritedLimit)
-        socket.start()
-        close()
-        return socket
-    }
-
-    func closeAfterwards() {
-        guard phase == .serving else { return }
-        phase = .finishing
-        lingers = true
-    }
-
-    /// What the answer has to say about the connection: a last one says that it is the last.
-    private func outgoing(_ responder: HTTPResponder) -> HTTP1Exchange {
-        var exchange = responder.exchange
-        if phase != .serving, pipeline.isLast(responder.number) { exchange.keepsAlive = false }
-        return exchange
-    }
-
-    private func openOutput() {
-        if output.capacity == 0 { output = resources.takeBuffer() }
-    }
-
-    @inline(__always)
-    private func append(to number: UInt32, _ body: (inout [UInt8]) -> Void) {
-        if pipeline.isFirst(number) {
-            openOutput()
-            body(&output)
-            loop.flushLater(self)
-        } else {
-            pipeline.hold(number, body)
-        }
-    }
-
-    private func finish(_ number: UInt32, closes: Bool) {
-        guard pipeline.isFirst(number) else { return pipeline.finishHeld(number, closes: closes) }
-        if pipeline.finishFirst(closes: closes, to: &output) {
-            // The peer was told that this answer is the last: what else was asked goes without.
-            if phase == .serving { phase = .finishing }
-            pipeline.abandon()
-            let orphans = streams
-            streams = []
-            for stream in orphans { stream.owner.streamClosed(stream.responder) }
-        }
-        idleSince = loop.now
-    }
-
     // MARK: - Sending
 
     package override func flush() {
@@ -400,6 +245,10 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
             finishIfDone()
             updateDeadline()
         }
+    }
+
+    func openOutput() {
+        if output.capacity == 0 { output = resources.takeBuffer() }
     }
 
     private func send() {
@@ -468,7 +317,7 @@ package final class HTTP1ServerConnection: ServerConnection, @unchecked Sendable
         close()
     }
 
-    private func close() {
+    func close() {
         guard phase != .closed else { return }
         phase = .closed
         leave()
