@@ -54,7 +54,7 @@ extension OpenCodeDialect {
         let project: String? = view.task(task)?.specification.project
         for interest: OpenCodeSubscriptions.LogInterest in subscriptions.log {
             guard let session: OpenCodeSession = session(interest.peer),
-                !session.pace.isBehind(with: task, hearingOf: printed.sequence), mayRead(task, project, session)
+                !session.pace.isBehind(with: task, hearingOf: printed.sequence), mayRead(task, of: project, session)
             else { continue }
             listeners.append(interest)
         }
@@ -77,7 +77,7 @@ extension OpenCodeDialect {
             guard case .task(let task) = gap.owner else { continue }
             let project: String? = view.task(task)?.specification.project
             for interest: OpenCodeSubscriptions.LogInterest in subscriptions.log where interest.mayWant(task) {
-                guard let session: OpenCodeSession = session(interest.peer), mayRead(task, project, session) else {
+                guard let session: OpenCodeSession = session(interest.peer), mayRead(task, of: project, session) else {
                     continue
                 }
                 session.pace.skip(gap.sequences, of: task, project)
@@ -218,7 +218,7 @@ extension OpenCodeDialect {
         _ printed: OutputEntry, from part: Int, of project: String?, to session: OpenCodeSession, at now: Instant
     ) -> Int? {
         guard let interest = subscriptions.logInterest(of: session.peer), case .task(let task) = printed.owner,
-            mayRead(task, project, session)
+            mayRead(task, of: project, session)
         else { return nil }
         var audience: [PeerID] = []
         for (number, line) in LogEntry.lines(of: printed).enumerated().dropFirst(part) {
@@ -240,16 +240,18 @@ extension OpenCodeDialect {
 
     // MARK: Rights
 
-    /// Whoever is limited to projects hears of their tasks only.
+    /// Whether somebody may hear of an entry.
     private func mayRead(_ entry: LogEntry, _ session: OpenCodeSession) -> Bool {
-        guard let principal: Principal = session.caller?.principal else { return false }
-        guard !principal.projects.isEmpty else { return true }
-        guard let id: TaskID = entry.task, let task: TaskRecord = view.task(id) else { return false }
-        return principal.reaches(task: id, project: task.specification.project)
+        mayRead(entry.task, of: entry.task.flatMap { view.task($0)?.specification.project }, session)
     }
 
-    private func mayRead(_ task: TaskID, _ project: String?, _ session: OpenCodeSession) -> Bool {
+    /// Whoever is limited to projects hears of their tasks only; where that matters, the task's project is looked for.
+    private func mayRead(
+        _ task: TaskID?, of project: @autoclosure () -> String?, _ session: OpenCodeSession
+    ) -> Bool {
         guard let principal: Principal = session.caller?.principal else { return false }
-        return principal.projects.isEmpty || principal.reaches(task: task, project: project)
+        guard !principal.projects.isEmpty else { return true }
+        guard let task else { return false }
+        return principal.reaches(task: task, project: project())
     }
 }
