@@ -9,6 +9,11 @@ static inline int maos_sqlite_bind_blob_static(sqlite3_stmt *statement, int inde
     return sqlite3_bind_blob(statement, index, bytes, count, SQLITE_STATIC);
 }
 
+/// Binds text that stays where it is until the statement has run.
+static inline int maos_sqlite_bind_text_static(sqlite3_stmt *statement, int index, const void *bytes, int count) {
+    return sqlite3_bind_text(statement, index, (const char *)bytes, count, SQLITE_STATIC);
+}
+
 /// Binds a copy of the bytes.
 static inline int maos_sqlite_bind_text_copy(sqlite3_stmt *statement, int index, const void *bytes, int count) {
     return sqlite3_bind_text(statement, index, (const char *)bytes, count, SQLITE_TRANSIENT);

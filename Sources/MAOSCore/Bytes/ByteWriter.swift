@@ -81,6 +81,11 @@ package struct ByteWriter: Sendable {
         }
     }
 
+    /// Writes the UTF-8 of an identifier without its length.
+    package mutating func text(of value: some CompactIdentifier) {
+        value.append(to: &bytes)
+    }
+
     /// Writes the length and the bytes.
     package mutating func data(_ value: [UInt8]) {
         varint(UInt64(value.count))

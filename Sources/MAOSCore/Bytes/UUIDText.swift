@@ -7,12 +7,7 @@ package enum UUIDText {
 
     /// The text of these bits.
     package static func bytes(high: UInt64, low: UInt64) -> InlineArray<36, UInt8> {
-        let words: InlineArray<9, UInt32> = words(high, low)
-        var text: InlineArray<36, UInt8> = InlineArray(repeating: 0)
-        for index in text.indices {
-            text[index] = UInt8(truncatingIfNeeded: UInt32(littleEndian: words[index / 4]) >> UInt32(index % 4 * 8))
-        }
-        return text
+        unsafe unsafeBitCast(words(high, low), to: InlineArray<36, UInt8>.self)
     }
 
     /// The text, four characters in each word as they are in memory.

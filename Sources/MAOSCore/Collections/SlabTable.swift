@@ -11,8 +11,8 @@ extension SlabKey {
 
 /// A table of values by key for very many of them, which grows in small steps.
 ///
-/// Values stand in pages and never move, so that a table of millions grows without a pause in which they are all copied; what
-/// is rebuilt when it fills up is one of many small indexes of numbers. Iteration goes by place, not by hash: the same
+/// Values never move, so that a table of millions grows without a pause in which they are all copied; what is rebuilt when it
+/// fills up is one of many small indexes of numbers. Iteration goes by place, not by hash: the same
 /// changes give the same order everywhere.
 struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
     /// Places by hash, in open addressing: the upper half of an entry is a part of the hash, the lower half place + 1.
@@ -21,19 +21,15 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
         var count: Int = 0
     }
 
-    fileprivate static var pageBits: Int { 8 }
-    fileprivate static var pageSize: Int { 1 << pageBits }
     private static var indexCount: Int { 64 }
 
     /// The keys by place, apart from the values, so that looking for one touches no value.
-    private var keys: [[Key]] = []
+    private var keys = PagedArray<Key>()
     /// The values by place; `nil` where the place is free.
-    private var pages: [[Value?]] = []
+    private var slots = PagedArray<Value?>()
     private var indexes: [Index] = Array(repeating: Index(), count: SlabTable.indexCount)
     /// Places that have become free, the last one is used first.
     private var free: [Int] = []
-    /// Places that have ever been used.
-    private var used: Int = 0
     /// How many values there are.
     private(set) var count: Int = 0
     /// The place that was changed last, if it is taken: whoever changes something mostly looks at it before and after.
@@ -47,15 +43,15 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
         @inline(__always)
         get {
             guard let place: Int = place(of: key) else { return nil }
-            return pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)]
+            return slots[place]
         }
         // Inlined too: a coroutine that is called keeps what it needs in memory that is allocated each time.
         @inline(__always)
         _modify {
             if let place: Int = place(of: key) {
                 recent = place
-                yield &pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)]
-                if pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] == nil {
+                yield &slots[place]
+                if slots[place] == nil {
                     leave(place, key)
                 }
             } else {
@@ -76,8 +72,8 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
             insert(value, for: key, hash: hash)
             return nil
         }
-        let old: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].take()
-        pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = value
+        let old: Value? = slots[place].take()
+        slots[place] = value
         return old
     }
 
@@ -88,13 +84,13 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
     mutating func change(_ key: Key, _ body: (inout Value?) -> Void) {
         guard let place: Int = place(of: key) else { return }
         recent = place
-        body(&pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)])
+        body(&slots[place])
     }
 
     /// Takes a key and its value out.
     mutating func removeValue(forKey key: Key) -> Value? {
         guard let place: Int = place(of: key) else { return nil }
-        let value: Value? = pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)].take()
+        let value: Value? = slots[place].take()
         leave(place, key)
         return value
     }
@@ -103,9 +99,7 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
     var values: [Value] {
         var values: [Value] = []
         values.reserveCapacity(count)
-        for page: [Value?] in pages {
-            for case let value? in page { values.append(value) }
-        }
+        for case let value? in slots { values.append(value) }
         return values
     }
 
@@ -113,11 +107,7 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
 
     @inline(__always)
     private func place(of key: Key) -> Int? {
-        if recent >= 0 {
-            let slot: Int = recent & (SlabTable.pageSize - 1)
-            let page: Int = recent >> SlabTable.pageBits
-            if keys[page][slot] == key { return recent }
-        }
+        if recent >= 0, keys[recent] == key { return recent }
         return search(for: key, hash: key.slabHash)
     }
 
@@ -132,7 +122,7 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
             guard entry != 0 else { return nil }
             if entry >> 32 == tag {
                 let place: Int = Int(entry & 0xFFFF_FFFF) - 1
-                if keys[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] == key { return place }
+                if keys[place] == key { return place }
             }
             position = (position + 1) & mask
         }
@@ -143,21 +133,13 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
         let place: Int
         if let vacant: Int = free.popLast() {
             place = vacant
-            keys[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = key
-            pages[place >> SlabTable.pageBits][place & (SlabTable.pageSize - 1)] = value
+            keys[place] = key
+            slots[place] = value
         } else {
-            place = used
+            place = keys.count
             precondition(place < 0xFFFF_FFFF, "a table has fewer places than an index can name")
-            used += 1
-            if place & (SlabTable.pageSize - 1) == 0 {
-                var (names, page): ([Key], [Value?]) = ([], [])
-                names.reserveCapacity(SlabTable.pageSize)
-                page.reserveCapacity(SlabTable.pageSize)
-                keys.append(names)
-                pages.append(page)
-            }
-            keys[place >> SlabTable.pageBits].append(key)
-            pages[place >> SlabTable.pageBits].append(value)
+            keys.append(key)
+            slots.append(value)
         }
         recent = place
         let number: Int = Int(hash % UInt64(SlabTable.indexCount))
@@ -221,25 +203,23 @@ extension SlabTable.Index {
 
 extension SlabTable: Sequence {
     /// Goes by place.
-    func makeIterator() -> Iterator { Iterator(keys: keys, pages: pages) }
+    func makeIterator() -> Iterator { Iterator(keys: keys, slots: slots) }
 
     struct Iterator: IteratorProtocol {
-        private let keys: [[Key]]
-        private let pages: [[Value?]]
+        private let keys: PagedArray<Key>
+        private let slots: PagedArray<Value?>
         private var place: Int = 0
 
-        fileprivate init(keys: [[Key]], pages: [[Value?]]) {
+        fileprivate init(keys: PagedArray<Key>, slots: PagedArray<Value?>) {
             self.keys = keys
-            self.pages = pages
+            self.slots = slots
         }
 
         mutating func next() -> (key: Key, value: Value)? {
-            while place >> SlabTable.pageBits < pages.count {
-                let page: Int = place >> SlabTable.pageBits
-                let offset: Int = place & (SlabTable.pageSize - 1)
-                guard offset < pages[page].count else { return nil }
+            while place < slots.count {
+                let current: Int = place
                 place += 1
-                if let value: Value = pages[page][offset] { return (keys[page][offset], value) }
+                if let value: Value = slots[current] { return (keys[current], value) }
             }
             return nil
         }

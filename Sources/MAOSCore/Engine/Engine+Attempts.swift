@@ -35,7 +35,8 @@ extension Engine {
     mutating func assignWaiting(inLane index: Int) {
         guard !state.isDraining else { return }
         while let match = state.ready.match(lane: index, at: state.now) { assign(match.task, to: match.agent) }
-        hasNewDemand = true
+        // Agents are made for tasks that ask for no capabilities.
+        if state.ready.lanes[index].key.isPlain { hasNewDemand = true }
     }
 
     /// Offers an agent's free slots, and gives it tasks that wait for them.

@@ -21,7 +21,8 @@ extension Engine {
                 throw .conflict(reason: "duplicate_id", message: "A task with the id \(wantedID) exists already")
             }
         }
-        try requireRoom(forTaskOf: wanted.weight)
+        let weight: Int = wanted.weight
+        try requireRoom(forTaskOf: weight)
         try checkAddressee(of: wanted)
         try checkDependencies(of: wanted, id: wantedID, by: principal)
         try checkSchedule(of: wanted, id: wantedID)
@@ -35,7 +36,7 @@ extension Engine {
         var record = TaskRecord(
             id: id, number: state.lastTaskNumber, specification: specification, owner: principal.subject,
             team: principal.team, createdAt: state.now,
-            state: TaskState(status: .pending, priority: specification.priority, updatedAt: state.now))
+            state: TaskState(status: .pending, priority: specification.priority, updatedAt: state.now), weight: weight)
         var open: Int = 0
         var failed: TaskRecord?
         for dependency: TaskID in specification.dependencies {

@@ -43,7 +43,7 @@ extension ReadyQueue {
         guard let gate: GateKey = entry.parkedAt else { return }
         entries[number]?.order = .max
         lanes[entry.lane].parked -= 1
-        let entries: [Entry?] = self.entries
+        let entries: PagedArray<Entry?> = self.entries
         change(gate, at: now) {
             $0.unpark(lane: entry.lane, share: entry.share) { entries[$0.entry]?.order != $0.order }
         }
@@ -64,7 +64,7 @@ extension ReadyQueue {
 
     private mutating func firstParked(before key: GateKey, inLane lane: Int, share: Int) -> Place? {
         guard gates.gates[key]?.sides[lane] != nil else { return nil }
-        let entries: [Entry?] = self.entries
+        let entries: PagedArray<Entry?> = self.entries
         return gates.firstParked(before: key, lane: lane, share: share) { entries[$0.entry]?.order != $0.order }
     }
 

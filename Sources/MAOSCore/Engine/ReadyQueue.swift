@@ -164,7 +164,7 @@ struct ReadyQueue: Sendable {
     static let keptLanes: Int = 64
 
     let weights: [String: Double]
-    var entries: [Entry?] = []
+    var entries = PagedArray<Entry?>()
     private var freeEntries: [Int] = []
     var queues: [Queue] = []
     private var freeQueues: [Int] = []
@@ -303,7 +303,7 @@ struct ReadyQueue: Sendable {
         } else if stored > 1_024, stored > 2 * left {
             // The place of the task that leaves is stale too.
             entries[number]?.order = .max
-            let entries: [Entry?] = self.entries
+            let entries: PagedArray<Entry?> = self.entries
             queues[queue].heap.removeAll { (place: Place) in entries[place.entry]?.order != place.order }
         }
         settleLane(entry.lane)

@@ -15,7 +15,7 @@ public struct TaskRecord: Hashable, Sendable {
 
         init(
             id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?,
-            createdAt: Instant
+            createdAt: Instant, weight: Int
         ) {
             self.id = id
             self.number = number
@@ -23,7 +23,7 @@ public struct TaskRecord: Hashable, Sendable {
             self.owner = owner
             self.team = team
             self.createdAt = createdAt
-            weight = specification.weight
+            self.weight = weight
         }
 
         @usableFromInline static func == (left: Origin, right: Origin) -> Bool {
@@ -51,8 +51,19 @@ public struct TaskRecord: Hashable, Sendable {
         id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?, createdAt: Instant,
         state: TaskState
     ) {
+        self.init(
+            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: createdAt,
+            state: state, weight: specification.weight)
+    }
+
+    /// The same where the specification's weight is known already.
+    init(
+        id: TaskID, number: UInt64, specification: TaskSpecification, owner: String, team: String?, createdAt: Instant,
+        state: TaskState, weight: Int
+    ) {
         origin = Origin(
-            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: createdAt)
+            id: id, number: number, specification: specification, owner: owner, team: team, createdAt: createdAt,
+            weight: weight)
         self.state = state
     }
 

@@ -96,22 +96,42 @@ public struct TaskSpecification: Sendable {
         @usableFromInline var priority: Priority
         @usableFromInline var capabilities: [CapabilityRequirement]
         @usableFromInline var dependencies: [TaskID]
-        @usableFromInline var deadline: Instant?
         @usableFromInline var timeout: Milliseconds?
-        @usableFromInline var retryPolicy: RetryPolicy
         @usableFromInline var project: String?
-        @usableFromInline var concurrencyKey: String?
-        @usableFromInline var budget: Budget
-        @usableFromInline var schedule: TaskSchedule?
         @usableFromInline var command: RunnerCommand?
-        @usableFromInline var environment: [String: String]
-        @usableFromInline var workingDirectory: String?
         @usableFromInline var requirements: JSONText
         @usableFromInline var constraints: JSONText
         @usableFromInline var context: JSONText
         @usableFromInline var metadata: JSONText
+        @usableFromInline var rare: Rare?
+    }
+
+    /// What few tasks ask for, kept apart so that the others need no memory for it.
+    @usableFromInline struct RareParts: Hashable, Sendable {
+        @usableFromInline var deadline: Instant?
+        @usableFromInline var retryPolicy = RetryPolicy()
+        @usableFromInline var concurrencyKey: String?
+        @usableFromInline var budget = Budget()
+        @usableFromInline var schedule: TaskSchedule?
+        @usableFromInline var environment: [String: String] = [:]
+        @usableFromInline var workingDirectory: String?
         @usableFromInline var workflow: WorkflowTaskOrigin?
         @usableFromInline var agent: AgentID?
+
+        @usableFromInline init() {}
+    }
+
+    /// There is one only while something is asked for, so that equal specifications look equal.
+    @usableFromInline final class Rare: Hashable, Sendable {
+        @usableFromInline let parts: RareParts
+
+        @usableFromInline init(_ parts: RareParts) { self.parts = parts }
+
+        @usableFromInline static func == (left: Rare, right: Rare) -> Bool {
+            left === right || left.parts == right.parts
+        }
+
+        @usableFromInline func hash(into hasher: inout Hasher) { hasher.combine(parts) }
     }
 
     /// The parts of all copies; written to only while one specification alone has it.
@@ -127,6 +147,16 @@ public struct TaskSpecification: Sendable {
     @usableFromInline mutating func own() -> Box {
         if !isKnownUniquelyReferenced(&box) { box = Box(box.parts) }
         return box
+    }
+
+    /// What few tasks ask for, as it is or would be.
+    @usableFromInline var rare: Rare? { box.parts.rare }
+
+    /// Changes what few tasks ask for.
+    @usableFromInline mutating func changeRare(_ body: (inout RareParts) -> Void) {
+        var parts: RareParts = rare?.parts ?? RareParts()
+        body(&parts)
+        own().parts.rare = parts == RareParts() ? nil : Rare(parts)
     }
 
     /// What kind of work it is; decides the type of agent.
@@ -156,8 +186,8 @@ public struct TaskSpecification: Sendable {
     }
     /// When the task fails if it has not ended by then.
     @inlinable public var deadline: Instant? {
-        get { box.parts.deadline }
-        set { own().parts.deadline = newValue }
+        get { rare?.parts.deadline }
+        set { if newValue != nil || rare != nil { changeRare { $0.deadline = newValue } } }
     }
     /// How long one attempt may take; 1 s … 24 h.
     @inlinable public var timeout: Milliseconds? {
@@ -166,8 +196,8 @@ public struct TaskSpecification: Sendable {
     }
     /// When and how often it is tried again.
     @inlinable public var retryPolicy: RetryPolicy {
-        get { box.parts.retryPolicy }
-        set { own().parts.retryPolicy = newValue }
+        get { rare?.parts.retryPolicy ?? RetryPolicy() }
+        set { if newValue != RetryPolicy() || rare != nil { changeRare { $0.retryPolicy = newValue } } }
     }
     /// The project it belongs to; `nil` for none.
     @inlinable public var project: String? {
@@ -176,18 +206,18 @@ public struct TaskSpecification: Sendable {
     }
     /// Tasks with the same key keep to a limit together (``EngineConfiguration/concurrency``); 1…255 characters.
     @inlinable public var concurrencyKey: String? {
-        get { box.parts.concurrencyKey }
-        set { own().parts.concurrencyKey = newValue }
+        get { rare?.parts.concurrencyKey }
+        set { if newValue != nil || rare != nil { changeRare { $0.concurrencyKey = newValue } } }
     }
     /// What all attempts together may use.
     @inlinable public var budget: Budget {
-        get { box.parts.budget }
-        set { own().parts.budget = newValue }
+        get { rare?.parts.budget ?? Budget() }
+        set { if !newValue.isEmpty || rare != nil { changeRare { $0.budget = newValue } } }
     }
     /// When it may start, and which tasks like it follow; at once where `nil`.
     @inlinable public var schedule: TaskSchedule? {
-        get { box.parts.schedule }
-        set { own().parts.schedule = newValue }
+        get { rare?.parts.schedule }
+        set { if newValue != nil || rare != nil { changeRare { $0.schedule = newValue } } }
     }
     /// What to run; without one the runner of the agent's type applies.
     @inlinable public var command: RunnerCommand? {
@@ -196,13 +226,13 @@ public struct TaskSpecification: Sendable {
     }
     /// Variables of its process, beside the agent's and those that the runtime sets.
     @inlinable public var environment: [String: String] {
-        get { box.parts.environment }
-        set { own().parts.environment = newValue }
+        get { rare?.parts.environment ?? [:] }
+        set { if !newValue.isEmpty || rare != nil { changeRare { $0.environment = newValue } } }
     }
     /// The folder its process starts in; the agent's workspace where `nil`.
     @inlinable public var workingDirectory: String? {
-        get { box.parts.workingDirectory }
-        set { own().parts.workingDirectory = newValue }
+        get { rare?.parts.workingDirectory }
+        set { if newValue != nil || rare != nil { changeRare { $0.workingDirectory = newValue } } }
     }
     /// The requirements as the client wrote them: a JSON array.
     @inlinable public var requirements: JSONText {
@@ -226,15 +256,15 @@ public struct TaskSpecification: Sendable {
     }
     /// The step of an execution that it was made for; `nil` for a task that stands alone.
     @inlinable public var workflow: WorkflowTaskOrigin? {
-        get { box.parts.workflow }
-        set { own().parts.workflow = newValue }
+        get { rare?.parts.workflow }
+        set { if newValue != nil || rare != nil { changeRare { $0.workflow = newValue } } }
     }
     /// The agent that it is addressed to, one with a resident process; any that goes with it where `nil`.
     ///
     /// Such a task may have a description of 65,536 characters and any time-out, and ends with its agent.
     @inlinable public var agent: AgentID? {
-        get { box.parts.agent }
-        set { own().parts.agent = newValue }
+        get { rare?.parts.agent }
+        set { if newValue != nil || rare != nil { changeRare { $0.agent = newValue } } }
     }
 
     /// A task of medium priority that is tried once, unless said.
@@ -250,10 +280,13 @@ public struct TaskSpecification: Sendable {
         box = Box(
             Parts(
                 kind: kind, description: description, priority: priority, capabilities: capabilities,
-                dependencies: dependencies, deadline: deadline, timeout: timeout, retryPolicy: retryPolicy,
-                project: project, concurrencyKey: concurrencyKey, budget: Budget(), schedule: nil, command: command,
-                environment: environment, workingDirectory: workingDirectory, requirements: requirements,
-                constraints: constraints, context: context, metadata: metadata, workflow: nil, agent: nil))
+                dependencies: dependencies, timeout: timeout, project: project, command: command,
+                requirements: requirements, constraints: constraints, context: context, metadata: metadata))
+        self.deadline = deadline
+        self.retryPolicy = retryPolicy
+        self.concurrencyKey = concurrencyKey
+        self.environment = environment
+        self.workingDirectory = workingDirectory
     }
 }
 
@@ -272,16 +305,17 @@ extension TaskSpecification {
     ///
     /// Not free where there are arguments or variables: to be asked once.
     var weight: Int {
-        var bytes: Int = 256 + description.utf8.count + (concurrencyKey?.utf8.count ?? 0)
+        var bytes: Int = 256 + description.utf8.count
         bytes += requirements.utf8.count + constraints.utf8.count + context.utf8.count + metadata.utf8.count
         bytes += dependencies.count * 64 + capabilities.count * 64
-        if schedule != nil { bytes += 128 }
-        for (name, value) in environment { bytes += name.utf8.count + value.utf8.count + 64 }
         switch command {
         case .arguments(let arguments)?: bytes += arguments.reduce(0) { $0 + $1.utf8.count + 32 }
         case .shell(let line)?: bytes += line.utf8.count
         case nil: break
         }
+        guard let rare: RareParts = rare?.parts else { return bytes }
+        bytes += 256 + (rare.concurrencyKey?.utf8.count ?? 0)
+        for (name, value) in rare.environment { bytes += name.utf8.count + value.utf8.count + 64 }
         return bytes
     }
 }

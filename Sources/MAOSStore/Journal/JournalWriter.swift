@@ -40,7 +40,7 @@ final class JournalWriter {
     /// The batch's blocks of specifications.
     private var specifications = ByteWriter(reservingCapacity: 16 * 1_024)
     private var scratch = ByteWriter(reservingCapacity: 1_024)
-    private var taskStates: [Range<Int>] = []
+    private var taskParts: [TaskParts] = []
     private var newTasks: [NewTask] = []
     private var blocks: [BlockParts] = []
     private var agentRecords: [Range<Int>] = []
@@ -50,6 +50,13 @@ final class JournalWriter {
         var first: UInt64
         var last: UInt64
         var body: Range<Int>
+    }
+
+    /// Where the parts of a task are that are bound, in the arena.
+    private struct TaskParts {
+        var state: Range<Int>
+        /// Empty where the task is stored already.
+        var id: Range<Int>
     }
 
     /// A task that is to be inserted.
@@ -171,7 +178,7 @@ final class JournalWriter {
     /// Writes all records of a batch into the arena and notes where each is; returns where its events are.
     private func encode(_ batch: Batch, lastTask: UInt64) -> Range<Int> {
         arena.removeAll()
-        taskStates.removeAll(keepingCapacity: true)
+        taskParts.removeAll(keepingCapacity: true)
         agentRecords.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
         specifications.removeAll()
@@ -179,9 +186,13 @@ final class JournalWriter {
         var isOrdered = true
         let tasks: Span<TaskRecord> = batch.tasks.span
         for place in tasks.indices {
-            taskStates.append(encode { RecordCoding.write(tasks[place].state, to: &$0) })
+            let state: Range<Int> = encode { RecordCoding.write(tasks[place].state, to: &$0) }
             let number: UInt64 = tasks[place].number
-            guard number > lastTask else { continue }
+            guard number > lastTask else {
+                taskParts.append(TaskParts(state: state, id: state.upperBound..<state.upperBound))
+                continue
+            }
+            taskParts.append(TaskParts(state: state, id: encode { $0.text(of: tasks[place].id) }))
             isOrdered = isOrdered && number > newest
             newest = number
             encodeSpecification(of: tasks[place])
@@ -234,7 +245,7 @@ final class JournalWriter {
             if tasks[place].number > lastTask {
                 newTasks.append(NewTask(place: place, bucket: bucket))
             } else {
-                let state = UnsafeRawBufferPointer(rebasing: arena[taskStates[place]])
+                let state = UnsafeRawBufferPointer(rebasing: arena[taskParts[place].state])
                 try write(tasks[place], bucket: bucket, state: state)
             }
         }
@@ -254,6 +265,7 @@ final class JournalWriter {
         try bucketOfTask.bind(number, at: 1)
         guard try bucketOfTask.step() else {
             // Its retention ended while somebody started it over.
+            try insertTask.bind(task.id, at: 2)
             try bind(task, bucket: bucket, state: state, at: 0, to: insertTask)
             try insertTask.run()
             buckets.change(bucket, by: 1)
@@ -304,18 +316,21 @@ final class JournalWriter {
         _ task: NewTask, of batch: Batch, _ arena: UnsafeRawBufferPointer, at row: Int32,
         to statement: borrowing SQLiteStatement
     ) throws(SQLiteError) {
+        let parts: TaskParts = taskParts[task.place]
+        let id = UnsafeRawBufferPointer(rebasing: arena[parts.id])
+        try statement.bindText(id, at: row * JournalWriter.columnsOfTask + 2)
         try bind(
             batch.tasks[task.place], bucket: task.bucket,
-            state: UnsafeRawBufferPointer(rebasing: arena[taskStates[task.place]]), at: row, to: statement)
+            state: UnsafeRawBufferPointer(rebasing: arena[parts.state]), at: row, to: statement)
     }
 
+    /// Binds everything of a task but its identifier.
     private func bind(
         _ task: TaskRecord, bucket: Int64, state: UnsafeRawBufferPointer, at row: Int32,
         to statement: borrowing SQLiteStatement
     ) throws(SQLiteError) {
         let first: Int32 = row * JournalWriter.columnsOfTask
         try statement.bind(Int64(task.number), at: first + 1)
-        try statement.bind(task.id, at: first + 2)
         try statement.bind(bucket, at: first + 3)
         try statement.bind(task.createdAt.milliseconds, at: first + 4)
         try statement.bind(JournalWriter.finish(of: task), at: first + 5)

@@ -39,6 +39,11 @@ struct SQLiteStatement: ~Copyable {
         try check(maos_sqlite_bind_blob_static(handle, index, bytes.baseAddress, Int32(bytes.count)))
     }
 
+    /// Binds UTF-8 that stays where it is until the statement has run.
+    func bindText(_ bytes: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
+        try check(maos_sqlite_bind_text_static(handle, index, bytes.baseAddress, Int32(bytes.count)))
+    }
+
     /// Binds a copy of a text, or nothing.
     func bind(copying text: String?, at index: Int32) throws(SQLiteError) {
         guard var text else { return try check(sqlite3_bind_null(handle, index)) }
