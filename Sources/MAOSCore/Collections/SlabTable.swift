@@ -77,6 +77,15 @@ struct SlabTable<Key: SlabKey, Value: Sendable>: Sendable {
         return old
     }
 
+    /// Looks at the value of a key where it is.
+    ///
+    /// Cheaper than the subscript where that would copy the whole value for a part of it.
+    @inline(__always)
+    func look<Part>(at key: Key, _ body: (borrowing Value?) -> Part) -> Part {
+        guard let place: Int = place(of: key) else { return body(nil) }
+        return body(slots[place])
+    }
+
     /// Changes the value of a key where it is, and must not take it out; does nothing where there is none.
     ///
     /// Cheaper than the subscript, whose access allocates memory where it is not inlined.

@@ -2,7 +2,7 @@
 extension Engine {
     /// The schedule of a new task, once it has been found right; names the first of those that come back.
     func checkSchedule(of wanted: TaskSpecification, id: TaskID?) throws(Rejection) {
-        guard let schedule: TaskSchedule = wanted.schedule else { return }
+        guard wanted.scheduledTime != nil, let schedule: TaskSchedule = wanted.schedule else { return }
         let text: String = ISO8601.string(milliseconds: schedule.time.milliseconds)
         guard schedule.time > state.now, schedule.time <= .distantFuture else {
             let now: String = ISO8601.string(milliseconds: state.now.milliseconds)

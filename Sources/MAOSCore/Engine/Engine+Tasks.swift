@@ -48,7 +48,7 @@ extension Engine {
         }
         let isTooLate: Bool = specification.deadline.map { $0 <= state.now } ?? false
         let mayRun: Bool = open == 0 && failed == nil && !isTooLate
-        let start: Instant? = specification.schedule?.time
+        let start: Instant? = specification.scheduledTime
         let runsAtOnce: Bool = mayRun && start == nil
         if runsAtOnce {
             record.state.status = .queued

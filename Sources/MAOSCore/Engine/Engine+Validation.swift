@@ -17,7 +17,7 @@ extension Engine {
         if let timeout: Milliseconds = specification.timeout {
             try check("timeout", timeout, in: (isAddressed ? 1 : .seconds(1))...(.seconds(86_400)))
         }
-        if isAddressed, specification.schedule != nil {
+        if isAddressed, specification.scheduledTime != nil {
             throw refusal("schedule", "a time", expected: "none for a task that is addressed to an agent")
         }
         try validate(specification.budget)

@@ -162,7 +162,7 @@ package struct Engine: Sendable {
     /// Gives what has come together since the last call, and begins anew.
     package mutating func takeBatch() -> Batch {
         for id: TaskID in changedTasks {
-            if let task: TaskRecord = state.tasks[id]?.record { batch.tasks.append(task) }
+            state.tasks.look(at: id) { if let record: TaskRecord = $0?.record { batch.tasks.append(record) } }
         }
         for id: AgentID in changedAgents {
             if let agent: AgentRecord = state.agents[id]?.record { batch.agents.append(agent) }

@@ -219,6 +219,8 @@ public struct TaskSpecification: Sendable {
         get { rare?.parts.schedule }
         set { if newValue != nil || rare != nil { changeRare { $0.schedule = newValue } } }
     }
+    /// The time of ``schedule``.
+    var scheduledTime: Instant? { rare?.parts.schedule?.time }
     /// What to run; without one the runner of the agent's type applies.
     @inlinable public var command: RunnerCommand? {
         get { box.parts.command }
