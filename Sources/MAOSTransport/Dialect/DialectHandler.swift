@@ -187,9 +187,11 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
                     for payload: [UInt8] in payloads { for peer in delivery.peers { trace("sent", payload, peer) } }
                 }
                 let message = SharedMessage(texts: payloads)
+                let isAlone: Bool = outputs.count == 1
                 for peer: PeerID in delivery.peers {
                     socket(peer)?.deliver(
-                        message, superseding: delivery.superseding, isExpendable: delivery.isExpendable)
+                        message, superseding: delivery.superseding, isExpendable: delivery.isExpendable,
+                        isAlone: isAlone)
                 }
             case .pace(let peer):
                 socket(peer)?.pace()

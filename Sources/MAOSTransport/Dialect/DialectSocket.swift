@@ -59,7 +59,16 @@ final class DialectSocket: WebSocketDelegate {
     /// Bytes that the client has not taken yet.
     var backlog: Int { connection?.backlog ?? 0 }
 
-    func deliver(_ message: SharedMessage, superseding key: SupersedingKey?, isExpendable: Bool = false) {
+    /// Gives the client a message that many get.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - key: Of messages with the same key a slow client gets the newest only.
+    ///   - isExpendable: Whether a slow client does without it.
+    ///   - isAlone: Whether there is nothing else to be said now.
+    func deliver(
+        _ message: SharedMessage, superseding key: SupersedingKey?, isExpendable: Bool = false, isAlone: Bool = false
+    ) {
         guard let connection else { return }
         guard undecided == nil else {
             if undecided?.count == DialectSocket.undecidedLimit { undecided?.removeFirst() }
@@ -75,7 +84,7 @@ final class DialectSocket: WebSocketDelegate {
             return
         }
         handler.measures.messagesOut.add(UInt64(message.messageCount))
-        if case .full = connection.send(message) { isFull = true }
+        if case .full = connection.send(message, isAlone: isAlone) { isFull = true }
     }
 
     func send(_ text: [UInt8], isUrgent: Bool = false) {

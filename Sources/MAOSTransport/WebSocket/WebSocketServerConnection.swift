@@ -104,12 +104,32 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     }
 
     /// Sends a message that many get.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - isAlone: Whether nothing else is there to be said in this turn of the loop: then it need not wait for the turn's end.
+    /// - Returns: How much waits now.
     @discardableResult
-    package func send(_ message: SharedMessage) -> Backlog {
+    package func send(_ message: SharedMessage, isAlone: Bool = false) -> Backlog {
         let compresses = windowBits == 15 && message.largest >= settings.compressionThreshold
-        return send(
-            frame: compresses
-                ? message.compressedFrame(resources, threshold: settings.compressionThreshold) : message.frame)
+        let frame: [UInt8] =
+            compresses
+            ? message.compressedFrame(resources, threshold: settings.compressionThreshold) : message.frame
+        return isAlone && sendAtOnce(frame) ? .open : send(frame: frame)
+    }
+
+    /// Sends a frame past the queue, which is much of what a single message to very many costs.
+    ///
+    /// - Returns: False where something waits already, or nothing can be sent now.
+    private func sendAtOnce(_ frame: [UInt8]) -> Bool {
+        guard canSend, backlog == 0, isOpen else { return false }
+        guard case .count(let count) = frame.withUnsafeBytes({ send($0) }) else { return false }
+        if count < frame.count {
+            enqueue(frame)
+            frameStart = count
+            backlog -= count
+        }
+        return true
     }
 
     /// Sends a text message, whose bytes are UTF-8.
