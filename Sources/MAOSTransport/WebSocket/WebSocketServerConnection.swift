@@ -115,7 +115,7 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         let frame: [UInt8] =
             compresses
             ? message.compressedFrame(resources, threshold: settings.compressionThreshold) : message.frame
-        return isAlone && sendAtOnce(frame) ? .open : send(frame: frame)
+        return isAlone && sendAtOnce(frame) ? checkBacklog() : send(frame: frame)
     }
 
     /// Sends a frame past the queue, which is much of what a single message to very many costs.

@@ -35,6 +35,41 @@ struct RecordTests {
         #expect(agent() != agent(number: 2))
     }
 
+    @Test("what few tasks ask for is kept, and leaves nothing behind when it is taken back")
+    func rareParts() {
+        let plain = TaskSpecification(kind: .code, description: "x")
+        var full: TaskSpecification = plain
+        full.deadline = now
+        full.retryPolicy = RetryPolicy(maximumAttempts: 3)
+        full.concurrencyKey = "key"
+        full.budget = Budget(wallTime: 1_000)
+        full.schedule = TaskSchedule(at: now)
+        full.environment = ["A": "1"]
+        full.workingDirectory = "w"
+        full.workflow = WorkflowTaskOrigin(
+            workflow: WorkflowID(unchecked: "w"), execution: ExecutionID(unchecked: "e"), step: "s", ordinal: 1)
+        full.agent = "agent"
+        #expect(full != plain && plain.deadline == nil && plain.retryPolicy == RetryPolicy())
+        #expect(full.deadline == now && full.retryPolicy.maximumAttempts == 3 && full.concurrencyKey == "key")
+        #expect(full.budget == Budget(wallTime: 1_000) && full.schedule == TaskSchedule(at: now))
+        #expect(full.environment == ["A": "1"] && full.workingDirectory == "w")
+        #expect(full.workflow?.step == "s" && full.agent == "agent")
+        let early = TaskSpecification(
+            kind: .code, description: "x", deadline: now, retryPolicy: RetryPolicy(maximumAttempts: 3),
+            concurrencyKey: "key", environment: ["A": "1"], workingDirectory: "w")
+        full.budget = Budget()
+        full.schedule = nil
+        full.workflow = nil
+        full.agent = nil
+        #expect(full == early && full.hashValue == early.hashValue)
+        full.deadline = nil
+        full.retryPolicy = RetryPolicy()
+        full.concurrencyKey = nil
+        full.environment = [:]
+        full.workingDirectory = nil
+        #expect(full == plain && full.hashValue == plain.hashValue)
+    }
+
     @Test("a copy that changes leaves the other as it was")
     func copies() {
         let first: TaskRecord = task()

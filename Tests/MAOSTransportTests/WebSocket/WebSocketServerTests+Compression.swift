@@ -111,4 +111,21 @@ extension WebSocketServerTests {
             #expect(payload == text)
         }
     }
+
+    @Test("messages that go past the queue keep their order, also when the kernel takes only a part of one")
+    func loneMessages() throws {
+        let server = try makeServer(WebSocketSettings(sendBudget: 1_000_000, sendLimit: 100_000_000))
+        let peer = try server.connect()
+        #expect(try peer.shakeHands().status == 101)
+        try peer.send(frame(.text, Array("alone".utf8)))
+        for count in [10, 6_000_000, 20] {
+            let received = try peer.frame()
+            #expect(received.first == 0x81)
+            #expect(received.payload == [UInt8](repeating: 0x61, count: count))
+        }
+        #expect(try peer.frame().text == "last")
+        // All of it is accounted for: what comes next goes past the queue again.
+        try peer.send(frame(.text, Array("alone".utf8)))
+        #expect(try peer.frame().payload.count == 10)
+    }
 }

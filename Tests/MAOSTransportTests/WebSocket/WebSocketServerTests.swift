@@ -22,6 +22,12 @@ final class EchoDelegate: WebSocketDelegate {
             socket.sendText(Array("first".utf8), isUrgent: true)
             // Some of the flood has gone out by then.
             socket.loop.execute { socket.sendText(Array("second".utf8), isUrgent: true) }
+        case "alone":
+            // The large one is more than the kernel takes at once, so that what follows has to wait behind its rest.
+            for count in [10, 6_000_000, 20] {
+                socket.send(SharedMessage(text: [UInt8](repeating: 0x61, count: count)), isAlone: true)
+            }
+            socket.sendText(Array("last".utf8))
         case "overflow":
             var backlog = WebSocketServerConnection.Backlog.open
             let frame = WebSocketFrameEncoder.serverFrame(.binary, [UInt8](repeating: 1, count: 10_000))
