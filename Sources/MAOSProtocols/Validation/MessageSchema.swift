@@ -10,10 +10,14 @@ package final class MessageSchema: Sendable {
     package let minimumMembers: Int
     /// Whether whoever decodes it refuses members that are not declared.
     package let isClosed: Bool
-    /// By the key's length and first byte: the first field that has both, plus one.
-    private let firstOfBucket: [UInt8]
-    /// By field: the next one of the same bucket, plus one.
-    private let nextOfBucket: [UInt8]
+    /// By bit: the fields that a message has to have.
+    let required: UInt32
+    /// The names of the fields.
+    private let names: [String]
+    /// By the length of a name: the first field that has it, plus one.
+    private let firstOfLength: [UInt8]
+    /// By field: the next one whose name is as long, plus one.
+    private let nextOfLength: [UInt8]
 
     /// Members that a message may declare.
     static let fieldLimit: Int = 32
@@ -31,30 +35,26 @@ package final class MessageSchema: Sendable {
         self.minimumMembers = minimumMembers
         self.isClosed = isClosed
         precondition(fields.count <= MessageSchema.fieldLimit, "a message declares at most 32 members")
-        var first = [UInt8](repeating: 0, count: 64)
+        required = fields.indices.reduce(0) { $0 | (fields[$1].isRequired ? 1 << UInt32($1) : 0) }
+        names = fields.map(\.name)
+        var first = [UInt8](repeating: 0, count: (names.map(\.utf8.count).max() ?? 0) + 1)
         var next: [UInt8] = []
-        for (index, field) in fields.enumerated() {
-            let bucket: Int = MessageSchema.bucket(of: field.name)
-            next.append(first[bucket])
-            first[bucket] = UInt8(index + 1)
+        for (index, name) in names.enumerated() {
+            next.append(first[name.utf8.count])
+            first[name.utf8.count] = UInt8(index + 1)
         }
-        firstOfBucket = first
-        nextOfBucket = next
-    }
-
-    private static func bucket(of name: String) -> Int {
-        let bytes: String.UTF8View = name.utf8
-        return (bytes.count &* 11 &+ Int(bytes.first ?? 0)) & 63
+        firstOfLength = first
+        nextOfLength = next
     }
 
     /// The place of the field with that name in ``fields``.
     func index(of name: String) -> Int? {
-        var candidate = Int(firstOfBucket[MessageSchema.bucket(of: name)])
+        guard name.utf8.count < firstOfLength.count else { return nil }
+        var candidate = Int(firstOfLength[name.utf8.count])
         while candidate > 0 {
             // Declared names are ASCII: what equals one and is as long has the same bytes.
-            let declared: String = fields[candidate - 1].name
-            if declared.utf8.count == name.utf8.count, declared == name { return candidate - 1 }
-            candidate = Int(nextOfBucket[candidate - 1])
+            if names[candidate - 1] == name { return candidate - 1 }
+            candidate = Int(nextOfLength[candidate - 1])
         }
         return nil
     }
@@ -62,7 +62,7 @@ package final class MessageSchema: Sendable {
     /// Everything that is wrong with a value, in the order of declaration; empty for a valid message.
     package func issues(in value: JSONValue, limits: ValidationLimits = ValidationLimits()) -> [ValidationIssue] {
         var validator = Validator(limits: limits)
-        validator.check(value, .object(self))
+        validator.check(value, self)
         return validator.issues
     }
 }

@@ -2,16 +2,24 @@ package import MAOSCore
 
 /// Walks a value along a declaration, and collects what is wrong.
 struct Validator {
+    /// What has been found; each with the path from the value that is being checked, which grows on the way back to the root.
     private(set) var issues: [ValidationIssue] = []
     private let limits: ValidationLimits
-    private var path: [ValidationIssue.PathElement] = []
 
     init(limits: ValidationLimits) { self.limits = limits }
 
     /// Whether as many mistakes as are reported have been found.
     private var isFull: Bool { issues.count >= limits.issues }
 
-    mutating func check(_ value: JSONValue, _ constraint: Constraint) {
+    /// Checks a whole message.
+    mutating func check(_ value: JSONValue, _ schema: MessageSchema) {
+        guard case .object(let object) = value else { return refuseType(of: value, .object(schema)) }
+        checkObject(object, schema)
+    }
+
+    // Inlined where members and elements are walked, so that those which are right need no copy.
+    @inline(__always)
+    private mutating func check(_ value: JSONValue, _ constraint: Constraint) {
         switch constraint {
         case .any:
             break
@@ -38,14 +46,17 @@ struct Validator {
             guard case .object(let object) = value else { return refuseType(of: value, constraint) }
             checkMap(object, keys, values, limit)
         case .object(let schema):
-            guard case .object(let object) = value else { return refuseType(of: value, constraint) }
-            checkObject(object, schema)
+            check(value, schema)
         case .either(let alternatives):
-            guard let match: Constraint = alternatives.first(where: { $0.takes(value) }) else {
-                return refuseType(of: value, constraint)
-            }
-            check(value, match)
+            let choices: Span<Constraint> = alternatives.span
+            for index in choices.indices where choices[index].takes(value) { return checkChosen(value, choices[index]) }
+            refuseType(of: value, constraint)
         }
+    }
+
+    /// Checks what one of several constraints has been found for.
+    private mutating func checkChosen(_ value: JSONValue, _ constraint: Constraint) {
+        check(value, constraint)
     }
 
     // MARK: Containers
@@ -57,22 +68,35 @@ struct Validator {
                 expected: "at least \(schema.minimumMembers) of \(schema.fields.map(\.name).joined(separator: ", "))",
                 nil)
         }
-        let members: [JSONObject.Member] = object.members
-        var positions = [32 of Int](repeating: -1)
+        // Borrowed, so that looking at members and fields does not count references to them.
+        let members: Span<JSONObject.Member> = object.members.span
+        let declared: [Field] = schema.fields
+        let fields: Span<Field> = declared.span
+        var positions = [32 of Int](repeating: 0)
+        var present: UInt32 = 0
         for position in members.indices {
-            if let index: Int = schema.index(of: members[position].key) { positions[index] = position }
+            guard let index: Int = schema.index(of: members[position].key) else { continue }
+            positions[index] = position
+            present |= 1 << UInt32(truncatingIfNeeded: index)
         }
-        for index in schema.fields.indices {
-            let field: Field = schema.fields[index]
-            guard positions[index] >= 0 else {
-                if field.isRequired { refuseMissing(field) }
+        var concerned: UInt32 = present | schema.required
+        while concerned != 0 {
+            let index: Int = concerned.trailingZeroBitCount
+            concerned &= concerned - 1
+            guard present >> UInt32(truncatingIfNeeded: index) & 1 == 1 else {
+                refuseMissing(fields[index])
                 continue
             }
             if isFull { return }
-            path.append(.key(field.name))
-            check(members[positions[index]].value, field.constraint)
-            path.removeLast()
+            let known: Int = issues.count
+            check(members[positions[index]].value, fields[index].constraint)
+            if issues.count > known { lead(from: known, .key(fields[index].name)) }
         }
+    }
+
+    /// Adds a step to the front of the paths of what has been found inside of it.
+    private mutating func lead(from first: Int, _ step: ValidationIssue.PathElement) {
+        for index in first..<issues.count { issues[index].path.insert(step, at: 0) }
     }
 
     private mutating func checkArray(_ elements: [JSONValue], _ element: Constraint, _ count: ClosedRange<Int>) {
@@ -83,11 +107,12 @@ struct Validator {
                 "must have \(expected), has \(elements.count)", expected: expected, nil)
         }
         if case .any = element { return }
-        for (index, value) in elements.enumerated() {
+        let values: Span<JSONValue> = elements.span
+        for index in values.indices {
             if isFull { return }
-            path.append(.index(index))
-            check(value, element)
-            path.removeLast()
+            let known: Int = issues.count
+            check(values[index], element)
+            if issues.count > known { lead(from: known, .index(index)) }
         }
     }
 
@@ -99,15 +124,16 @@ struct Validator {
             return refuse(.tooBig, "must have \(expected), has \(object.count)", expected: expected, nil)
         }
         if keys == nil, case .any = values { return }
-        for member: JSONObject.Member in object {
+        let members: Span<JSONObject.Member> = object.members.span
+        for position in members.indices {
             if isFull { return }
-            path.append(.key(cut(member.key)))
-            if let keys, !keys.matches(member.key) {
+            let known: Int = issues.count
+            if let keys, !keys.matches(members[position].key) {
                 refuse(.format, "must have for its name \(keys.expected)", expected: keys.expected, nil)
             } else {
-                check(member.value, values)
+                check(members[position].value, values)
             }
-            path.removeLast()
+            if issues.count > known { lead(from: known, .key(cut(members[position].key))) }
         }
     }
 
@@ -162,9 +188,9 @@ struct Validator {
     // MARK: Reports
 
     private mutating func refuseMissing(_ field: Field) {
-        path.append(.key(field.name))
+        let known: Int = issues.count
         refuse(.required, "is required", expected: field.constraint.typeName, nil)
-        path.removeLast()
+        lead(from: known, .key(field.name))
     }
 
     private mutating func refuseType(of value: JSONValue, _ constraint: Constraint) {
@@ -178,7 +204,7 @@ struct Validator {
     ) {
         guard !isFull else { return }
         issues.append(
-            ValidationIssue(path: path, code: code, message: message, expected: expected, value: echo(value)))
+            ValidationIssue(path: [], code: code, message: message, expected: expected, value: echo(value)))
     }
 
     /// What is repeated of a refused value: scalars, and of long strings their beginning.
