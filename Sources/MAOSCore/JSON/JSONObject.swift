@@ -22,13 +22,13 @@ public struct JSONObject: Sendable {
 
     /// The members in order.
     public private(set) var members: [Member]
-    /// Open addressing by key hash, member position + 1, 0 for a free slot; empty while searched one by one.
-    private var table: [UInt32]
+    /// Open addressing by key hash, member position + 1, 0 for a free slot; `nil` while searched one by one.
+    private var table: [UInt32]?
 
     /// An object without members.
     public init() {
         members = []
-        table = []
+        table = nil
     }
 
     /// An object of these members; of equal keys the last wins.
@@ -37,17 +37,41 @@ public struct JSONObject: Sendable {
     }
 
     /// Takes members as they were read, with equal keys among them.
-    init(unchecked written: [Member]) {
+    private init(unchecked written: consuming [Member]) {
+        self.init(written: written, mayRepeat: true)
+    }
+
+    /// Takes members as they were read, with equal keys among them where what is known of the keys allows it.
+    init(written: consuming [Member], mayRepeat: Bool) {
         members = written
-        table = []
-        guard written.count > 1 else { return }
-        if written.count <= JSONObject.linearLimit {
-            for position in 1..<written.count where linearSearch(written[position].key, before: position) != nil {
-                rebuild(from: written)
+        table = nil
+        if members.count > JSONObject.linearLimit {
+            if !fillTable() { rebuild(from: members) }
+        } else if mayRepeat, members.count > 1 {
+            for position in 1..<members.count where linearSearch(members[position].key, before: position) != nil {
+                rebuild(from: members)
                 return
             }
-        } else if !fillTable() {
-            rebuild(from: written)
+        }
+    }
+
+    /// Tells keys apart without comparing them, as far as that goes: by their lengths and first bytes.
+    struct KeyMarks {
+        private var bits: UInt64 = 0
+        /// Whether two of the keys may be equal.
+        private(set) var mayRepeat = false
+
+        /// Notes a key by its first byte and how many it has.
+        @inline(__always)
+        mutating func note(first: UInt8, length: Int) {
+            let bit = (1 as UInt64) << (UInt64(truncatingIfNeeded: length &* 11 &+ Int(first)) & 63)
+            if bits & bit != 0 { mayRepeat = true }
+            bits |= bit
+        }
+
+        /// Notes a key of which nothing is known.
+        mutating func noteUnknown() {
+            mayRepeat = true
         }
     }
 
@@ -75,19 +99,20 @@ public struct JSONObject: Sendable {
 
     /// The place of a key in ``members``.
     public func position(of key: String) -> Int? {
-        guard !table.isEmpty else { return linearSearch(key, before: members.count) }
-        let entry = table[slot(of: key)]
+        guard let table else { return linearSearch(key, before: members.count) }
+        let entry = table[slot(of: key, in: table)]
         return entry == 0 ? nil : Int(entry) - 1
     }
 
     private mutating func insert(_ member: Member) {
         members.append(member)
         guard members.count > JSONObject.linearLimit else { return }
-        if members.count * 2 > table.count {
+        guard var table = table.take(), members.count * 2 <= table.count else {
             _ = fillTable()
-        } else {
-            table[slot(of: member.key)] = UInt32(members.count)
+            return
         }
+        table[slot(of: member.key, in: table)] = UInt32(members.count)
+        self.table = table
     }
 
     private mutating func remove(at position: Int) {
@@ -95,36 +120,37 @@ public struct JSONObject: Sendable {
         if members.count > JSONObject.linearLimit {
             _ = fillTable()
         } else {
-            table = []
+            table = nil
         }
     }
 
     private mutating func rebuild(from written: [Member]) {
         members = []
-        table = []
+        table = nil
         members.reserveCapacity(written.count)
         for member in written {
             self[member.key] = member.value
         }
     }
 
-    /// Enters every member in a new table; false, with the table useless, if two keys are equal.
+    /// Enters every member in a new table; false, with the table as it was, if two keys are equal.
     private mutating func fillTable() -> Bool {
         var size = 32
         while size < members.count * 2 {
             size *= 2
         }
-        table = [UInt32](repeating: 0, count: size * 2)
+        var table = [UInt32](repeating: 0, count: size * 2)
         for position in members.indices {
-            let slot = slot(of: members[position].key)
+            let slot = slot(of: members[position].key, in: table)
             guard table[slot] == 0 else { return false }
             table[slot] = UInt32(position) + 1
         }
+        self.table = table
         return true
     }
 
     /// The slot that holds the key, or the free one where it would go.
-    private func slot(of key: String) -> Int {
+    private func slot(of key: String, in table: [UInt32]) -> Int {
         let mask = table.count - 1
         var slot = JSONObject.hash(key) & mask
         while table[slot] != 0, !JSONObject.sameKey(members[Int(table[slot]) - 1].key, key) {

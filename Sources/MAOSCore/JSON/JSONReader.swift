@@ -3,13 +3,17 @@
 /// One pass, without recursion: what is open is kept on a list no longer than `depthLimit`. A number is an integer where it is exactly
 /// an `Int64`; see ``JSONNumber`` for the others.
 public enum JSONReader {
-    /// A container that is not closed yet.
-    private struct Frame {
+    /// A container that is not closed yet, while one inside of it is read.
+    private struct Container {
         let isObject: Bool
-        /// Where its elements or members begin on their stack.
-        let start: Int
         /// In an object, the key whose value is being read.
-        var key = ""
+        let key: String
+        /// What an object holds so far.
+        let members: [JSONObject.Member]
+        /// What an array holds so far.
+        let elements: [JSONValue]
+        /// What is known of an object's keys so far.
+        let marks: JSONObject.KeyMarks
     }
 
     /// Reads a whole text.
@@ -38,9 +42,15 @@ public enum JSONReader {
     /// At most `depthLimit` arrays and objects may stand inside each other. Throws the first mistake with its byte offset.
     public static func parse(_ bytes: Span<UInt8>, depthLimit: Int) throws(JSONError) -> JSONValue {
         var scanner = JSONScanner(bytes)
-        var frames: [Frame] = []
-        var elements: [JSONValue] = []
+        // The containers around the innermost one, and that one; none is open while the former are none.
+        var outer: [Container] = []
+        var isObject = false
+        var key = ""
         var members: [JSONObject.Member] = []
+        var elements: [JSONValue] = []
+        var marks = JSONObject.KeyMarks()
+        // Containers of one text are mostly as large as each other.
+        var room = (members: 8, elements: 4)
 
         reading: while true {
             var value: JSONValue
@@ -48,34 +58,31 @@ public enum JSONReader {
             switch byte {
             case 0x22:
                 value = .string(try scanner.string())
-            case 0x7B:
-                guard frames.count < depthLimit else {
+            case 0x7B, 0x5B:
+                guard outer.count < depthLimit else {
                     throw JSONError(.tooDeep(limit: depthLimit), at: scanner.position, expected: "less nesting")
                 }
                 scanner.advance()
-                let next = try scanner.peek(expecting: "a key or \"}\"")
-                guard next == 0x7D else {
-                    let key = try takeKey(&scanner, next, expected: "a key or \"}\"")
-                    if frames.isEmpty { frames.reserveCapacity(8) }
-                    if members.isEmpty { members.reserveCapacity(16) }
-                    frames.append(Frame(isObject: true, start: members.count, key: key))
+                let opensObject = byte == 0x7B
+                let next = try scanner.peek(expecting: opensObject ? "a key or \"}\"" : "a value or \"]\"")
+                guard next == (opensObject ? 0x7D : 0x5D) else {
+                    if outer.isEmpty { outer.reserveCapacity(8) }
+                    outer.append(
+                        Container(
+                            isObject: isObject, key: consume key, members: consume members, elements: consume elements,
+                            marks: marks))
+                    (isObject, key, members, elements) = (opensObject, "", [], [])
+                    marks = JSONObject.KeyMarks()
+                    if opensObject {
+                        members.reserveCapacity(room.members)
+                        key = try takeKey(&scanner, next, expected: "a key or \"}\"", &marks)
+                    } else {
+                        elements.reserveCapacity(room.elements)
+                    }
                     continue reading
                 }
                 scanner.advance()
-                value = .object(JSONObject())
-            case 0x5B:
-                guard frames.count < depthLimit else {
-                    throw JSONError(.tooDeep(limit: depthLimit), at: scanner.position, expected: "less nesting")
-                }
-                scanner.advance()
-                guard try scanner.peek(expecting: "a value or \"]\"") == 0x5D else {
-                    if frames.isEmpty { frames.reserveCapacity(8) }
-                    if elements.isEmpty { elements.reserveCapacity(8) }
-                    frames.append(Frame(isObject: false, start: elements.count))
-                    continue reading
-                }
-                scanner.advance()
-                value = .array([])
+                value = opensObject ? .object(JSONObject()) : .array([])
             case 0x2D, 0x30...0x39:
                 value = try scanner.number()
             case 0x74:
@@ -92,31 +99,34 @@ public enum JSONReader {
             }
 
             // The value is whole: hand it to its container, and that one to the next while they close.
-            while let last = frames.indices.last {
-                let start = frames[last].start
-                if frames[last].isObject {
-                    members.append(JSONObject.Member(key: frames[last].key, value: value))
+            while !outer.isEmpty {
+                if isObject {
+                    members.append(JSONObject.Member(key: consume key, value: consume value))
                     let next = try scanner.peek(expecting: "\",\" or \"}\"")
                     if next == 0x2C {
                         scanner.advance()
                         let first = try scanner.peek(expecting: "a key")
-                        frames[last].key = try takeKey(&scanner, first, expected: "a key")
+                        key = try takeKey(&scanner, first, expected: "a key", &marks)
                         continue reading
                     }
                     guard next == 0x7D else { throw scanner.unexpected(next, expected: "\",\" or \"}\"") }
-                    value = .object(JSONObject(unchecked: take(from: &members, start)))
+                    room.members = min(max(members.count, 2), 16)
+                    value = .object(JSONObject(written: consume members, mayRepeat: marks.mayRepeat))
                 } else {
-                    elements.append(value)
+                    elements.append(consume value)
                     let next = try scanner.peek(expecting: "\",\" or \"]\"")
                     if next == 0x2C {
                         scanner.advance()
                         continue reading
                     }
                     guard next == 0x5D else { throw scanner.unexpected(next, expected: "\",\" or \"]\"") }
-                    value = .array(take(from: &elements, start))
+                    room.elements = min(max(elements.count, 2), 16)
+                    value = .array(consume elements)
                 }
                 scanner.advance()
-                frames.removeLast()
+                let around = outer.removeLast()
+                (isObject, key, members, elements) = (around.isObject, around.key, around.members, around.elements)
+                marks = around.marks
             }
             try scanner.finish()
             return value
@@ -125,26 +135,10 @@ public enum JSONReader {
 
     /// Takes a key and its colon.
     private static func takeKey(
-        _ scanner: inout JSONScanner, _ first: UInt8, expected: String
+        _ scanner: inout JSONScanner, _ first: UInt8, expected: String, _ marks: inout JSONObject.KeyMarks
     ) throws(JSONError) -> String {
         guard first == 0x22 else { throw scanner.unexpected(first, expected: expected) }
-        let key = try scanner.string()
-        let colon = try scanner.peek(expecting: "\":\" after a key")
-        guard colon == 0x3A else { throw scanner.unexpected(colon, expected: "\":\" after a key") }
-        scanner.advance()
-        return key
-    }
-
-    /// Moves what lies above `start` into an array of its own.
-    private static func take<Element>(from stack: inout [Element], _ start: Int) -> [Element] {
-        guard start > 0 else {
-            let whole = stack
-            stack = []
-            return whole
-        }
-        let top = Array(stack[start...])
-        stack.removeLast(stack.count - start)
-        return top
+        return try scanner.key(marking: &marks)
     }
 
     /// Checks a whole text and copies it without the white space between its tokens, building no values.

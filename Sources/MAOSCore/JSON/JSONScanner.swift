@@ -30,7 +30,7 @@ struct JSONScanner: ~Escapable {
         let count = bytes.count
         while position < count {
             let byte = bytes[position]
-            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
+            guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
             position += 1
         }
         throw JSONError(.unexpectedEnd, at: position, expected: expected)
@@ -59,11 +59,12 @@ struct JSONScanner: ~Escapable {
 
     /// Takes a literal whose first byte is at the position.
     mutating func literal(_ text: StaticLiteral) throws(JSONError) {
-        for expected in text.bytes {
+        let name = text.name.utf8.span
+        for index in name.indices {
             guard position < bytes.count else {
                 throw JSONError(.unexpectedEnd, at: position, expected: "\"\(text.name)\"")
             }
-            guard bytes[position] == expected else {
+            guard bytes[position] == name[index] else {
                 throw unexpected(bytes[position], expected: "\"\(text.name)\"")
             }
             position += 1
@@ -81,8 +82,6 @@ struct JSONScanner: ~Escapable {
             case .false: "false"
             }
         }
-
-        var bytes: String.UTF8View { name.utf8 }
     }
 
     /// Appends a range of the bytes.
@@ -95,7 +94,7 @@ struct JSONScanner: ~Escapable {
     /// Takes a string whose opening quote is at the position.
     mutating func string() throws(JSONError) -> String {
         let start = position + 1
-        let end = JSONString.firstSpecial(in: bytes, from: start)
+        let end = ByteSearch.first(in: bytes, from: start, marks: JSONString.specials)
         guard end < bytes.count else { throw JSONError(.unexpectedEnd, at: end, expected: "the end of a string") }
         switch bytes[end] {
         case 0x22:
@@ -107,6 +106,24 @@ struct JSONScanner: ~Escapable {
         default:
             throw JSONError(.controlCharacter(bytes[end]), at: end, expected: "an escape")
         }
+    }
+
+    /// Takes a key and its colon, notes what tells it from others, and moves to the value.
+    @inline(__always)
+    mutating func key(marking marks: inout JSONObject.KeyMarks) throws(JSONError) -> String {
+        let start = position + 1
+        let key = try string()
+        let length = position - 1 - start
+        // An escape is longer than what it stands for.
+        if length == key.utf8.count { marks.note(first: bytes[start], length: length) } else { marks.noteUnknown() }
+        if position < bytes.count, bytes[position] == 0x3A {
+            position += 1
+            return key
+        }
+        let colon = try peek(expecting: "\":\" after a key")
+        guard colon == 0x3A else { throw unexpected(colon, expected: "\":\" after a key") }
+        position += 1
+        return key
     }
 
     /// Takes a string as ``string()`` does, without making it.
@@ -205,6 +222,7 @@ struct JSONScanner: ~Escapable {
         return value
     }
 
+    @inline(__always)
     private func text(_ range: Range<Int>) throws(JSONError) -> String {
         // A quote is a character of its own in UTF-8: what lies between two of them in valid text is valid.
         switch encoding {

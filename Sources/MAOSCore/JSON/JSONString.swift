@@ -4,9 +4,13 @@ package enum JSONString {
     ///
     /// - Returns: Its place at or after `start`; the end where there is none.
     package static func firstSpecial(in bytes: Span<UInt8>, from start: Int) -> Int {
-        ByteSearch.first(in: bytes, from: start) {
-            $0.marks(below: 0x20) | $0.marks(of: 0x22) | $0.marks(of: 0x5C)
-        }
+        ByteSearch.first(in: bytes, from: start, marks: specials)
+    }
+
+    /// The marks of bytes that no string can hold as they are.
+    @inline(__always)
+    static func specials(_ word: ByteWord) -> UInt64 {
+        word.marks(below: 0x20) | word.marks(of: 0x22) | word.marks(of: 0x5C)
     }
 
     // MARK: Writing
