@@ -41,6 +41,14 @@ public enum JSONReader {
     ///
     /// At most `depthLimit` arrays and objects may stand inside each other. Throws the first mistake with its byte offset.
     public static func parse(_ bytes: Span<UInt8>, depthLimit: Int) throws(JSONError) -> JSONValue {
+        var places = JSONMemberPlaces()
+        return try read(bytes, depthLimit: depthLimit, places: &places)
+    }
+
+    /// Reads a whole text, and notes where the values of the outermost object's members stand.
+    static func read(
+        _ bytes: Span<UInt8>, depthLimit: Int, places: inout JSONMemberPlaces
+    ) throws(JSONError) -> JSONValue {
         var scanner = JSONScanner(bytes)
         // The containers around the innermost one, and that one; none is open while the former are none.
         var outer: [Container] = []
@@ -49,12 +57,15 @@ public enum JSONReader {
         var members: [JSONObject.Member] = []
         var elements: [JSONValue] = []
         var marks = JSONObject.KeyMarks()
+        // Where the value of the outermost object's member begins.
+        var start = 0
         // Containers of one text are mostly as large as each other.
         var room = (members: 8, elements: 4)
 
         reading: while true {
             var value: JSONValue
             let byte = try scanner.peek(expecting: "a value")
+            if outer.count == 1 { start = scanner.position }
             switch byte {
             case 0x22:
                 value = .string(try scanner.string())
@@ -101,6 +112,9 @@ public enum JSONReader {
             // The value is whole: hand it to its container, and that one to the next while they close.
             while !outer.isEmpty {
                 if isObject {
+                    if outer.count == 1 {
+                        places.append(scanner.isCompact(from: start) ? start..<scanner.position : nil)
+                    }
                     members.append(JSONObject.Member(key: consume key, value: consume value))
                     let next = try scanner.peek(expecting: "\",\" or \"}\"")
                     if next == 0x2C {
@@ -110,8 +124,11 @@ public enum JSONReader {
                         continue reading
                     }
                     guard next == 0x7D else { throw scanner.unexpected(next, expected: "\",\" or \"}\"") }
-                    room.members = min(max(members.count, 2), 16)
-                    value = .object(JSONObject(written: consume members, mayRepeat: marks.mayRepeat))
+                    let count = members.count
+                    room.members = min(max(count, 2), 16)
+                    let object = JSONObject(written: consume members, mayRepeat: marks.mayRepeat)
+                    if object.count < count { scanner.noteUnlike() }
+                    value = .object(object)
                 } else {
                     elements.append(consume value)
                     let next = try scanner.peek(expecting: "\",\" or \"]\"")

@@ -4,6 +4,8 @@
 struct JSONScanner: ~Escapable {
     private let bytes: Span<UInt8>
     private(set) var position = 0
+    /// Behind the last place where ``JSONWriter`` would write something else: white space, an escape, `1.0`.
+    private var unlikeEnd = 0
     /// What is known of all the bytes, so that each string need not be looked at again.
     private let encoding: Encoding
 
@@ -32,6 +34,7 @@ struct JSONScanner: ~Escapable {
             let byte = bytes[position]
             guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
             position += 1
+            unlikeEnd = position
         }
         throw JSONError(.unexpectedEnd, at: position, expected: expected)
     }
@@ -39,6 +42,16 @@ struct JSONScanner: ~Escapable {
     /// Takes the byte that ``peek(expecting:)`` has shown.
     mutating func advance() {
         position += 1
+    }
+
+    /// Whether ``JSONWriter`` writes what has been read from a place on just as it stands there.
+    func isCompact(from start: Int) -> Bool {
+        unlikeEnd <= start
+    }
+
+    /// Notes that what has been read last is written in another way.
+    mutating func noteUnlike() {
+        unlikeEnd = position
     }
 
     func unexpected(_ byte: UInt8, expected: String) -> JSONError {
@@ -102,6 +115,7 @@ struct JSONScanner: ~Escapable {
             return try text(start..<end)
         case 0x5C:
             position = end
+            defer { noteUnlike() }
             return try escapedString(from: start)
         default:
             throw JSONError(.controlCharacter(bytes[end]), at: end, expected: "an escape")
@@ -305,6 +319,7 @@ struct JSONScanner: ~Escapable {
                 return .integer(.min)
             }
         }
+        noteUnlike()
         return inexact(digits, from: start)
     }
 

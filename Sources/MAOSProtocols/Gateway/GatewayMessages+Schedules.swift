@@ -93,7 +93,7 @@ extension GatewayMessages {
     private static func target(_ object: JSONObject, name: String) throws(GatewayFailure) -> ScheduleTarget {
         switch (object["task"], object["execution"]) {
         case (.object(let template)?, nil):
-            var task: TaskSpecification = try taskSpecification(template)
+            var task: TaskSpecification = try taskSpecification(JSONDocument(.object(template)))
             if task.description.isEmpty { task.description = name.isEmpty ? "A scheduled run" : name }
             return .task(task)
         case (nil, .object(let execution)?):

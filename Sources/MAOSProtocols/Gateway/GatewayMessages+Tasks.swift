@@ -102,7 +102,7 @@ extension GatewayMessages {
     ///
     /// - Throws: ``GatewayFailure`` with every mistake.
     package static func decodeCreateTask(_ body: [UInt8]) throws(GatewayFailure) -> TaskSpecification {
-        try taskSpecification(try decode(body, createTask))
+        try taskSpecification(try document(body, createTask))
     }
 
     /// Reads the body of a change of priority.
@@ -121,19 +121,20 @@ extension GatewayMessages {
     /// Makes a specification of an object that ``createTask`` has found valid.
     ///
     /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
-    static func taskSpecification(_ object: JSONObject) throws(GatewayFailure) -> TaskSpecification {
+    static func taskSpecification(_ document: JSONDocument) throws(GatewayFailure) -> TaskSpecification {
         var specification = TaskSpecification(kind: .code, description: "")
-        try apply(object, to: &specification)
+        try apply(document, to: &specification)
         return specification
     }
 
     /// Replaces what an object that ``createTask`` has found valid, but for members that are missing, has of a specification.
     ///
     /// - Throws: ``GatewayFailure`` for what the declaration cannot say.
-    static func apply(_ object: JSONObject, to specification: inout TaskSpecification) throws(GatewayFailure) {
-        for member: JSONObject.Member in object.members {
-            let value: JSONValue = member.value
-            switch member.key {
+    static func apply(_ document: JSONDocument, to specification: inout TaskSpecification) throws(GatewayFailure) {
+        guard case .object(let object) = document.value else { throw .internalError }
+        for position in object.members.indices {
+            let value: JSONValue = object.members[position].value
+            switch object.members[position].key {
             case "type":
                 guard let name: String = value.stringValue, let kind = GatewayVocabulary.taskKind(named: name) else {
                     throw .internalError
@@ -149,10 +150,17 @@ extension GatewayMessages {
             case "requirements":
                 let requirements: [JSONValue] = value.arrayValue ?? []
                 specification.capabilities = try capabilities(requirements)
-                specification.requirements = requirements.isEmpty ? .emptyArray : normalized(requirements, type: nil)
+                specification.requirements =
+                    normalized(requirements, type: nil) ?? document.text(ofMember: position)
+            case "context":
+                guard case .object(let context) = value else { break }
+                if !replaceContext(with: context, in: &specification) {
+                    specification.context = document.text(ofMember: position)
+                }
             case "constraints":
                 let constraints: [JSONValue] = value.arrayValue ?? []
-                specification.constraints = constraints.isEmpty ? .emptyArray : normalized(constraints, type: "other")
+                specification.constraints =
+                    normalized(constraints, type: "other") ?? document.text(ofMember: position)
             case "deadline":
                 specification.deadline = value.stringValue.flatMap { ISO8601.parse($0) }.map(
                     Instant.init(milliseconds:))
@@ -167,8 +175,6 @@ extension GatewayMessages {
             case "dependencies":
                 let ids: [JSONValue] = value.arrayValue ?? []
                 specification.dependencies = ids.compactMap { $0.stringValue.map(TaskID.init(unchecked:)) }
-            case "context":
-                if case .object(let context) = value { replaceContext(with: context, in: &specification) }
             default:
                 break
             }
@@ -207,15 +213,23 @@ extension GatewayMessages {
         return policy
     }
 
-    private static func replaceContext(with context: JSONObject, in specification: inout TaskSpecification) {
+    /// Takes from a context what the orchestrator itself looks at, and keeps the rest for the agent.
+    ///
+    /// - Returns: Whether it has done so; if not, all of it is the agent's, and still to be kept.
+    private static func replaceContext(
+        with context: JSONObject, in specification: inout TaskSpecification
+    ) -> Bool {
         specification.command = nil
         specification.environment = [:]
         specification.workingDirectory = nil
         specification.project = nil
         specification.context = .emptyObject
+        guard !context.isEmpty else { return true }
+        let members: [JSONObject.Member] = context.members
+        guard members.indices.contains(where: { taskContext.index(of: members[$0].key) != nil }) else { return false }
         var rest = JSONWriter()
         rest.beginObject()
-        for member: JSONObject.Member in context.members {
+        for member: JSONObject.Member in members {
             switch member.key {
             case "command":
                 switch member.value {
@@ -235,31 +249,42 @@ extension GatewayMessages {
         }
         rest.endObject()
         if rest.count > 2 { specification.context = rest.takeText() }
+        return true
     }
 
     /// The requirements that decide which agents qualify.
     private static func capabilities(_ requirements: [JSONValue]) throws(GatewayFailure) -> [CapabilityRequirement] {
         var capabilities: [CapabilityRequirement] = []
-        for (index, requirement) in requirements.enumerated() {
-            guard requirement["type"]?.stringValue == "capability", requirement["mandatory"]?.boolValue ?? true else {
-                continue
+        for index in requirements.indices {
+            guard case .object(let requirement) = requirements[index] else { continue }
+            var capability = CapabilityRequirement(name: "")
+            var (isCapability, isMandatory) = (false, true)
+            for member: JSONObject.Member in requirement.members {
+                switch (member.key, member.value) {
+                case ("type", .string(let type)): isCapability = type == "capability"
+                case ("name", .string(let name)): capability.name = name
+                case ("mandatory", .boolean(let boolean)): isMandatory = boolean
+                case ("minProficiency", let value): capability.minimumProficiency = value.doubleValue ?? 0
+                default: break
+                }
             }
-            guard let name: String = requirement["name"]?.stringValue else {
+            guard isCapability, isMandatory else { continue }
+            guard !capability.name.isEmpty else {
                 throw .invalid([
                     ValidationIssue(
                         path: [.key("requirements"), .index(index), .key("name")], code: .required,
                         message: "is required for a capability", expected: "string")
                 ])
             }
-            capabilities.append(
-                CapabilityRequirement(
-                    name: name, minimumProficiency: requirement["minProficiency"]?.doubleValue ?? 0))
+            capabilities.append(capability)
         }
         return capabilities
     }
 
-    /// The elements as objects: a bare string becomes the description of one.
-    private static func normalized(_ elements: [JSONValue], type: String?) -> JSONText {
+    /// The elements as objects, with a bare string become the description of one; `nil` if they are objects already.
+    private static func normalized(_ elements: [JSONValue], type: String?) -> JSONText? {
+        guard !elements.isEmpty else { return .emptyArray }
+        guard elements.contains(where: { if case .string = $0 { true } else { false } }) else { return nil }
         var writer = JSONWriter()
         writer.beginArray()
         for element: JSONValue in elements {

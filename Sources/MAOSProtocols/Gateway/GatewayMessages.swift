@@ -22,15 +22,23 @@ package enum GatewayMessages {
     ///
     /// - Throws: ``GatewayFailure`` with every mistake.
     static func decode(_ body: [UInt8], _ schema: MessageSchema) throws(GatewayFailure) -> JSONObject {
-        let value: JSONValue
+        guard case .object(let object) = try document(body, schema).value else { throw .internalError }
+        return object
+    }
+
+    /// Reads a body that has to be an object, and checks it, as ``decode(_:_:)`` does; its text stays at hand.
+    ///
+    /// - Throws: ``GatewayFailure`` with every mistake.
+    static func document(_ body: [UInt8], _ schema: MessageSchema) throws(GatewayFailure) -> JSONDocument {
+        let document: JSONDocument
         do throws(JSONError) {
-            value = try JSONReader.parse(body, depthLimit: depthLimit)
+            document = try JSONDocument(body, depthLimit: depthLimit)
         } catch {
             throw .malformedBody(error)
         }
-        let issues: [ValidationIssue] = schema.issues(in: value)
-        guard issues.isEmpty, case .object(let object) = value else { throw .invalid(issues) }
-        return object
+        let issues: [ValidationIssue] = schema.issues(in: document.value)
+        guard issues.isEmpty else { throw .invalid(issues) }
+        return document
     }
 
     /// A map of strings, as ``environment`` has it.

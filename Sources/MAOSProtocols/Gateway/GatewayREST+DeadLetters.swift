@@ -111,7 +111,7 @@ extension GatewayREST {
             var specification: TaskSpecification = task.specification
             // It begins as urgent as it has become.
             specification.priority = task.state.priority
-            try GatewayMessages.apply(changes, to: &specification)
+            try GatewayMessages.apply(JSONDocument(.object(changes)), to: &specification)
             return .submit(
                 .requeueDeadLetter(task.id, as: specification), pending(.requeueEdited, task.id.rawValue, context))
         } catch {
