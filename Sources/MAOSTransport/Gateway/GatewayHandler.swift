@@ -38,8 +38,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     private var limiter: RateLimiter<GatewayCaller, TokenBucket>?
     private var origins: OriginPolicy
     private var log: Log
-    private var waiting: [UInt64: Waiting] = [:]
-    private var lastToken: UInt64 = 0
+    private var waiting = TokenTable<Waiting>()
     /// The last `Host` that was accepted.
     private var acceptedHost: [UInt8] = []
     /// Grows when what was found out about a caller may not hold any more.
@@ -119,7 +118,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         }
         let action: GatewayAction = rest.handle(request, at: now)
         if case .attach(let terminal) = action { return attach(terminal, request.head, responder) }
-        carryOut(action, logged, responder)
+        carryOut(consume action, logged, responder)
     }
 
     package func refuse(_ status: HTTPStatus, reason: String, responder: HTTPResponder) {
@@ -281,13 +280,13 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
     // MARK: Actions
 
     func carryOut(_ action: consuming GatewayAction, _ logged: LoggedRequest, _ responder: HTTPResponder) {
-        switch action {
+        switch consume action {
         case .respond(let response):
             send(response, logged, to: responder)
         case .submit(let command, let pending):
-            let request = Request(command, from: pending.principal)
             let token: UInt64 = wait(Waiting(responder: responder, pending: pending, request: logged))
-            submissions.append(Submission(request: request, target: .sink(self, token: token)))
+            submissions.append(
+                Submission(request: Request(command, from: pending.principal), target: .sink(self, token: token)))
             loop.flushLater(self)
         case .read(let read, let pending):
             reads.append((wait(Waiting(responder: responder, pending: pending, request: logged)), read))
@@ -301,21 +300,21 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
         }
     }
 
-    private func wait(_ request: Waiting) -> UInt64 {
-        lastToken += 1
-        waiting[lastToken] = request
+    private func wait(_ request: consuming Waiting) -> UInt64 {
+        let token: UInt64 = waiting.insert(request)
         lookAgain()
-        return lastToken
+        return token
     }
 
     /// Answers those that have waited longer than a request may; what becomes of their actions is heard by nobody.
     func giveUpOnOverdue() {
         let latest: Int64 = SystemClock.monotonicNanoseconds() - services.configuration.requestTime.count * 1_000_000
-        var overdue: [UInt64] = []
-        for (token, request) in waiting where request.request.begin <= latest { overdue.append(token) }
-        overdue.sort()
-        for token: UInt64 in overdue {
-            guard let request: Waiting = waiting.removeValue(forKey: token) else { continue }
+        var overdue: [Waiting] = []
+        for token: UInt64 in waiting.tokens(where: { $0.request.begin <= latest }) {
+            if let request: Waiting = waiting.remove(token) { overdue.append(request) }
+        }
+        overdue.sort { $0.request.begin < $1.request.begin }
+        for request: Waiting in overdue {
             send(rest.expire(request.pending, at: now), request.request, to: request.responder)
         }
     }
@@ -355,7 +354,7 @@ package final class GatewayHandler: EventSource, HTTPHandler, LoopHandler, @unch
 
     /// Goes on with a request, unless its time was up before.
     private func finish(_ token: UInt64, _ next: (GatewayPending) -> GatewayAction) {
-        guard let request: Waiting = waiting.removeValue(forKey: token) else { return }
+        guard let request: Waiting = waiting.remove(token) else { return }
         goOn(request, next(request.pending))
     }
 
