@@ -79,8 +79,9 @@ extension GatewayREST {
     /// Bodies are JSON; a body without a type is taken for it.
     func checkContentType(_ request: GatewayRequest) throws(GatewayFailure) {
         guard let bytes: ArraySlice<UInt8> = request.head.fields.value(.contentType) else { return }
-        let end: Int = bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.endIndex
-        let type: Span<UInt8> = bytes.span.extracting(0..<(end - bytes.startIndex))
+        guard !bytes.span.isEqual(to: "application/json") else { return }
+        let end: Int = ByteSearch.first(UInt8(ascii: ";"), in: bytes.span)
+        let type: Span<UInt8> = bytes.span.extracting(0..<end)
         let trimmed: Range<Int> = HTTPCharacter.trimmed(type, 0..<type.count)
         guard HTTPCharacter.equal(type.extracting(trimmed), "application/json") else {
             throw .unsupportedMediaType(String(decoding: bytes, as: UTF8.self))

@@ -55,12 +55,9 @@ enum HTTPCharacter {
 
     /// Whether bytes are this ASCII text without regard to case.
     static func equal(_ bytes: Span<UInt8>, _ lowercase: String) -> Bool {
-        guard bytes.count == lowercase.utf8.count else { return false }
-        var index = 0
-        for expected in lowercase.utf8 {
-            guard lowercased(bytes[index]) == expected else { return false }
-            index += 1
-        }
+        let expected = lowercase.utf8.span
+        guard bytes.count == expected.count else { return false }
+        for index in bytes.indices where lowercased(bytes[index]) != expected[index] { return false }
         return true
     }
 
