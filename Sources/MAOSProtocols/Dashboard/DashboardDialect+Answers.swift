@@ -97,14 +97,15 @@ extension DashboardDialect {
         for message: DashboardConnection.Message in held { deliver(message, to: connection) }
     }
 
-    /// Sends a message, and notes how far the client has been told.
+    /// Sends a message, and notes how far the client has been told; does neither where the connection is being closed.
     func deliver(_ message: DashboardConnection.Message, to connection: DashboardConnection) {
+        guard !connection.isClosing else { return }
         guard note(message, connection) else { return replaced(connection) }
         send(message.bytes, to: connection)
     }
 
     /// Notes that a message is sent; false where another connection has the session.
-    func note(_ message: DashboardConnection.Message, _ connection: DashboardConnection) -> Bool {
+    private func note(_ message: DashboardConnection.Message, _ connection: DashboardConnection) -> Bool {
         guard let session: DashboardSession = connection.session else { return false }
         let own: DashboardSession.Holder = holder(of: connection)
         return session.withState { (state: inout DashboardSession.State) in

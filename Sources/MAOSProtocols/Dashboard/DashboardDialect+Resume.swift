@@ -282,7 +282,10 @@ extension DashboardDialect {
             send(alert.bytes, to: connection)
         }
         for message: DashboardConnection.Message in missed { deliver(message, to: connection) }
-        session.withState { $0.eventCursor = max($0.eventCursor, replay.boundary) }
+        let own: DashboardSession.Holder = holder(of: connection)
+        session.withState { (state: inout DashboardSession.State) in
+            if state.holder == own { state.eventCursor = max(state.eventCursor, replay.boundary) }
+        }
         for live in replay.live {
             if let agent: AgentID = live.agent, live.entry > 0, live.entry <= replay.read[agent] ?? 0 { continue }
             if let agent: AgentID = live.agent, connection.pending[agent] != nil {

@@ -105,16 +105,26 @@ package final class DashboardDialect: SocketDialect {
     package func close(_ peer: PeerID, at now: Instant) -> [SocketOutput] {
         guard let connection: DashboardConnection = connections.removeValue(forKey: peer) else { return [] }
         if connection.isCounted { hub.close(from: connection.arrival.address) }
-        leave(connection, at: now)
+        if !connection.isClosing { endTelling(connection) }
+        if let session: DashboardSession = connection.session {
+            connection.session = nil
+            hub.detach(session, from: holder(of: connection), at: now)
+        }
         return take()
     }
 
-    /// Takes a connection from its session, which goes on waiting for another.
-    private func leave(_ connection: DashboardConnection, at now: Instant) {
+    package func ending(_ peer: PeerID) {
+        guard let connection: DashboardConnection = connections[peer], !connection.isClosing else { return }
+        endTelling(connection)
+    }
+
+    /// Tells a connection nothing more: whatever comes from now on, its session misses, until somebody comes back to it.
+    private func endTelling(_ connection: DashboardConnection) {
+        connection.isClosing = true
         guard let session: DashboardSession = connection.session else { return }
         let cursor: UInt64? = cursor(of: connection)
-        connection.session = nil
         connection.replay = nil
+        connection.pace.endAll()
         members.removeAll { $0 === connection }
         generalListeners.removeAll { $0 === connection }
         for agent: AgentID in Set(connection.agents.keys).union(connection.subscriptions.compactMap(\.agent)) {
@@ -126,8 +136,8 @@ package final class DashboardDialect: SocketDialect {
         session.withState { (state: inout DashboardSession.State) in
             guard state.holder == holder(of: connection) else { return }
             state.known.merge(seen) { $1 }
+            if let cursor { state.eventCursor = cursor }
         }
-        hub.detach(session, from: holder(of: connection), at: now, cursor: cursor)
         if members.isEmpty {
             known = [:]
             listeners = [:]
@@ -300,7 +310,7 @@ package final class DashboardDialect: SocketDialect {
 
     func close(_ connection: DashboardConnection, code: UInt16, reason: String) {
         guard !connection.isClosing else { return }
-        connection.isClosing = true
+        endTelling(connection)
         outputs.append(.close(connection.peer, code: code, reason: reason))
     }
 

@@ -194,12 +194,11 @@ package final class DashboardHub: Sendable {
     }
 
     /// A connection has gone; its session waits for another, if it has none yet.
-    func detach(_ session: DashboardSession, from holder: DashboardSession.Holder, at now: Instant, cursor: UInt64?) {
+    func detach(_ session: DashboardSession, from holder: DashboardSession.Holder, at now: Instant) {
         session.withState { (state: inout DashboardSession.State) in
             guard state.holder == holder else { return }
             state.holder = nil
             state.detachedAt = now
-            if let cursor { state.eventCursor = cursor }
         }
     }
 

@@ -19,6 +19,9 @@ package protocol SocketDialect: AnyObject {
     /// Takes note of a frame that carries no message: a ping or pong of the protocol.
     func sign(ofLifeFrom peer: PeerID, at now: Instant)
 
+    /// Takes note that the transport is closing a connection, which takes no more messages; ``close(_:at:)`` follows.
+    func ending(_ peer: PeerID)
+
     /// Hears how a connection ends, right before ``close(_:at:)``; 1006 where nothing was said (RFC 6455 §7.4.1).
     func closing(_ peer: PeerID, code: UInt16, at now: Instant)
 
@@ -54,6 +57,9 @@ package protocol SocketDialect: AnyObject {
 }
 
 extension SocketDialect {
+    /// Does not matter.
+    package func ending(_ peer: PeerID) {}
+
     /// Does not matter.
     package func closing(_ peer: PeerID, code: UInt16, at now: Instant) {}
 

@@ -139,6 +139,9 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
         carryOut(dialect.drained(peer, at: now))
     }
 
+    /// The connection is being closed, and takes no more messages.
+    func ending(_ peer: PeerID) { dialect.ending(peer) }
+
     func signOfLife(from peer: PeerID) { dialect.sign(ofLifeFrom: peer, at: now) }
 
     package override func deadlineReached() {
@@ -156,6 +159,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
         for (peer, caller) in bearers where !services.credentials.stillHolds(caller) {
             bearers[peer] = nil
             carryOut([.close(peer, code: 1008, reason: "the credentials have been revoked")])
+            ending(peer)
         }
     }
 

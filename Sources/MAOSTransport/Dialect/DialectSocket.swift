@@ -84,14 +84,23 @@ final class DialectSocket: WebSocketDelegate {
             return
         }
         handler.measures.messagesOut.add(UInt64(message.messageCount))
-        if case .full = connection.send(message, isAlone: isAlone) { isFull = true }
+        note(connection.send(message, isAlone: isAlone))
     }
 
     func send(_ text: [UInt8], isUrgent: Bool = false) {
         guard undecided == nil else { return deliver(SharedMessage(text: text), superseding: nil) }
         guard let connection else { return }
         handler.measures.messagesOut.add()
-        if case .full = connection.sendText(text, isUrgent: isUrgent) { isFull = true }
+        note(connection.sendText(text, isUrgent: isUrgent))
+    }
+
+    /// Notes how much waits behind a message.
+    private func note(_ backlog: WebSocketServerConnection.Backlog) {
+        switch backlog {
+        case .open: break
+        case .full: isFull = true
+        case .closed: handler.ending(peer)
+        }
     }
 
     // MARK: What comes
