@@ -12,6 +12,10 @@ extension DashboardDialect {
                 !connection.pace.isBehind(with: agent, hearingOf: printed.sequence),
                 let wish = texts.wish(of: connection)
             else { return }
+            // What the entry before it has left over is found by reading what the client missed.
+            if connection.replay != nil, printed.stream == .terminal {
+                return connection.pace.fallBehind(with: agent, at: printed.sequence, part: 0, rest)
+            }
             audience.append((connection, wish, texts.parts(wish)))
         }
         var part: Int = 0

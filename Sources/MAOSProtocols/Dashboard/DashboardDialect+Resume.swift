@@ -6,10 +6,16 @@ struct DashboardLogReading {
     var cursor: DashboardSession.OutputCursor?
     /// Entries before this time are not for the client, where ``cursor`` does not say.
     var since: Instant
+    /// How many entries may have had the beginning of a character whose rest is in the next one.
+    var leadLength: UInt64
     /// The last entry to be read; `nil` before that is known.
     var last: UInt64?
+    /// The oldest entry that the log still has.
+    var oldest: UInt64 = 0
     /// The oldest entry that the client has missed.
     var first: UInt64 = 0
+    /// The oldest entry that the client is told of.
+    var start: UInt64 = 0
     /// The entries that are being read.
     var block: ClosedRange<UInt64> = 0...0
     /// Those of them that have been.
@@ -19,7 +25,11 @@ struct DashboardLogReading {
     var missed: [DashboardReplay.Missed] = []
     /// Entries that are passed over because there are too many.
     var dropped: Int = 0
+    /// What the entry before the next one has left over.
     var rest: DashboardRest?
+
+    /// The oldest entry that is read: for the beginning of a character that ``start`` goes on with.
+    var lead: UInt64 { max(oldest, start - min(start, leadLength)) }
 }
 
 /// What a client missed while it was away, derived again from what is stored.
@@ -64,8 +74,11 @@ extension DashboardDialect {
         let since: Instant = state.subscriptions.map(\.sinceTime).min() ?? session.connectedAt
         for agent: AgentID in agents.sorted() {
             connection.replay?.reads += 1
+            // Only what terminals print is cut within characters, and there are at most four bytes in one.
+            let isCut: Bool = view.agent(agent)?.specification.resident != .conversation
             let reading = DashboardLogReading(
-                cursor: state.outputCursors[agent], since: state.agents[agent] == nil ? since : session.connectedAt)
+                cursor: state.outputCursors[agent], since: state.agents[agent] == nil ? since : session.connectedAt,
+                leadLength: isCut ? 3 : 0)
             // The end of the log first.
             perform(
                 .read(.output(.agent(agent), from: .max, limit: 1, byteLimit: 1)), .log(agent, reading),
@@ -165,8 +178,12 @@ extension DashboardDialect {
         }
         guard let last: UInt64 = reading.last else {
             reading.last = page.lastSequence
+            reading.oldest = page.firstSequence
             reading.first = max((reading.cursor?.sequence ?? 0) + 1, page.firstSequence)
-            guard reading.first <= page.lastSequence else { return logDone(agent, reading, connection, at: now) }
+            reading.start = reading.first
+            guard page.lastSequence > 0, reading.lead <= page.lastSequence else {
+                return logDone(agent, reading, connection, at: now)
+            }
             return readBlock(endingAt: page.lastSequence, agent, reading, connection)
         }
         reading.read += page.entries.filter { reading.block.contains($0.sequence) && $0.sequence <= last }
@@ -175,13 +192,12 @@ extension DashboardDialect {
         }
         reading.pieces = reading.read + reading.pieces
         reading.read = []
-        let isEnough: Bool = keepNewest(of: &reading, connection)
-        if !isEnough, reading.block.lowerBound > reading.first {
+        keepNewest(of: &reading, connection)
+        if reading.block.lowerBound > reading.lead {
             return readBlock(endingAt: reading.block.lowerBound - 1, agent, reading, connection)
         }
-        if reading.cursor != nil, let oldest: UInt64 = reading.pieces.first?.sequence {
-            reading.dropped += Int(oldest - reading.first)
-        }
+        let told: OutputEntry? = reading.pieces.first { $0.sequence >= reading.start }
+        if reading.cursor != nil, let told { reading.dropped += Int(told.sequence - reading.first) }
         for entry: OutputEntry in reading.pieces { take(entry, of: agent, &reading, connection) }
         reading.pieces = []
         logDone(agent, reading, connection, at: now)
@@ -191,7 +207,7 @@ extension DashboardDialect {
         endingAt end: UInt64, _ agent: AgentID, _ reading: DashboardLogReading, _ connection: DashboardConnection
     ) {
         var reading: DashboardLogReading = reading
-        let length: UInt64 = min(DashboardDialect.blockLength, end - reading.first + 1)
+        let length: UInt64 = min(DashboardDialect.blockLength, end - reading.lead + 1)
         reading.block = (end - length + 1)...end
         readLog(from: reading.block.lowerBound, agent, reading, connection)
     }
@@ -208,20 +224,17 @@ extension DashboardDialect {
     }
 
     /// Leaves out what is before the newest entries that may be sent again.
-    ///
-    /// - Returns: Whether more of them than may be sent are there.
-    private func keepNewest(of reading: inout DashboardLogReading, _ connection: DashboardConnection) -> Bool {
+    private func keepNewest(of reading: inout DashboardLogReading, _ connection: DashboardConnection) {
         let tellsLines: Bool = connection.listensToLogs
         var (messages, bytes): (Int, Int) = (0, 0)
-        for place: Int in reading.pieces.indices.reversed() {
-            let piece: OutputEntry = reading.pieces[place]
+        for piece: OutputEntry in reading.pieces.reversed() where piece.sequence >= reading.start {
             messages += 1 + (tellsLines ? LogEntry.lineCount(of: piece.data) : 0)
             bytes += piece.data.count
             guard messages >= configuration.missedMessages || bytes >= configuration.missedBytes else { continue }
-            reading.pieces.removeFirst(place)
-            return true
+            reading.start = piece.sequence
+            let lead: UInt64 = reading.lead
+            return reading.pieces.removeAll { $0.sequence < lead }
         }
-        return false
     }
 
     private func take(
@@ -229,7 +242,7 @@ extension DashboardDialect {
         _ connection: DashboardConnection
     ) {
         let entry: OutputEntry = DashboardProjection.whole(printed, &reading.rest)
-        if reading.cursor == nil, entry.time < reading.since { return }
+        guard entry.sequence >= reading.start, reading.cursor != nil || entry.time >= reading.since else { return }
         var texts = DashboardOutputTexts(entry, of: agent)
         guard let wish = texts.wish(of: connection) else { return }
         var parts: Range<Int> = texts.parts(wish)
@@ -253,6 +266,11 @@ extension DashboardDialect {
         connection.replay?.read[agent] = reading.last
         if let last: UInt64 = reading.last {
             connection.outputFrom[agent] = max(connection.outputFrom[agent] ?? 0, last)
+        }
+        if let rest: DashboardRest = reading.rest {
+            // What comes next goes on with it, on this loop as on any other.
+            connection.pace.remember(rest, of: agent)
+            if rest.sequence > rests[agent]?.sequence ?? 0 { rests[agent] = rest }
         }
         readDone(connection, at: now)
     }

@@ -153,6 +153,9 @@ struct ReaderPace<Source: Hashable & Comparable, Memo> {
         lags[source] = lag
     }
 
+    /// Takes note of what is to be known to go on with a log, where it is behind with that.
+    mutating func remember(_ memo: Memo, of source: Source) { lags[source]?.memo = memo }
+
     /// Nothing of a log is to be told any more, or what comes is told as it comes.
     mutating func end(_ source: Source) {
         lags[source] = nil

@@ -61,6 +61,9 @@ final class DashboardWorld {
     var takesInput = true
     /// What the system says instead of taking it.
     var inputFailure: String?
+    /// Whether reads wait for ``performReads()``.
+    var holdsReads = false
+    private var heldReads: [(loop: Int, output: SocketOutput)] = []
     private var lastPeer: UInt64 = 0
     private var loops: [PeerID: Int] = [:]
 
@@ -172,6 +175,14 @@ final class DashboardWorld {
         for (loop, dialect) in dialects.enumerated() { try await carryOut(dialect.skipped([gap], at: now), loop) }
     }
 
+    /// Carries out the reads that wait, and what comes of them.
+    func performReads() async throws {
+        holdsReads = false
+        let reads: [(loop: Int, output: SocketOutput)] = heldReads
+        heldReads = []
+        for read in reads { try await carryOut([read.output], read.loop) }
+    }
+
     /// Makes an agent whose process runs, and takes the messages that tell of it.
     func createAgent(from peer: PeerID) async throws -> AgentID {
         try await send(
@@ -206,6 +217,8 @@ final class DashboardWorld {
                 let events: [Event] = collectors[loop].take()
                 waiting += dialects[loop].receive(events, at: now)
                 waiting += dialects[loop].complete(token, with: .reply(result), at: now)
+            case .perform(.read, _) where holdsReads:
+                heldReads.append((loop, next))
             case .perform(.read(let read), let token):
                 let result = read.perform(history: journal, output: self.outputs)
                 waiting += dialects[loop].complete(token, with: .read(result), at: now)
