@@ -139,7 +139,9 @@ struct DashboardReplay {
     var liveBytes: Int = 0
     /// The newest entry read of each agent's log.
     var read: [AgentID: UInt64] = [:]
-    /// What has been sent before the client went back in time.
+    /// Whether the client named a last message that is not known.
+    var isLost: Bool
+    /// Messages of events that have been sent before the client went back in time.
     var known: Set<DashboardSession.Sent> = []
     /// What the messages so far say of agents.
     var agents: [AgentID: DashboardAgent] = [:]

@@ -92,7 +92,7 @@ extension DashboardDialect {
             return send(status("authenticated", session, connection, queued: 0, at: now), to: connection)
         }
         resumptions += 1
-        resume(connection, session, boundary: boundary, at: now)
+        resume(connection, session, boundary: boundary, isLost: attachment.isLost, at: now)
     }
 
     /// What agents there are; others are learned of as they come.

@@ -136,7 +136,7 @@ extension DashboardDialect {
         if let agent: DashboardAgent = known[id] ?? creation.agent {
             let text: DashboardText = DashboardProjection.created(
                 agent, pid: pid, of: event, correlation: request.correlation)
-            send(text.bytes, to: connection)
+            deliver(DashboardProjection.creation(text, of: event), to: connection)
         }
         release(id, connection)
     }

@@ -63,7 +63,7 @@ extension DashboardDialect {
             let correlation: String? = connection.session?.withState { $0.creations.removeValue(forKey: id) }
             guard let correlation else { continue }
             let text: DashboardText = DashboardProjection.created(agent, pid: pid, of: event, correlation: correlation)
-            send(text.bytes, to: connection)
+            deliver(DashboardProjection.creation(text, of: event), to: connection)
         }
     }
 

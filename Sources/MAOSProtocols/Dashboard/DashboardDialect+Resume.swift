@@ -45,10 +45,19 @@ extension DashboardDialect {
     ]
 
     /// Restores what a session listens to, and begins to read what it missed.
-    func resume(_ connection: DashboardConnection, _ session: DashboardSession, boundary: UInt64, at now: Instant) {
+    ///
+    /// - Parameters:
+    ///   - connection: The new connection.
+    ///   - session: Its session.
+    ///   - boundary: Events up to this one are read; those after it come by themselves.
+    ///   - isLost: Whether the client named a last message that is not known.
+    ///   - now: The time.
+    func resume(
+        _ connection: DashboardConnection, _ session: DashboardSession, boundary: UInt64, isLost: Bool, at now: Instant
+    ) {
         let state: DashboardSession.State = session.withState { $0 }
-        var replay = DashboardReplay(boundary: boundary)
-        replay.known = Set((0..<state.sent.count).compactMap { state.sent[$0] })
+        var replay = DashboardReplay(boundary: boundary, isLost: isLost)
+        replay.known = Set(state.runs.filter { $0.source == .event }.map(\.first))
         // As they were when the client left.
         replay.agents = state.known.merging(known) { (then: DashboardAgent, _) in then }
         replay.creations = state.creations
@@ -74,10 +83,14 @@ extension DashboardDialect {
         let since: Instant = state.subscriptions.map(\.sinceTime).min() ?? session.connectedAt
         for agent: AgentID in agents.sorted() {
             connection.replay?.reads += 1
+            // Where nobody is told of lines, an entry is one message.
+            let cursor: DashboardSession.OutputCursor? = state.outputCursors[agent].map {
+                $0.part > 0 && !connection.listensToLogs ? DashboardSession.OutputCursor(sequence: $0.sequence + 1) : $0
+            }
             // Only what terminals print is cut within characters, and there are at most four bytes in one.
             let isCut: Bool = view.agent(agent)?.specification.resident != .conversation
             let reading = DashboardLogReading(
-                cursor: state.outputCursors[agent], since: state.agents[agent] == nil ? since : session.connectedAt,
+                cursor: cursor, since: state.agents[agent] == nil ? since : session.connectedAt,
                 leadLength: isCut ? 3 : 0)
             // The end of the log first.
             perform(
@@ -297,6 +310,14 @@ extension DashboardDialect {
                 level: "warning", category: "performance",
                 "\(replay.dropped) messages are not sent again: they are older than the newest \(missed.count)",
                 id: makeID(), at: now, details: JSONText(details))
+            send(alert.bytes, to: connection)
+        }
+        if replay.isLost {
+            let alert: DashboardText = DashboardProjection.alert(
+                level: "warning", category: "performance",
+                "lastMessageId names no message that is remembered: some that came after it may be missing",
+                id: makeID(),
+                at: now)
             send(alert.bytes, to: connection)
         }
         for message: DashboardConnection.Message in missed { deliver(message, to: connection) }

@@ -31,6 +31,8 @@ package final class DashboardHub: Sendable {
     struct Attachment {
         var session: DashboardSession
         var isResumed: Bool
+        /// Whether the client names a last message that nothing can be gone back to for.
+        var isLost = false
     }
 
     /// A limit that is never reached.
@@ -171,14 +173,14 @@ package final class DashboardHub: Sendable {
             let usual: DashboardSession? = state.clients[client].flatMap { state.sessions[$0] }
             let known: DashboardSession? = named?.userID == client.userID ? named : sessionID == nil ? usual : nil
             if let known {
-                known.withState { (session: inout DashboardSession.State) in
+                let isLost: Bool = known.withState { (session: inout DashboardSession.State) in
                     session.holder = holder
                     session.detachedAt = nil
                     session.principal = caller.principal
                     session.expires = expires
-                    if let lastMessageID { session.rewind(after: lastMessageID) }
+                    return lastMessageID.map { !session.rewind(after: $0) } ?? false
                 }
-                return Attachment(session: known, isResumed: true)
+                return Attachment(session: known, isResumed: true, isLost: isLost)
             }
             let id: String = UUIDMaker.text(high: state.random.next(), low: state.random.next())
             let session = DashboardSession(

@@ -104,6 +104,13 @@ enum DashboardProjection {
         }
     }
 
+    /// That confirmation on its way to whoever asked.
+    static func creation(_ text: DashboardText, of event: Event) -> DashboardConnection.Message {
+        let position = DashboardPosition(source: .event, sequence: event.sequence)
+        return DashboardConnection.Message(
+            bytes: text.bytes, sent: DashboardSession.Sent(position: position, part: 2))
+    }
+
     // MARK: Output
 
     /// The stream's name: a terminal has one stream only, which counts as the standard output.

@@ -40,6 +40,19 @@ final class DashboardSession: Sendable {
         var part: UInt32
     }
 
+    /// Messages that were sent one after the other: of an agent's output any number, else one.
+    struct Run: Sendable {
+        var first: Sent
+        var last: Sent
+
+        var source: DashboardPosition.Source { first.position.source }
+
+        func contains(_ message: Sent) -> Bool {
+            func place(_ sent: Sent) -> (UInt64, UInt32) { (sent.position.sequence, sent.part) }
+            return message.position.source == source && place(first) <= place(message) && place(message) <= place(last)
+        }
+    }
+
     /// How far a client has been told of an agent's log.
     struct OutputCursor: Sendable, Hashable, Comparable {
         /// The newest entry that it has been told of.
@@ -80,12 +93,15 @@ final class DashboardSession: Sendable {
         var eventCursor: UInt64
         /// How far it has been told of each agent's log.
         var outputCursors: [AgentID: OutputCursor] = [:]
-        /// The newest messages that were sent, oldest first.
-        var sent = Deque<Sent>()
+        /// The newest messages that were sent, oldest first, but for ``latest``.
+        var sent = Deque<Run>()
+        /// Those that were sent last.
+        var latest: Run?
     }
 
     /// Messages of clients whose answers are remembered.
     static let answerLimit: Int = 1_000
+    /// Runs of messages that were sent.
     static let sentLimit: Int = 1_000
     static let commandLimit: Int = 1_000
 
@@ -107,14 +123,22 @@ final class DashboardSession: Sendable {
 }
 
 extension DashboardSession.State {
+    /// The newest messages that were sent, oldest first.
+    var runs: [DashboardSession.Run] { (0..<sent.count).compactMap { sent[$0] } + (latest.map { [$0] } ?? []) }
+
     /// Notes a message that was sent, so that what follows it can be found.
     ///
     /// - Parameters:
     ///   - sent: What it was derived from.
     ///   - isFollowed: Whether that has more messages for the client.
     mutating func note(_ sent: DashboardSession.Sent, isFollowed: Bool) {
-        self.sent.append(sent)
-        if self.sent.count > DashboardSession.sentLimit { _ = self.sent.popFirst() }
+        if case .output = sent.position.source, latest?.source == sent.position.source {
+            latest?.last = sent
+        } else {
+            if let latest { self.sent.append(latest) }
+            if self.sent.count > DashboardSession.sentLimit { _ = self.sent.popFirst() }
+            latest = DashboardSession.Run(first: sent, last: sent)
+        }
         let sequence: UInt64 = sent.position.sequence
         switch sent.position.source {
         case .event: eventCursor = max(eventCursor, sequence)
@@ -136,20 +160,33 @@ extension DashboardSession.State {
         }
     }
 
-    /// Goes back to the moment after a message was sent; does nothing where that is not known.
-    mutating func rewind(after messageID: String) {
-        guard
-            let place: Int = (0..<sent.count).last(where: { (index: Int) in
-                sent[index].map { DashboardMessageID.text(of: $0.position, part: $0.part) == messageID } ?? false
-            })
-        else { return }
-        // The oldest of each source, as what came before it.
+    /// Goes back to the moment after a message was sent, or after an agent's output was that is not remembered any more.
+    ///
+    /// - Parameter messageID: The message's identifier.
+    /// - Returns: False where that is not known; then nothing is done.
+    mutating func rewind(after messageID: String) -> Bool {
+        var runs: [DashboardSession.Run] = runs
+        let agents: [AgentID] = runs.compactMap { if case .output(let agent) = $0.source { agent } else { nil } }
+        guard let message = DashboardMessageID.message(messageID, of: Set(agents).union(outputCursors.keys)) else {
+            return false
+        }
+        let following = DashboardSession.OutputCursor(sequence: message.position.sequence - 1, part: message.part + 1)
+        // What each source goes on with, as what came before that.
         var firsts: [DashboardPosition.Source: DashboardSession.OutputCursor] = [:]
-        for index: Int in (place + 1)..<max(sent.count, place + 1) {
-            guard let entry: DashboardSession.Sent = sent[index] else { continue }
-            let before = DashboardSession.OutputCursor(sequence: entry.position.sequence - 1, part: entry.part)
-            let source: DashboardPosition.Source = entry.position.source
-            firsts[source] = firsts[source].map { min($0, before) } ?? before
+        let place: Int? = runs.lastIndex { $0.contains(message) }
+        if let place {
+            if runs[place].last != message { firsts[message.position.source] = following }
+        } else {
+            // All that is remembered was sent after it.
+            guard case .output(let agent) = message.position.source, let cursor = outputCursors[agent],
+                following < cursor
+            else { return false }
+            firsts[message.position.source] = following
+        }
+        for run: DashboardSession.Run in runs[((place ?? -1) + 1)...] {
+            let before = DashboardSession.OutputCursor(
+                sequence: run.first.position.sequence - 1, part: run.first.part)
+            firsts[run.source] = firsts[run.source].map { min($0, before) } ?? before
         }
         for (source, first) in firsts {
             switch source {
@@ -157,8 +194,10 @@ extension DashboardSession.State {
             case .output(let agent): outputCursors[agent] = outputCursors[agent].map { min($0, first) } ?? first
             }
         }
-        var kept = Deque<DashboardSession.Sent>()
-        for index: Int in 0...place { if let entry: DashboardSession.Sent = sent[index] { kept.append(entry) } }
-        sent = kept
+        runs.removeSubrange(((place ?? -1) + 1)...)
+        sent = Deque()
+        for run: DashboardSession.Run in runs.dropLast() { sent.append(run) }
+        latest = DashboardSession.Run(first: runs.last?.first ?? message, last: message)
+        return true
     }
 }

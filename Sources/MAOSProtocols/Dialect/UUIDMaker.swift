@@ -24,7 +24,8 @@ package struct UUIDMaker: Sendable {
         return String(validUTF8: UUIDText.bytes(high: bits.high, low: bits.low).span) ?? ""
     }
 
-    private static func bits(high: UInt64, low: UInt64) -> (high: UInt64, low: UInt64) {
+    /// The bits of that one.
+    static func bits(high: UInt64, low: UInt64) -> (high: UInt64, low: UInt64) {
         (high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000, low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
     }
 }

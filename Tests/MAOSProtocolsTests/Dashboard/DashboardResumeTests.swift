@@ -18,6 +18,8 @@ struct DashboardResumeTests {
         replies.filter { $0.type == "system:alert" }
     }
 
+    private func id(_ reply: DashboardReply) -> String { reply.json["id"]?.stringValue ?? "" }
+
     @Test("DASH-SESS-06: what happens while a connection is being closed is missed by it", arguments: [true, false])
     func closing(byTransport: Bool) async throws {
         let world = try await DashboardWorld()
@@ -108,5 +110,84 @@ struct DashboardResumeTests {
         #expect(alerts(told).first?.payload["details"]?["dropped"]?.intValue == text.count - 1_000)
         let expected: [DashboardReply] = outputs(world.take(other)).suffix(1_000)
         #expect(outputs(told).map { $0.payload["data"] } == expected.map { $0.payload["data"] })
+    }
+
+    // MARK: The last message that arrived
+
+    @Test("DASH-SESS-06: whoever missed more than a thousand messages of a flood is told how many do not come again")
+    func flood() async throws {
+        let world = try await DashboardWorld()
+        let first = try await world.join()
+        let agent: AgentID = try await world.createAgent(from: first.peer)
+        for number: Int in 1...2_500 { try await world.print(Array("\(number)\n".utf8), by: agent) }
+        let told: [DashboardReply] = outputs(world.take(first.peer))
+        #expect(told.count == 2_500)
+        try await world.close(first.peer)
+        let again = try await world.join(more: #","lastMessageId":"\#(id(told[499]))""#)
+        let messages: [DashboardReply] = world.take(again.peer)
+        #expect(sequences(messages) == Array(1_501...2_500))
+        #expect(alerts(messages).map { $0.payload["details"]?["dropped"] } == [1_000])
+        // A newer one of them.
+        try await world.close(again.peer)
+        let third = try await world.join(more: #","lastMessageId":"\#(id(told[2_000]))""#)
+        let last: [DashboardReply] = world.take(third.peer)
+        #expect(outputs(last).map(id) == told.dropFirst(2_001).map(id))
+        #expect(alerts(last).isEmpty)
+    }
+
+    @Test(
+        "DASH-SESS-06: of several agents by turns, what came after the last message of one is sent again",
+        arguments: [20, 1_200])
+    func turns(count: Int) async throws {
+        let world = try await DashboardWorld()
+        let first = try await world.join()
+        let agents: [AgentID] = [
+            try await world.createAgent(from: first.peer), try await world.createAgent(from: first.peer),
+        ]
+        for number: Int in 1...count {
+            world.clock.advance(1)
+            for agent: AgentID in agents { try await world.print(Array("\(number)\n".utf8), by: agent) }
+        }
+        let told: [DashboardReply] = outputs(world.take(first.peer))
+        #expect(told.count == 2 * count)
+        try await world.close(first.peer)
+        let again = try await world.join(more: #","lastMessageId":"\#(id(told[8]))""#)
+        let messages: [DashboardReply] = world.take(again.peer)
+        #expect(Set(outputs(messages).map(id)) == Set(told.dropFirst(9).suffix(1_000).map(id)))
+        // What is known of one agent's output and is not sent again is counted.
+        let dropped: Int = alerts(messages).first?.payload["details"]?["dropped"]?.intValue ?? 0
+        #expect(count == 20 ? dropped == 0 : dropped >= count - 5 - 500)
+    }
+
+    @Test("DASH-SESS-06: whoever names a message that is not known is told so, and gets what it has not been sent")
+    func unknown() async throws {
+        let world = try await DashboardWorld()
+        let first = try await world.join()
+        try await world.send(
+            "agent:create", #"{"name":"Ada","model":"claude-3-opus","workspace":"w"}"#, from: first.peer)
+        let agent: AgentRecord = try #require(world.orchestrator.view.agents().last)
+        try await world.report(.agentStarted(agent.id, process: ProcessIdentity(pid: 42, startTicks: 7)))
+        let begun: [DashboardReply] = world.take(first.peer)
+        let created: DashboardReply = try #require(begun.first { $0.type == "agent:created" })
+        let statuses: [DashboardReply] = begun.filter { $0.type == "agent:status" }
+        try await world.print(Array("told\n".utf8), by: agent.id)
+        try await world.close(first.peer)
+        try await world.print(Array("missed\n".utf8), by: agent.id)
+        let zero = DashboardMessageID.text(of: DashboardPosition(source: .event, sequence: 0), part: 0)
+        for (number, name) in ["m-1", zero, "00000000-0000-4000-8000-000000000000"].enumerated() {
+            let again = try await world.join(more: #","lastMessageId":"\#(name)""#)
+            let messages: [DashboardReply] = world.take(again.peer)
+            #expect(
+                messages.map(\.type) == ["connection:status", "system:alert"] + (number == 0 ? ["agent:output"] : []))
+            let said: String? = alerts(messages).first?.payload["message"]?.stringValue
+            #expect(said?.hasPrefix("lastMessageId names no message") == true)
+            try await world.close(again.peer)
+        }
+        // The confirmation is known like any other message.
+        let last = try await world.join(more: #","lastMessageId":"\#(id(created))""#)
+        let messages: [DashboardReply] = world.take(last.peer)
+        #expect(alerts(messages).isEmpty)
+        #expect(sequences(messages) == [1, 2])
+        #expect(messages.filter { $0.type == "agent:status" }.map(id) == statuses.map(id))
     }
 }
