@@ -223,6 +223,7 @@ extension GatewayMessages {
         specification.environment = [:]
         specification.workingDirectory = nil
         specification.project = nil
+        specification.concurrencyKey = nil
         specification.context = .emptyObject
         guard !context.isEmpty else { return true }
         let members: [JSONObject.Member] = context.members

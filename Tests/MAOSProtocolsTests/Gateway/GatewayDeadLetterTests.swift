@@ -6,7 +6,8 @@ import Testing
 @Suite struct GatewayDeadLetterTests {
     private static let deploy =
         #"{"type":"deploy","description":"ship it","requirements":[{"type":"capability","name":"ship"}],"#
-        + #""priority":"high","timeout":5000,"context":{"command":["ship","it"],"project":"apollo","note":1}}"#
+        + #""priority":"high","timeout":5000,"context":{"command":["ship","it"],"project":"apollo","#
+        + #""concurrencyKey":"dock","note":1}}"#
 
     /// A world with so many dead letters, each of which has failed once.
     private func world(dead: Int) async throws -> (GatewayWorld, [TaskID]) {
@@ -105,6 +106,7 @@ import Testing
         let new: TaskSpecification = try #require(world.orchestrator.view.task(id)).specification
         #expect(new.timeout == 60_000 && new.command == .shell("ship --slowly") && new.retryPolicy.maximumAttempts == 3)
         #expect(new.project == nil && new.context == .emptyObject, "a member is replaced as a whole")
+        #expect(new.concurrencyKey == nil, "and with it what was in the old one alone")
         #expect(new.kind == old.kind && new.description == old.description && new.priority == .high)
         #expect(new.capabilities == old.capabilities && new.requirements == old.requirements)
         let shown = try await world.send(.get, "/api/v1/tasks/\(ids[1])")
