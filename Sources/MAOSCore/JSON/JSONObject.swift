@@ -33,12 +33,7 @@ public struct JSONObject: Sendable {
 
     /// An object of these members; of equal keys the last wins.
     public init(_ elements: some Sequence<(String, JSONValue)>) {
-        self.init(unchecked: elements.map { Member(key: $0.0, value: $0.1) })
-    }
-
-    /// Takes members as they were read, with equal keys among them.
-    private init(unchecked written: consuming [Member]) {
-        self.init(written: written, mayRepeat: true)
+        self.init(written: elements.map { Member(key: $0.0, value: $0.1) }, mayRepeat: true)
     }
 
     /// Takes members as they were read, with equal keys among them where what is known of the keys allows it.

@@ -20,8 +20,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
     private var generation: UInt64 = 0
     private var count: Int = 0
     /// What waits for an outcome, by the number that the orchestrator knows it by.
-    private var waiting: [UInt64: SocketToken] = [:]
-    private var lastToken: UInt64 = 0
+    private var waiting = TokenTable<SocketToken>()
     /// Commands of this turn; handed over together at its end.
     private var submissions: [Submission] = []
     private var reads: [(token: SocketToken, read: StoreRead)] = []
@@ -204,7 +203,7 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
                 socket.decide()
                 socket.connection?.close(WebSocketCloseCode(code), reason: reason)
             case .submit(let command, let principal, let token):
-                let number: UInt64 = wait(for: token)
+                let number: UInt64 = waiting.insert(token)
                 submissions.append(
                     Submission(request: Request(command, from: principal), target: .sink(self, token: number)))
                 loop.flushLater(self)
@@ -262,12 +261,6 @@ package final class DialectHandler: EventSource, LoopHandler, @unchecked Sendabl
             }
     }
 
-    private func wait(for token: SocketToken) -> UInt64 {
-        lastToken += 1
-        waiting[lastToken] = token
-        return lastToken
-    }
-
     private func complete(_ token: SocketToken, with outcome: SocketOutcome) {
         teller.tellHeld()
         carryOut(dialect.complete(token, with: outcome, at: now))
@@ -295,7 +288,7 @@ extension DialectHandler: ReplySink {
     func deliver(_ replies: [TokenReply]) {
         loop.execute { [self] in
             for reply: TokenReply in replies {
-                guard let token: SocketToken = waiting.removeValue(forKey: reply.token) else { continue }
+                guard let token: SocketToken = waiting.remove(reply.token) else { continue }
                 complete(token, with: .reply(reply.result))
             }
         }
