@@ -25,13 +25,22 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         case closed
     }
 
+    // What sending looks at stands first, and so together in memory: of a message for very many connections, none of which
+    // was touched lately, fetching it is most of what we add to the kernel's work.
+
+    /// Whether messages can still be sent.
+    @exclusivity(unchecked) package private(set) var canSend = true
+    @exclusivity(unchecked) private var isFull = false
+    private let settings: WebSocketSettings
+    /// Bytes that wait to be sent.
+    @exclusivity(unchecked) package private(set) var backlog = 0
+    private let windowBits: Int?
+
     /// Who is at the other end.
     package let peer: SocketAddress
     /// The subprotocol that was agreed on, if any.
     package let subprotocol: String?
 
-    private let settings: WebSocketSettings
-    private let windowBits: Int?
     @exclusivity(unchecked) private var delegate: (any WebSocketDelegate)?
     @exclusivity(unchecked) private var machine: WebSocketConnection
     @exclusivity(unchecked) private var phase = Phase.open
@@ -42,9 +51,6 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
     @exclusivity(unchecked) private var urgentEnd = 0
     /// Bytes of the first frame that are sent.
     @exclusivity(unchecked) private var frameStart = 0
-    /// Bytes that wait to be sent.
-    @exclusivity(unchecked) package private(set) var backlog = 0
-    @exclusivity(unchecked) private var isFull = false
     @exclusivity(unchecked) private var early: [UInt8]
 
     @exclusivity(unchecked) private var inputMayWait = true
@@ -89,9 +95,6 @@ package final class WebSocketServerConnection: ServerConnection, @unchecked Send
         updateDeadline()
         loop.flushLater(self)
     }
-
-    /// Whether messages can still be sent.
-    @exclusivity(unchecked) package private(set) var canSend = true
 
     // MARK: - Sending
 

@@ -1,23 +1,23 @@
 internal import MAOSProtocols
 
 /// Limits and time-outs of WebSocket connections; times in milliseconds, sizes in bytes.
-package struct WebSocketSettings: Hashable, Sendable {
+package final class WebSocketSettings: Sendable {
     /// Size of a message, expanded.
-    package var messageLimit: Int
+    package let messageLimit: Int
     /// How often the peer is pinged; nil for never.
-    package var pingInterval: Int64?
+    package let pingInterval: Int64?
     /// How many pings in a row may stay without any sign of life before the connection is cut.
-    package var unansweredPings: Int
+    package let unansweredPings: Int
     /// How long the peer may take to answer our close, and to take what waits for it.
-    package var closeTimeout: Int64
+    package let closeTimeout: Int64
     /// Bytes that wait to be sent before the sender is told to stop and no more is read.
-    package var sendBudget: Int
+    package let sendBudget: Int
     /// Bytes that wait to be sent before the connection is closed with 1013.
-    package var sendLimit: Int
+    package let sendLimit: Int
     /// Whether permessage-deflate is agreed to with clients that offer it (RFC 7692).
-    package var compresses: Bool
+    package let compresses: Bool
     /// Size of the smallest message that is worth compressing.
-    package var compressionThreshold: Int
+    package let compressionThreshold: Int
 
     /// Makes settings; the defaults are the product's.
     package init(
