@@ -12,9 +12,10 @@ enum Scenario: String, CaseIterable, Sendable {
     case sockets
     case output
     case yardsticks
+    case peers
 
     /// Those that are measured when none is named.
-    static let usual: [Scenario] = allCases.filter { $0 != .yardsticks }
+    static let usual: [Scenario] = allCases.filter { $0 != .yardsticks && $0 != .peers }
 
     /// One line for the help.
     var summary: String {
@@ -30,6 +31,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .fanout: "events for 1,000 WebSocket subscribers"
         case .sockets: "WebSocket connections: readiness, answers, memory of 10,000 idle ones"
         case .output: "200 MB that a process prints, stored and followed"
+        case .peers: "the fan-out by software of others; needs node and ws; only when named"
         case .host: "looks at the host and at 2,000 processes, once a second"
         case .yardsticks: "the yardsticks alone, without a server; only when named"
         }
@@ -49,6 +51,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .sockets: try SocketsScenario.measure(options)
         case .output: try OutputScenario.measure(options)
         case .host: try HostScenario.measure(options)
+        case .peers: try PeerScenario.measure(options)
         case .yardsticks: try YardstickScenario.measure(options)
         }
     }
