@@ -9,6 +9,12 @@ final class DashboardConnection {
         var sent: DashboardSession.Sent?
         /// Whether that has more messages for the client, which come next.
         var isFollowed = false
+
+        /// The event that it was derived from, if it was one.
+        var event: UInt64? {
+            guard let position: DashboardPosition = sent?.position, position.source == .event else { return nil }
+            return position.sequence
+        }
     }
 
     let peer: PeerID
@@ -43,6 +49,10 @@ final class DashboardConnection {
     var pending: [AgentID: Int] = [:]
     /// What there is to tell of those agents meanwhile: answers come first.
     var held: [AgentID: [Message]] = [:]
+
+    /// The oldest event that has a message among them.
+    var heldEvent: UInt64? { held.values.joined().compactMap(\.event).min() }
+
     /// Messages of the client that came again before they were answered.
     var repeated: [String: Int] = [:]
     var isClosing = false

@@ -84,6 +84,21 @@ extension DashboardDialect {
         connection.pending[agent, default: 0] += 1
     }
 
+    /// Has a message wait with others about its agent.
+    func keep(_ message: DashboardConnection.Message, about agent: AgentID, _ connection: DashboardConnection) {
+        connection.held[agent, default: []].append(message)
+        guard let event: UInt64 = message.event else { return }
+        noteHeld(connection) { min($0 ?? event, event) }
+    }
+
+    /// Notes which event the messages that wait begin with.
+    private func noteHeld(_ connection: DashboardConnection, _ change: @Sendable (UInt64?) -> UInt64?) {
+        let own: DashboardSession.Holder = holder(of: connection)
+        connection.session?.withState { (state: inout DashboardSession.State) in
+            if state.holder == own { state.heldEvent = change(state.heldEvent) }
+        }
+    }
+
     /// Lets messages about an agent go that have waited; with `discarding`, there never was such an agent.
     func release(_ agent: AgentID, _ connection: DashboardConnection, discarding: Bool = false) {
         guard let count: Int = connection.pending[agent] else { return }
@@ -93,8 +108,10 @@ extension DashboardDialect {
         }
         connection.pending[agent] = nil
         let held: [DashboardConnection.Message] = connection.held.removeValue(forKey: agent) ?? []
-        guard !discarding else { return }
-        for message: DashboardConnection.Message in held { deliver(message, to: connection) }
+        guard !held.isEmpty else { return }
+        if !discarding { for message: DashboardConnection.Message in held { deliver(message, to: connection) } }
+        let oldest: UInt64? = connection.heldEvent
+        noteHeld(connection) { _ in oldest }
     }
 
     /// Sends a message, and notes how far the client has been told; does neither where the connection is being closed.

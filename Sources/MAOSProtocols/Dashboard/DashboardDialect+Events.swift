@@ -130,7 +130,7 @@ extension DashboardDialect {
             guard count > DashboardReplay.liveLimit || bytes > DashboardReplay.liveByteLimit else { return }
             close(connection, code: 1013, reason: "too much to catch up with")
         } else if let agent, connection.pending[agent] != nil {
-            connection.held[agent, default: []].append(message)
+            keep(message, about: agent, connection)
         } else {
             deliver(message, to: connection)
         }

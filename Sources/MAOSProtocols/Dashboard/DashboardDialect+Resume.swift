@@ -328,7 +328,7 @@ extension DashboardDialect {
         for live in replay.live {
             if let agent: AgentID = live.agent, live.entry > 0, live.entry <= replay.read[agent] ?? 0 { continue }
             if let agent: AgentID = live.agent, connection.pending[agent] != nil {
-                connection.held[agent, default: []].append(live.message)
+                keep(live.message, about: agent, connection)
             } else {
                 deliver(live.message, to: connection)
             }

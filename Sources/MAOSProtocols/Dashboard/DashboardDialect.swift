@@ -136,6 +136,7 @@ package final class DashboardDialect: SocketDialect {
         session.withState { (state: inout DashboardSession.State) in
             guard state.holder == holder(of: connection) else { return }
             state.known.merge(seen) { $1 }
+            state.rewindToHeld()
             if let cursor { state.eventCursor = cursor }
         }
         if members.isEmpty {
@@ -149,12 +150,8 @@ package final class DashboardDialect: SocketDialect {
     private func cursor(of connection: DashboardConnection) -> UInt64? {
         // What was to be read of what it missed is missed again.
         guard connection.replay == nil else { return nil }
-        var cursor: UInt64 = max(heard, connection.liveFrom)
-        for message: DashboardConnection.Message in connection.held.values.joined() {
-            guard let position: DashboardPosition = message.sent?.position, position.source == .event else { continue }
-            cursor = min(cursor, position.sequence - 1)
-        }
-        return cursor
+        let cursor: UInt64 = max(heard, connection.liveFrom)
+        return connection.heldEvent.map { min(cursor, $0 - 1) } ?? cursor
     }
 
     func forgetListener(_ connection: DashboardConnection, of agent: AgentID) {

@@ -175,6 +175,7 @@ package final class DashboardHub: Sendable {
             if let known {
                 let isLost: Bool = known.withState { (session: inout DashboardSession.State) in
                     session.holder = holder
+                    session.rewindToHeld()
                     session.detachedAt = nil
                     session.principal = caller.principal
                     session.expires = expires
@@ -187,7 +188,6 @@ package final class DashboardHub: Sendable {
                 id: id, userID: client.userID, at: now,
                 DashboardSession.State(
                     clientID: clientID, principal: caller.principal, expires: expires, holder: holder,
-
                     eventCursor: cursor))
             state.sessions[id] = session
             state.clients[client] = id

@@ -91,6 +91,8 @@ final class DashboardSession: Sendable {
         var answerOrder = Deque<String>()
         /// The newest event that it has been told of, or that was not for it.
         var eventCursor: UInt64
+        /// The oldest event before that whose messages still wait for the answer to a message of the client.
+        var heldEvent: UInt64?
         /// How far it has been told of each agent's log.
         var outputCursors: [AgentID: OutputCursor] = [:]
         /// The newest messages that were sent, oldest first, but for ``latest``.
@@ -149,6 +151,12 @@ extension DashboardSession.State {
                 : DashboardSession.OutputCursor(sequence: sequence)
             outputCursors[agent] = outputCursors[agent].map { max($0, cursor) } ?? cursor
         }
+    }
+
+    /// Goes back to before what the connection so far holds back: another one has the session now, or none.
+    mutating func rewindToHeld() {
+        guard let held: UInt64 = heldEvent.take() else { return }
+        eventCursor = min(eventCursor, held - 1)
     }
 
     /// Notes that a message of the client is being seen to.

@@ -44,6 +44,28 @@ struct DashboardResumeTests {
         #expect(alerts(messages).map { $0.payload["category"] } == ["agent"])
     }
 
+    @Test("DASH-SESS-06, DASH-SESS-08: what waits for an answer when another connection takes the session comes there")
+    func takenOverWhileHolding() async throws {
+        let world = try await DashboardWorld(loops: 2)
+        let first = try await world.join()
+        let ada: AgentID = try await world.createAgent(from: first.peer)
+        // The answer comes when its process runs; until then nothing is told of it.
+        try await world.send(
+            "agent:create", #"{"name":"Bob","model":"claude-3-opus","workspace":"w"}"#, id: "m1", from: first.peer)
+        let bob: AgentID = try #require(world.orchestrator.view.agents().first { $0.id != ada }).id
+        try await world.report(.agentCrashed(ada, reason: "killed by SIGKILL"))
+        let told: [DashboardReply] = world.take(first.peer)
+        #expect(told.contains { $0.payload["status"] == "crashed" })
+        #expect(!told.contains { $0.payload["agentId"]?.stringValue == bob.rawValue })
+
+        let second: PeerID = try await world.join(loop: 1).peer
+        try await world.report(.agentStarted(bob, process: ProcessIdentity(pid: 43, startTicks: 8)))
+        let messages: [DashboardReply] = world.take(second)
+        let ofBob: [DashboardReply] = messages.filter { $0.payload["agentId"]?.stringValue == bob.rawValue }
+        #expect(ofBob.compactMap { $0.payload["status"]?.stringValue } == ["starting", "running"])
+        #expect(!messages.contains { $0.payload["agentId"]?.stringValue == ada.rawValue }, "it had been told")
+    }
+
     // MARK: Characters
 
     /// Has two clients on loops of their own watch an agent's terminal; the second one stays.
