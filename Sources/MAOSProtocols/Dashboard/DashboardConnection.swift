@@ -49,10 +49,6 @@ final class DashboardConnection {
     var pending: [AgentID: Int] = [:]
     /// What there is to tell of those agents meanwhile: answers come first.
     var held: [AgentID: [Message]] = [:]
-
-    /// The oldest event that has a message among them.
-    var heldEvent: UInt64? { held.values.joined().compactMap(\.event).min() }
-
     /// Messages of the client that came again before they were answered.
     var repeated: [String: Int] = [:]
     var isClosing = false
@@ -69,6 +65,9 @@ final class DashboardConnection {
     static func window(_ limit: Int?) -> SlidingWindow.Limit {
         SlidingWindow.Limit(limit ?? Int(UInt32.max), per: 1_000, cells: 20)
     }
+
+    /// The oldest event of the messages that wait; `nil` where there are none.
+    var heldEvent: UInt64? { held.values.joined().compactMap(\.event).min() }
 
     /// Whether it listens to agents that it has not named.
     var listensToAll: Bool { subscriptions.contains { $0.topic != .metrics && $0.agent == nil } }
