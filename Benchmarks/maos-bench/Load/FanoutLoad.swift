@@ -19,6 +19,23 @@ enum FanoutLoad {
         var ratePerCPUSecond: Double { quotient(Double(deliveries), Double(serverCPU) / 1e9) }
         /// CPU-seconds of the server for a million deliveries.
         var secondsPerMillion: Double { quotient(Double(serverCPU) / 1e3, Double(deliveries)) }
+        /// What 99 of 100 deliveries took at most, in milliseconds.
+        var latency: Double { Double(latencies.quantile(0.99)) / 1e6 }
+    }
+
+    /// The same from somebody and from the bare loop, run after run.
+    struct Comparison {
+        var windows: [Window] = []
+        var bare: [Window] = []
+
+        /// A figure of it, with the bare loop as its yardstick.
+        func figure(
+            _ name: String, _ unit: Figure.Unit, _ value: (Window) -> Double, _ targets: Figure.Target...
+        ) -> Figure {
+            let yardstick = Figure.Yardstick(name: "bare epoll loop", values: bare.map(value))
+            return Figure(
+                name: name, unit: unit, values: windows.map(value), yardstick: yardstick, targets: targets)
+        }
     }
 
     /// Messages that are under way at once at full speed.
@@ -44,7 +61,7 @@ enum FanoutLoad {
                 try cause.cause(room)
                 caused += room
             }
-            try waitForMore(fleet, begin)
+            try waitForMore(fleet, begin, upTo: first + count)
         }
         return begin.window(until: Mark(fleet, server), fleet)
     }
@@ -73,10 +90,7 @@ enum FanoutLoad {
             fleet.causedAt[first + number] = SystemClock.monotonicNanoseconds()
             try cause.cause(1)
         }
-        while fleet.fewest - first < count {
-            if !fleet.isWoken, try !fleet.look(for: first + count) { rest(for: lookInterval) }
-            try waitForMore(fleet, begin)
-        }
+        while fleet.fewest - first < count { try waitForMore(fleet, begin, upTo: first + count) }
         let window: Window = begin.window(until: Mark(fleet, server), fleet)
         fleet.causedAt = []
         return window
@@ -88,8 +102,12 @@ enum FanoutLoad {
         nanosleep(&duration, nil)
     }
 
-    private static func waitForMore(_ fleet: SocketFleet, _ begin: Mark) throws(BenchError) {
-        try fleet.turn(timeout: fleet.isWoken ? 1_000 : 0)
+    private static func waitForMore(_ fleet: SocketFleet, _ begin: Mark, upTo count: Int) throws(BenchError) {
+        if fleet.isWoken {
+            try fleet.turn(timeout: 1_000)
+        } else if try !fleet.look(for: count) {
+            rest(for: lookInterval)
+        }
         guard SystemClock.monotonicNanoseconds() - begin.time < 120_000_000_000 else {
             throw BenchError("messages are missing: \(fleet.fewest) of the slowest subscriber after two minutes")
         }

@@ -8,12 +8,9 @@ enum FanoutScenario {
     private static let steadyEvents: Int = 300
 
     static func measure(_ options: Options) throws -> ScenarioResult {
-        var full: [FanoutLoad.Window] = []
-        var bare: [FanoutLoad.Window] = []
-        var steady: [FanoutLoad.Window] = []
-        var bareSteady: [FanoutLoad.Window] = []
-        var woken: [FanoutLoad.Window] = []
-        var bareWoken: [FanoutLoad.Window] = []
+        var full = FanoutLoad.Comparison()
+        var steady = FanoutLoad.Comparison()
+        var woken = FanoutLoad.Comparison()
         var stalled: [FanoutLoad.Window] = []
         var stalledMemory: [Double] = []
         var size: Int = 0
@@ -28,13 +25,13 @@ enum FanoutScenario {
             for _ in 0..<subscribers { try fleet.connect(to: server.address, handshake: handshake) }
             _ = try FanoutLoad.burst(fleet, cause, server.probe, warmUpEvents)
             let window: FanoutLoad.Window = try FanoutLoad.burst(fleet, cause, server.probe, events)
-            full.append(window)
+            full.windows.append(window)
             size =
                 quotient(Double(window.bytes), Double(window.deliveries)).isFinite
                 ? window.bytes / window.deliveries : 0
-            woken.append(try FanoutLoad.pace(fleet, cause, server.probe, steadyEvents))
+            woken.windows.append(try FanoutLoad.pace(fleet, cause, server.probe, steadyEvents))
             try fleet.setWoken(false)
-            steady.append(try FanoutLoad.pace(fleet, cause, server.probe, steadyEvents))
+            steady.windows.append(try FanoutLoad.pace(fleet, cause, server.probe, steadyEvents))
             try fleet.setWoken(true)
             let memory: Double = server.probe.memory().anonymous
             let idler: Descriptor = try stalledReader(server.address, handshake)
@@ -52,47 +49,35 @@ enum FanoutScenario {
             // generator at half or twice as many, and the comparison would be one of luck.
             trigger.merging = max(1, min(128, Int(window.merged.rounded())))
             _ = try FanoutLoad.burst(bareFleet, trigger, child.probe, warmUpEvents)
-            bare.append(try FanoutLoad.burst(bareFleet, trigger, child.probe, events))
+            full.bare.append(try FanoutLoad.burst(bareFleet, trigger, child.probe, events))
             trigger.merging = 1
-            bareWoken.append(try FanoutLoad.pace(bareFleet, trigger, child.probe, steadyEvents))
+            woken.bare.append(try FanoutLoad.pace(bareFleet, trigger, child.probe, steadyEvents))
             try bareFleet.setWoken(false)
-            bareSteady.append(try FanoutLoad.pace(bareFleet, trigger, child.probe, steadyEvents))
+            steady.bare.append(try FanoutLoad.pace(bareFleet, trigger, child.probe, steadyEvents))
             child.stop()
         }
         return ScenarioResult(
-            scenario: .fanout,
-            figures: figures((full, bare), (steady, bareSteady), (woken, bareWoken), (stalled, stalledMemory), size))
+            scenario: .fanout, figures: figures(full, steady, woken, (stalled, stalledMemory), size))
     }
 
     private static func figures(
-        _ full: (server: [FanoutLoad.Window], bare: [FanoutLoad.Window]),
-        _ steady: (server: [FanoutLoad.Window], bare: [FanoutLoad.Window]),
-        _ woken: (server: [FanoutLoad.Window], bare: [FanoutLoad.Window]),
+        _ full: FanoutLoad.Comparison, _ steady: FanoutLoad.Comparison, _ woken: FanoutLoad.Comparison,
         _ stalled: (full: [FanoutLoad.Window], memory: [Double]), _ size: Int
     ) -> [Figure] {
-        func figure(
-            _ name: String, _ unit: Figure.Unit, _ windows: (server: [FanoutLoad.Window], bare: [FanoutLoad.Window]),
-            _ value: (FanoutLoad.Window) -> Double, _ targets: Figure.Target...
-        ) -> Figure {
-            let yardstick = Figure.Yardstick(name: "bare epoll loop", values: windows.bare.map(value))
-            return Figure(
-                name: name, unit: unit, values: windows.server.map(value), yardstick: yardstick, targets: targets)
-        }
-        func latency(_ window: FanoutLoad.Window) -> Double { Double(window.latencies.quantile(0.99)) / 1e6 }
         let rate: String = "at \(FanoutLoad.steadyRate) events/s"
         return [
-            figure("deliveries", .perSecond, full, \.rate, .atLeast(1_000_000)),
-            figure("deliveries per CPU-second", .perSecond, full, \.ratePerCPUSecond, .ratioAtLeast(0.6)),
-            figure("server CPU per delivery", .microseconds, full, \.secondsPerMillion),
-            figure("\(rate): server CPU per delivery", .microseconds, steady, \.secondsPerMillion, .atMost(5)),
-            figure("\(rate): delivery, 99 %", .milliseconds, steady, latency, .atMost(10)),
-            figure("\(rate), woken subscribers: server CPU per delivery", .microseconds, woken, \.secondsPerMillion),
-            figure("\(rate), woken subscribers: delivery, 99 %", .milliseconds, woken, latency),
+            full.figure("deliveries", .perSecond, \.rate, .atLeast(1_000_000)),
+            full.figure("deliveries per CPU-second", .perSecond, \.ratePerCPUSecond, .ratioAtLeast(0.6)),
+            full.figure("server CPU per delivery", .microseconds, \.secondsPerMillion),
+            steady.figure("\(rate): server CPU per delivery", .microseconds, \.secondsPerMillion, .atMost(5)),
+            steady.figure("\(rate): delivery, 99 %", .milliseconds, \.latency, .atMost(10)),
+            woken.figure("\(rate), woken subscribers: server CPU per delivery", .microseconds, \.secondsPerMillion),
+            woken.figure("\(rate), woken subscribers: delivery, 99 %", .milliseconds, \.latency),
             Figure(
                 name: "deliveries beside a stalled reader", unit: .perSecond, values: stalled.full.map(\.rate),
-                yardstick: Figure.Yardstick(name: "without it", values: full.server.map(\.rate))),
+                yardstick: Figure.Yardstick(name: "without it", values: full.windows.map(\.rate))),
             Figure(name: "memory more with it", unit: .megabytes, values: stalled.memory),
-            figure("messages that came together", .count, full, \.merged),
+            full.figure("messages that came together", .count, \.merged),
             Figure(name: "bytes of a message", unit: .count, values: [Double(size)]),
         ]
     }

@@ -9,8 +9,8 @@ enum PeerScenario {
     private static let size: Int = 292
 
     static func measure(_ options: Options) throws -> ScenarioResult {
-        var full: (peer: [FanoutLoad.Window], bare: [FanoutLoad.Window]) = ([], [])
-        var steady: (peer: [FanoutLoad.Window], bare: [FanoutLoad.Window]) = ([], [])
+        var full = FanoutLoad.Comparison()
+        var steady = FanoutLoad.Comparison()
         var version: String = ""
         for _ in 0..<options.runs {
             let folder: WorkFolder = try WorkFolder(in: options.folder)
@@ -19,8 +19,8 @@ enum PeerScenario {
             let handshake: [UInt8] = SocketRequests.handshake(
                 "/", HTTPRequests(host: "\(peer.address)", token: ""), isAnonymous: true)
             let windows = try measure(peer.child, peer.address, handshake, try BareCause(peer.control))
-            full.peer.append(windows.full)
-            steady.peer.append(windows.steady)
+            full.windows.append(windows.full)
+            steady.windows.append(windows.steady)
             peer.child.stop()
 
             let (child, address): (ChildProcess, SocketAddress) = try BareFanout.start(messageSize: size - 4, folder)
@@ -29,25 +29,15 @@ enum PeerScenario {
             steady.bare.append(bare.steady)
             child.stop()
         }
+        let name: String = "ws of node \(version)"
         let rate: String = "at \(FanoutLoad.steadyRate) messages/s"
-        func figure(
-            _ name: String, _ unit: Figure.Unit, _ windows: (peer: [FanoutLoad.Window], bare: [FanoutLoad.Window]),
-            _ value: (FanoutLoad.Window) -> Double
-        ) -> Figure {
-            let yardstick = Figure.Yardstick(name: "bare epoll loop", values: windows.bare.map(value))
-            return Figure(
-                name: "ws of node \(version): \(name)", unit: unit, values: windows.peer.map(value),
-                yardstick: yardstick)
-        }
         return ScenarioResult(
             scenario: .peers,
             figures: [
-                figure("deliveries", .perSecond, full, \.rate),
-                figure("CPU per delivery", .microseconds, full, \.secondsPerMillion),
-                figure("\(rate): CPU per delivery", .microseconds, steady, \.secondsPerMillion),
-                figure("\(rate): delivery, 99 %", .milliseconds, steady) {
-                    Double($0.latencies.quantile(0.99)) / 1e6
-                },
+                full.figure("\(name): deliveries", .perSecond, \.rate),
+                full.figure("\(name): CPU per delivery", .microseconds, \.secondsPerMillion),
+                steady.figure("\(name), \(rate): CPU per delivery", .microseconds, \.secondsPerMillion),
+                steady.figure("\(name), \(rate): delivery, 99 %", .milliseconds, \.latency),
             ])
     }
 

@@ -136,8 +136,8 @@ package final class DashboardDialect: SocketDialect {
         session.withState { (state: inout DashboardSession.State) in
             guard state.holder == holder(of: connection) else { return }
             state.known.merge(seen) { $1 }
-            state.rewindToHeld()
             if let cursor { state.eventCursor = cursor }
+            state.rewindToHeld()
         }
         if members.isEmpty {
             known = [:]
@@ -150,8 +150,7 @@ package final class DashboardDialect: SocketDialect {
     private func cursor(of connection: DashboardConnection) -> UInt64? {
         // What was to be read of what it missed is missed again.
         guard connection.replay == nil else { return nil }
-        let cursor: UInt64 = max(heard, connection.liveFrom)
-        return connection.heldEvent.map { min(cursor, $0 - 1) } ?? cursor
+        return max(heard, connection.liveFrom)
     }
 
     func forgetListener(_ connection: DashboardConnection, of agent: AgentID) {
